@@ -1,0 +1,150 @@
+/**
+ * The intermediate representation: what a configuration means, whatever form it was written in. Plain frozen data, complete (all
+ * defaults filled in), that can be printed, compared and sent to workers.
+ */
+import type { Limits } from '../core/limits.ts'
+import type { PolicyMode } from '../core/policy.ts'
+
+/** Where something was written. Lines and columns count from 1. */
+export interface SourceLocation {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+export interface GatewayIr {
+  /** Hash of everything below, as 12 hexadecimal digits: the same meaning has the same revision. */
+  readonly revision: string
+  readonly listeners: readonly ListenerIr[]
+  readonly admin: AdminIr
+  /** Processes that serve traffic; 1 and up. */
+  readonly workers: number
+  readonly limits: Limits
+  readonly accessLog: AccessLogIr | null
+  /** Longest time a shutdown waits for exchanges to finish. */
+  readonly drainTimeoutMs: number
+  readonly services: readonly ServiceIr[]
+  readonly routes: readonly RouteIr[]
+  /** Policies that hold everywhere, the default ones (`request-id`, `forwarded-headers`) included. */
+  readonly policies: readonly PolicyIr[]
+}
+
+export interface ListenerIr {
+  readonly name: string
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** CIDR blocks or addresses whose forwarded headers are believed. */
+  readonly trustedProxies: readonly string[]
+}
+
+export interface AdminIr {
+  readonly host: string
+  readonly port: number
+  /** Bearer token for what is not public; null for one that is made at start and kept in a file. */
+  readonly token: string | null
+}
+
+export interface AccessLogIr {
+  /** `stdout`, `stderr` or a file's path. */
+  readonly output: string
+}
+
+export interface TargetIr {
+  readonly host: string
+  readonly port: number
+  /** Share of the traffic relative to the other targets; 0 for none. */
+  readonly weight: number
+}
+
+export type BalancerKind = 'round-robin' | 'random' | 'least-connections' | 'power-of-two' | 'consistent-hash'
+
+/** What a consistent hash looks at. A request without it falls back to the client's address. */
+export type HashKeyIr =
+  | { readonly kind: 'client-ip' }
+  | { readonly kind: 'path' }
+  | { readonly kind: 'header' | 'query' | 'cookie'; readonly name: string }
+
+export interface ServiceIr {
+  readonly name: string
+  readonly at: SourceLocation
+  readonly targets: readonly TargetIr[]
+  readonly balancer: { readonly kind: BalancerKind; readonly hashKey: HashKeyIr }
+  readonly connectTimeoutMs: number
+  /** How long an unused connection to a target is kept. */
+  readonly idleTimeoutMs: number
+  /** Connections to one target from one worker; more is 503 `upstream_connections_exhausted`. */
+  readonly connectionsMax: number
+  readonly responseHeadBytesMax: number
+  /** The Host that targets see: the client's, the target's own `host:port`, or a fixed one. */
+  readonly host: { readonly kind: 'client' } | { readonly kind: 'target' } | { readonly kind: 'fixed'; readonly value: string }
+  readonly retryBudget: {
+    /** Retries allowed for each first try, 0.2 = one for five. */
+    readonly ratio: number
+    /** Retries a second that are always allowed. */
+    readonly minPerSecond: number
+  }
+  readonly policies: readonly PolicyIr[]
+}
+
+export type BackoffKind = 'exponential' | 'linear' | 'constant'
+
+export interface RetryIr {
+  /** Tries in all, the first one included; 1 for no retry. */
+  readonly attempts: number
+  readonly backoff: BackoffKind
+  /** First wait; the n-th is base·2^(n-1), base·n or base. Jitter takes off up to half. */
+  readonly backoffBaseMs: number
+  readonly backoffMaxMs: number
+  /** Statuses of a service that are tried again, for methods that may be. */
+  readonly statuses: readonly number[]
+  /** Whether methods that are not idempotent (POST, PATCH) may be tried again after bytes were sent. */
+  readonly nonIdempotent: boolean
+  /** Largest request body that is kept for another try. */
+  readonly bodyBytesMax: number
+}
+
+/** How a header or query parameter is looked at. */
+export type ValueMatchIr =
+  | { readonly kind: 'present' }
+  | { readonly kind: 'exact'; readonly value: string }
+  | { readonly kind: 'regex'; readonly source: string }
+
+export interface RouteMatchIr {
+  /** Lower case; `*.example.com` matches one label in place of the star. Empty for any host. */
+  readonly hosts: readonly string[]
+  /** `/a/b` exact, `/a/*` prefix by whole segments, `/a/:id/b` with captures, `~regex`. At least one. */
+  readonly paths: readonly string[]
+  /** Empty for any method. */
+  readonly methods: readonly string[]
+  readonly headers: readonly { readonly name: string; readonly match: ValueMatchIr }[]
+  readonly query: readonly { readonly name: string; readonly match: ValueMatchIr }[]
+}
+
+export interface RouteIr {
+  readonly name: string
+  readonly at: SourceLocation
+  readonly match: RouteMatchIr
+  /** Higher wins over every rule of specificity; 0 by default. */
+  readonly priority: number
+  /** Name of a service; null when a policy answers (redirect, static response). */
+  readonly service: string | null
+  /** Bounds all tries together, from the end of the request head to the end of the response head. */
+  readonly timeoutMs: number
+  /** Bounds each try; at most timeoutMs. */
+  readonly attemptTimeoutMs: number
+  /** Longest silence within a response body. */
+  readonly streamIdleTimeoutMs: number
+  readonly retry: RetryIr
+  /** Protocols a client may upgrade to, in lower case. */
+  readonly upgrades: readonly string[]
+  readonly policies: readonly PolicyIr[]
+}
+
+export interface PolicyIr {
+  readonly kind: string
+  readonly mode: PolicyMode
+  /** Checked by the kind's schema, defaults filled in. */
+  readonly options: unknown
+  readonly at: SourceLocation
+}

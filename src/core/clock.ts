@@ -1,0 +1,15 @@
+/** Time and chance as a policy sees them, so that the same code runs live, under `explain` and under virtual time. */
+export interface Clock {
+  /** Milliseconds of a clock that never goes back; its zero has no meaning. */
+  now(): number
+  /** Milliseconds since 1970, for dates that leave the process. */
+  epochMs(): number
+  /** A number in [0, 1). */
+  random(): number
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  epochMs: () => Date.now(),
+  random: () => Math.random(),
+}

@@ -1,0 +1,166 @@
+import type { BodySink, BodySource } from './body.ts'
+import type { ErrorCode } from './errors.ts'
+import { Headers } from './headers.ts'
+import type { Trace } from './trace.ts'
+
+/** The port an exchange came in on. */
+export interface ListenerInfo {
+  readonly name: string
+  readonly port: number
+  readonly scheme: 'http' | 'https'
+}
+
+/** Who is at the other end. */
+export interface ClientInfo {
+  /** The address of the connection itself. */
+  peerAddress: string
+  /** Whether that peer is one of the listener's trusted proxies, so that its forwarded headers are believed. */
+  trusted: boolean
+  /** The true client: the peer, or, behind trusted proxies, the last address in X-Forwarded-For that is not one of them. */
+  address: string
+}
+
+/** The request as it was received. Its headers carry the edits that policies make for the service. */
+export class RequestHead {
+  /** Upper case as sent; any token. */
+  method = ''
+  /** The target as received, for logs. */
+  target = ''
+  /** The one normalised path that is matched, guarded and forwarded; see `core/path.ts`. */
+  path = ''
+  /** What follows the question mark, as received; empty for none. */
+  query = ''
+  scheme: 'http' | 'https' = 'http'
+  /** Host and port as the client named them. */
+  authority = ''
+  /** The host alone, in lower case, without port. */
+  host = ''
+  /** 1 for HTTP/1.1, 0 for HTTP/1.0. */
+  minorVersion = 1
+  readonly headers = new Headers()
+  /** The protocol the client asks to upgrade to (`websocket`), or empty. */
+  upgrade = ''
+  /** Whether the client waits for 100 (Continue) before it sends the body (RFC 9110, 10.1.1). */
+  expectsContinue = false
+}
+
+/** The response: a service's, or the gateway's own. */
+export class ResponseHead {
+  /** 0 until there is one. */
+  status = 0
+  headers = new Headers()
+  /** Bytes of the body, or LENGTH_UNKNOWN. */
+  bodyLength = 0
+}
+
+/** What goes to the service where it differs from what came: request steps change it, attempts read it. */
+export interface ForwardHead {
+  path: string
+  query: string
+  /** The Host to send; empty for what the service's `host` setting says. */
+  authority: string
+}
+
+/** The client's side of one exchange, whatever the protocol: how the answer goes back. Implemented in `http/`. */
+export interface Downstream {
+  readonly requestBody: BodySource
+  /** Sends a 1xx head (not 101). */
+  sendInformational(status: number, headers: Headers): void
+  /** Begins the final response from `ex.response`; the body follows through {@link BodySink}, or nothing when it is empty. */
+  sendHead(exchange: Exchange): void
+  readonly responseBody: BodySink
+  /** Whether a head has gone out, so that no other answer can be given. */
+  readonly headSent: boolean
+  /** Switches protocols: sends 101 and hands the raw byte stream over. */
+  openTunnel(exchange: Exchange): TunnelEnd
+}
+
+/** One end of a tunnel: a raw byte stream with back-pressure. */
+export interface TunnelEnd {
+  /** Takes bytes valid during the call only; false asks for a pause. */
+  write(bytes: Buffer, start: number, end: number): boolean
+  /** Half-closes: the other side has finished sending. */
+  finish(): void
+  destroy(): void
+  /** Begins to give bytes to `other`, and to resume it when a refused write has drained. */
+  join(other: TunnelEnd): void
+  pause(): void
+  resume(): void
+}
+
+/** What is known of a matched route by those who only read it. */
+export interface RouteInfo {
+  readonly name: string
+  /** The pattern as configured, for metrics and logs; never the raw path. */
+  readonly pattern: string
+  readonly serviceName: string
+}
+
+/** One try against one target. */
+export interface Attempt {
+  /** 1 for the first. */
+  readonly number: number
+  /** `host:port` of the target. For our own records, never for a client. */
+  readonly target: string
+  /** Milliseconds of the clock. */
+  readonly startedAt: number
+  endedAt: number
+  /** Status of the answer, 0 for none. */
+  status: number
+  error: ErrorCode | null
+}
+
+const NO_PARAMS: ReadonlyMap<string, string> = new Map()
+
+/**
+ * One request and its response, from the first byte to the last. The one thing that all steps of the pipeline share.
+ * A connection reuses its exchange for the next request once everything that this one started has settled.
+ */
+export class Exchange {
+  readonly request = new RequestHead()
+  readonly response = new ResponseHead()
+  readonly forward: ForwardHead = { path: '', query: '', authority: '' }
+  readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '' }
+  listener: ListenerInfo
+  downstream: Downstream
+  /** Set by the `request-id` policy; empty until then. */
+  requestId = ''
+  route: RouteInfo | null = null
+  /** Captures of the route's pattern by name. */
+  params: ReadonlyMap<string, string> = NO_PARAMS
+  /** Largest request body in bytes that this exchange accepts. */
+  requestBodyBytesMax = 0
+  /** Why there is no answer from the service, once that is so. */
+  error: ErrorCode | null = null
+  readonly attempts: Attempt[] = []
+  /** Milliseconds of the clock at the end of the request head. */
+  startedAt = 0
+  requestBytes = 0
+  responseBytes = 0
+  /** Where steps note what they did; null unless someone asked (explain, decision records). */
+  trace: Trace | null = null
+
+  constructor(listener: ListenerInfo, downstream: Downstream) {
+    this.listener = listener
+    this.downstream = downstream
+  }
+
+  /** Forgets the last request. The client of the connection stays; its true address is found anew from the headers. */
+  reset(): void {
+    const { request, response, client } = this
+    request.upgrade = ''
+    request.expectsContinue = false
+    response.status = 0
+    response.bodyLength = 0
+    client.address = client.peerAddress
+    this.forward.authority = ''
+    this.requestId = ''
+    this.route = null
+    this.params = NO_PARAMS
+    this.error = null
+    this.attempts.length = 0
+    this.requestBytes = 0
+    this.responseBytes = 0
+    this.trace = null
+  }
+}

@@ -1,0 +1,146 @@
+/** A header name, interned: the spelling we write, the lower-case form we compare, and a small number for names we know. */
+export interface HeaderName {
+  /** As it is written on an HTTP/1.1 connection. */
+  readonly text: string
+  readonly lower: string
+  /** 1 and up for the names below, 0 for all others. */
+  readonly id: number
+}
+
+/** Names the gateway itself reads or writes. Their position is their id, so that a parsed field is compared by number. */
+const KNOWN = [
+  '',
+  'Host',
+  'Connection',
+  'Content-Length',
+  'Transfer-Encoding',
+  'TE',
+  'Trailer',
+  'Upgrade',
+  'Keep-Alive',
+  'Proxy-Connection',
+  'Expect',
+  'Content-Type',
+  'Content-Encoding',
+  'Date',
+  'Server',
+  'Via',
+  'Accept',
+  'Accept-Encoding',
+  'Accept-Language',
+  'User-Agent',
+  'Authorization',
+  'Proxy-Authorization',
+  'Proxy-Authenticate',
+  'Cookie',
+  'Set-Cookie',
+  'Cache-Control',
+  'ETag',
+  'Last-Modified',
+  'If-None-Match',
+  'If-Modified-Since',
+  'Vary',
+  'Location',
+  'Origin',
+  'Referer',
+  'X-Request-ID',
+  'X-Forwarded-For',
+  'X-Forwarded-Host',
+  'X-Forwarded-Proto',
+  'X-Forwarded-Port',
+  'Forwarded',
+  'X-Real-IP',
+  'X-API-Key',
+  'Traceparent',
+  'Tracestate',
+  'Retry-After',
+  'Allow',
+  'Turnpike-Error',
+  'Idempotency-Key',
+  'Sec-WebSocket-Key',
+] as const
+
+const byLower = new Map<string, HeaderName>()
+const byText = new Map<string, HeaderName>()
+/** Names come from configuration and code; a bound keeps a mistake (a name taken from traffic) from growing the table for ever. */
+const INTERNED_MAX = 10_000
+
+for (let id = 1; id < KNOWN.length; id++) {
+  const text = KNOWN[id] ?? ''
+  const name: HeaderName = { text, lower: text.toLowerCase(), id }
+  byLower.set(name.lower, name)
+  byText.set(text, name)
+  byText.set(name.lower, name)
+}
+
+/** The interned form of a name in any case. The first spelling seen of an unknown name is the one written. */
+export function headerName(text: string): HeaderName {
+  const seen = byText.get(text)
+  if (seen !== undefined) return seen
+  const lower = text.toLowerCase()
+  const known = byLower.get(lower)
+  const name: HeaderName = known ?? { text, lower, id: 0 }
+  if (byText.size < INTERNED_MAX) {
+    byText.set(text, name)
+    if (known === undefined) byLower.set(lower, name)
+  }
+  return name
+}
+
+function idOf(text: (typeof KNOWN)[number]): number {
+  return headerName(text).id
+}
+
+export const ID_HOST = idOf('Host')
+export const ID_CONNECTION = idOf('Connection')
+export const ID_CONTENT_LENGTH = idOf('Content-Length')
+export const ID_TRANSFER_ENCODING = idOf('Transfer-Encoding')
+export const ID_TE = idOf('TE')
+export const ID_TRAILER = idOf('Trailer')
+export const ID_UPGRADE = idOf('Upgrade')
+export const ID_KEEP_ALIVE = idOf('Keep-Alive')
+export const ID_PROXY_CONNECTION = idOf('Proxy-Connection')
+export const ID_PROXY_AUTHORIZATION = idOf('Proxy-Authorization')
+export const ID_PROXY_AUTHENTICATE = idOf('Proxy-Authenticate')
+export const ID_EXPECT = idOf('Expect')
+
+/**
+ * Names by length and first letter, so that a field parsed from bytes finds its id with one table look-up and one compare.
+ * A slot holds the candidates' ids.
+ */
+const SLOTS: number[][] = []
+const LOWER_BYTES: Uint8Array[] = KNOWN.map((text) => new TextEncoder().encode(text.toLowerCase()))
+for (let id = 1; id < KNOWN.length; id++) {
+  const bytes = LOWER_BYTES[id] as Uint8Array
+  const slot = slotOf(bytes.length, bytes[0] as number, bytes[bytes.length - 1] as number)
+  const ids = SLOTS[slot] ?? []
+  ids.push(id)
+  SLOTS[slot] = ids
+}
+for (let slot = 0; slot < 1024; slot++) SLOTS[slot] ??= []
+
+function slotOf(length: number, first: number, last: number): number {
+  return ((length & 31) << 5) ^ ((first | 0x20) & 31) ^ ((((last | 0x20) & 31) << 3) & 1023)
+}
+
+/** The id of the name at `bytes[start..end)`, 0 when it is none of ours. Compares without regard to case (RFC 9110, 5.1). */
+export function knownNameId(bytes: Uint8Array, start: number, end: number): number {
+  const length = end - start
+  const ids = SLOTS[slotOf(length, bytes[start] as number, bytes[end - 1] as number)] as number[]
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i] as number
+    const name = LOWER_BYTES[id] as Uint8Array
+    if (name.length === length && equalsLower(bytes, start, name)) return id
+  }
+  return 0
+}
+
+/** Whether the bytes at `start` spell `lower`, letters in either case. Both are token characters, so that `| 0x20` is exact for letters. */
+function equalsLower(bytes: Uint8Array, start: number, lower: Uint8Array): boolean {
+  for (let i = 0; i < lower.length; i++) {
+    const byte = bytes[start + i] as number
+    const folded = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte
+    if (folded !== lower[i]) return false
+  }
+  return true
+}

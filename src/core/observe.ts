@@ -1,0 +1,35 @@
+/** The event log: what an operator should know that is not about one request. pino's logger fits. */
+export interface Logger {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void
+  error(fields: Readonly<Record<string, unknown>>, message: string): void
+}
+
+/** A number that only grows. Resolved once at load; adding is one typed-array write. */
+export interface Counter {
+  add(amount: number): void
+}
+
+/** A number that goes up and down. */
+export interface Gauge {
+  set(value: number): void
+  add(amount: number): void
+}
+
+/** Observations sorted into buckets. */
+export interface Histogram {
+  observe(value: number): void
+}
+
+export type Labels = Readonly<Record<string, string>>
+
+/**
+ * Where metrics are kept. Asking twice for one name and set of labels gives the same series, also across reloads. Beyond the
+ * registry's bound on series the overflow series of that name is given, whose label values all read `overflow`.
+ */
+export interface Metrics {
+  counter(name: string, help: string, labels: Labels): Counter
+  gauge(name: string, help: string, labels: Labels): Gauge
+  /** @param bounds upper bounds of the buckets, ascending, without infinity. */
+  histogram(name: string, help: string, bounds: readonly number[], labels: Labels): Histogram
+}

@@ -1,0 +1,24 @@
+import type { ErrorCode } from './errors.ts'
+
+/** An answer that a policy gives itself. Made at load where it does not depend on the request, and then shared: never changed. */
+export interface Reply {
+  readonly status: number
+  /** Names in the spelling to be written. Framing fields (Content-Length, Connection …) are the gateway's. */
+  readonly headers: readonly (readonly [string, string])[]
+  /** Bytes, or text that is sent as UTF-8; empty for none. */
+  readonly body: string | Buffer
+  /** Set on refusals: the body is then made by `runtime/respond.ts` in the form the client accepts, from this code. */
+  readonly code: ErrorCode | null
+  /** The plain sentence of a refusal, when the code's own does not say enough. Never names an internal host. */
+  readonly detail: string | null
+}
+
+/** An answer with a body of its own. */
+export function answer(status: number, headers: Reply['headers'] = [], body: string | Buffer = ''): Reply {
+  return { status, headers, body, code: null, detail: null }
+}
+
+/** A refusal: status and body follow from the code. */
+export function refuse(code: ErrorCode, detail: string | null = null, headers: Reply['headers'] = []): Reply {
+  return { status: 0, headers, body: '', code, detail }
+}
