@@ -19,9 +19,13 @@ const TEXT_MAX = 8_192
  * ``unknown key `timout`; did you mean `timeout`? valid keys: `path`, `timeout` ``.
  */
 export function object<Shape extends z.ZodRawShape>(shape: Shape) {
-  const valid = Object.keys(shape)
   return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => unknownKeyMessage(key, valid)).join('\n') : undefined),
+    error: (issue) => {
+      if (issue.code !== 'unrecognized_keys') return undefined
+      // Of the schema that failed and not of `shape`: it may be an extension of this one.
+      const valid = Object.keys(issue.inst instanceof z.ZodObject ? issue.inst.shape : shape)
+      return issue.keys.map((key) => unknownKeyMessage(key, valid)).join('\n')
+    },
   })
 }
 

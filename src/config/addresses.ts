@@ -1,0 +1,72 @@
+import { isIP } from 'node:net'
+
+export interface Address {
+  /** A name, an IPv4 address, or an IPv6 address without brackets. */
+  readonly host: string
+  /** 1 to 65535. */
+  readonly port: number
+}
+
+const LABELS = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/
+
+/** Reads `host:port`, `[::1]:port` or `http://host:port` (port 80 when none is given there); null for anything else. */
+export function parseAddress(text: string): Address | null {
+  const [, scheme, host = '', digits] = /^(http:\/\/)?(\[[^\]]*\]|[^:/?#@[\]]+)(?::(\d{1,5}))?\/?$/.exec(text) ?? []
+  const port = Number(digits ?? (scheme === undefined ? Number.NaN : 80))
+  if (!(port >= 1 && port <= 65_535) || (scheme === undefined && text.endsWith('/'))) return null
+  if (host.startsWith('[')) {
+    const inner = host.slice(1, -1)
+    return isIP(inner) === 6 ? { host: inner, port } : null
+  }
+  return isHost(host) ? { host, port } : null
+}
+
+/** Whether it is a DNS name or an IPv4 address. What looks like an address but is none (`10.0.0.256`, `1`) is refused. */
+function isHost(text: string): boolean {
+  if (!LABELS.test(text)) return false
+  const last = text.split('.').findLast((label) => label !== '') ?? ''
+  return /^\d+$/.test(last) ? isIP(text) === 4 : true
+}
+
+/** Whether it is an IP address or a CIDR block. */
+function isAddressBlock(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || rest.length > 0) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
+}
+
+/** The host pattern of a route in lower case: a host, a bracketed IPv6 address, or `*.` before a host; null for anything else. A dot at its end is dropped. */
+export function parseHostPattern(text: string): string | null {
+  const lower = text.toLowerCase()
+  if (lower.startsWith('[') && lower.endsWith(']')) return isIP(lower.slice(1, -1)) === 6 ? lower : null
+  const name = lower.startsWith('*.') ? lower.slice(2) : lower
+  if (!isHost(name) || (name !== lower && isIP(name) !== 0)) return null
+  return lower.endsWith('.') ? lower.slice(0, -1) : lower
+}
+
+/** What is wrong with the address of a target; null for nothing. The same for the functions below. */
+export function addressProblem(text: string): string | null {
+  if (parseAddress(text) !== null) return null
+  return `expected \`host:port\`, \`[::1]:port\` or \`http://host:port\`${/^https:/i.test(text) ? ' (TLS to services is not there yet)' : ''}, found \`${text}\``
+}
+
+export function addressBlockProblem(text: string): string | null {
+  return isAddressBlock(text) ? null : `expected an IP address or a CIDR block such as \`10.0.0.0/8\`, found \`${text}\``
+}
+
+export function listenHostProblem(text: string): string | null {
+  return isHost(text) || isIP(text) === 6 ? null : `expected an address of this machine such as \`0.0.0.0\` or \`::\`, found \`${text}\``
+}
+
+export function hostPatternProblem(text: string): string | null {
+  return parseHostPattern(text) === null
+    ? `expected a host such as \`example.com\` or \`*.example.com\`, without a port, found \`${text}\``
+    : null
+}
+
+/** The Host that targets see: a host with or without a port. `client` and `target` are hosts by their form. */
+export function serviceHostProblem(text: string): string | null {
+  const withPort = /:\d{1,5}$/.test(text.replace(/^\[.*\]/, '')) ? text : `${text}:80`
+  return parseAddress(withPort) === null || text.includes('/') ? `expected \`client\`, \`target\` or a host, found \`${text}\`` : null
+}

@@ -1,0 +1,71 @@
+import { styleText } from 'node:util'
+import type { SourceLocation } from './ir.ts'
+
+/** Something to say about a configuration. An error keeps it from being used, a warning does not. */
+export interface Problem {
+  readonly severity: 'error' | 'warning'
+  readonly location: SourceLocation
+  /** One sentence: what is wrong, what was expected and what may have been meant. Never the value of an interpolation. */
+  readonly message: string
+}
+
+/** Problems by file, line and column; errors first where they share a place. */
+export function sortProblems(problems: readonly Problem[]): Problem[] {
+  return problems.toSorted(
+    (a, b) =>
+      compareText(a.location.file, b.location.file) ||
+      a.location.line - b.location.line ||
+      a.location.column - b.location.column ||
+      compareText(a.severity, b.severity) ||
+      compareText(a.message, b.message),
+  )
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
+}
+
+export interface RenderOptions {
+  /** Text of the files by name; a line of one that is not there is not shown. */
+  readonly sources?: ReadonlyMap<string, string>
+  readonly colour?: boolean
+}
+
+const LINE_CHARS_MAX = 160
+
+/**
+ * The problems for a person, sorted, each as `file:line:column: error: message` and, where its source is given, the line and a caret below
+ * the column. Ends without a line feed.
+ */
+export function renderProblems(problems: readonly Problem[], { sources = new Map(), colour = false }: RenderOptions = {}): string {
+  const paint = (style: 'bold' | 'red' | 'yellow' | 'dim', text: string): string =>
+    colour ? styleText(style, text, { validateStream: false }) : text
+  const blocks: string[] = []
+  for (const { severity, location, message } of sortProblems(problems)) {
+    const { file, line, column } = location
+    const style = severity === 'error' ? 'red' : 'yellow'
+    const place = paint('bold', `${printable(file)}:${line}:${column}:`)
+    blocks.push(`${place} ${paint(style, `${severity}:`)} ${printable(message)}`)
+    const source = sources.get(file)?.split('\n')[line - 1]?.trimEnd()
+    if (source === undefined || source === '') continue
+    const { text, caret } = excerpt(source, column)
+    const gutter = ' '.repeat(String(line).length)
+    blocks.push(paint('dim', `  ${line} | `) + text, paint('dim', `  ${gutter} | `) + paint(style, caret))
+  }
+  return blocks.join('\n')
+}
+
+/** The part of a line around a column (from 1) that fits a terminal, and the line with the caret that goes below it. */
+function excerpt(source: string, column: number): { text: string; caret: string } {
+  const from = column > LINE_CHARS_MAX ? column - LINE_CHARS_MAX / 2 : 0
+  const text = source.slice(from, from + LINE_CHARS_MAX)
+  const before = text.slice(0, column - 1 - from)
+  // A tab stays a tab, so that the caret stands below its character whatever the terminal's tab stops are.
+  return { text: printable(text), caret: `${before.replaceAll(/[^\t]/g, ' ')}^` }
+}
+
+/** What a file says goes to a terminal: its control characters do not. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\t]/gu, '\ufffd')
+}

@@ -1,0 +1,269 @@
+/** The native form, checked by its schema, to the intermediate representation: what the schema cannot see is checked here. */
+import { createHash } from 'node:crypto'
+import { parseAddress, parseHostPattern } from '../addresses.ts'
+import type { Problem } from '../diagnostics.ts'
+import type {
+  AccessLogIr,
+  GatewayIr,
+  HashKeyIr,
+  ListenerIr,
+  PolicyIr,
+  RouteIr,
+  ServiceIr,
+  SourceLocation,
+  TargetIr,
+  ValueMatchIr,
+} from '../ir.ts'
+import { withoutValue } from '../messages.ts'
+import type { NativeConfig, NativeRoute, NativeService, PolicyBlock } from '../schema.ts'
+import { type ConfigNode, type ConfigPath, locate, nodeAt } from '../tree.ts'
+
+export interface NativeOptions {
+  /** What `workers: auto` means. */
+  readonly availableCpus: number
+  /** Policies that are on unless the configuration says otherwise, with their default options. */
+  readonly defaultPolicies: ReadonlyMap<string, unknown>
+}
+
+/**
+ * Makes the intermediate representation of a checked configuration. Problems are added to `problems`, all at once; with an error among them
+ * the result is of no use.
+ *
+ * @param tree the same configuration with places; policies' positions and those of problems come from it
+ */
+export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: NativeOptions, problems: Problem[]): GatewayIr {
+  const builder = new Builder(config, tree, problems)
+  const { admin, limits, workers } = config
+  const ir: Omit<GatewayIr, 'revision'> = {
+    listeners: builder.listeners(),
+    admin: { host: admin.host, port: admin.port, token: admin.token ?? null },
+    workers: workers === 'auto' ? Math.min(256, Math.max(1, options.availableCpus)) : workers,
+    limits: {
+      headBytesMax: limits.headBytesMax,
+      headersMax: limits.headersMax,
+      uriBytesMax: limits.uriBytesMax,
+      bodyBytesMax: limits.bodyBytesMax,
+      headTimeoutMs: limits.headTimeout,
+      bodyIdleTimeoutMs: limits.bodyIdleTimeout,
+      idleTimeoutMs: limits.idleTimeout,
+      writeIdleTimeoutMs: limits.writeIdleTimeout,
+      halfCloseGraceMs: limits.halfCloseGrace,
+      connectionsMax: limits.connectionsMax,
+    },
+    accessLog: accessLogOf(config),
+    drainTimeoutMs: config.drainTimeout,
+    services: Object.entries(config.services).map(([name, service]) => builder.service(name, service)),
+    routes: Object.entries(config.routes).map(([name, route]) => builder.route(name, route)),
+    policies: builder.globalPolicies(options.defaultPolicies),
+  }
+  builder.checkPorts()
+  return deepFreeze({ revision: revisionOf(ir), ...ir })
+}
+
+function accessLogOf({ accessLog }: NativeConfig): AccessLogIr | null {
+  return accessLog === false ? null : { output: accessLog.output }
+}
+
+class Builder {
+  readonly #config: NativeConfig
+  readonly #tree: ConfigNode
+  readonly #problems: Problem[]
+
+  constructor(config: NativeConfig, tree: ConfigNode, problems: Problem[]) {
+    this.#config = config
+    this.#tree = tree
+    this.#problems = problems
+  }
+
+  #error(path: ConfigPath, message: string, part: 'key' | 'value' = 'value'): void {
+    const safe = part === 'key' ? message : withoutValue(message, nodeAt(this.#tree, path))
+    this.#problems.push({ severity: 'error', location: locate(this.#tree, path, part), message: safe })
+  }
+
+  #keyAt(path: ConfigPath): SourceLocation {
+    return locate(this.#tree, path, 'key')
+  }
+
+  listeners(): ListenerIr[] {
+    const names = new Set<string>()
+    return this.#config.listeners.map(({ name, host, port, trustedProxies }, index) => {
+      const path = ['listeners', index]
+      const listener: ListenerIr = { name: name ?? `listener-${index + 1}`, host, port, trustedProxies }
+      if (names.has(listener.name)) this.#error([...path, 'name'], `two listeners are called \`${listener.name}\``)
+      names.add(listener.name)
+      return listener
+    })
+  }
+
+  service(name: string, service: NativeService): ServiceIr {
+    const path = ['services', name]
+    const { balancer } = service
+    return {
+      name,
+      at: this.#keyAt(path),
+      targets: this.#targets(path, service),
+      balancer:
+        typeof balancer === 'string'
+          ? { kind: balancer, hashKey: { kind: 'client-ip' } }
+          : { kind: balancer.kind, hashKey: hashKeyOf(balancer.by) },
+      connectTimeoutMs: service.connectTimeout,
+      idleTimeoutMs: service.idleTimeout,
+      connectionsMax: service.connectionsMax,
+      responseHeadBytesMax: service.responseHeadBytesMax,
+      host: hostOf(service.host),
+      retryBudget: service.retryBudget,
+      policies: this.#policies([...path, 'policies'], service.policies),
+    }
+  }
+
+  #targets(service: ConfigPath, { targets }: NativeService): TargetIr[] {
+    const seen = new Map<string, SourceLocation>()
+    return targets.flatMap((target, index) => {
+      const path = [...service, 'targets', index, ...(typeof target === 'string' ? [] : ['address'])]
+      const { address, weight } = typeof target === 'string' ? { address: target, weight: 1 } : target
+      const parsed = parseAddress(address)
+      // The schema has refused it already.
+      if (parsed === null) return []
+      const key = `${parsed.host.toLowerCase()} ${parsed.port}`
+      const before = seen.get(key)
+      if (before !== undefined)
+        this.#error(path, `the target \`${address}\` is already listed on line ${before.line}; give it a \`weight\` instead`)
+      seen.set(key, locate(this.#tree, path))
+      return [{ host: parsed.host, port: parsed.port, weight }]
+    })
+  }
+
+  route(name: string, route: NativeRoute): RouteIr {
+    const path = ['routes', name]
+    const { retry, timeout } = route
+    this.#checkAnswers(path, route)
+    if (route.attemptTimeout !== undefined && route.attemptTimeout > timeout) {
+      this.#error([...path, 'attemptTimeout'], 'expected at most the `timeout` of the route, which bounds all tries together')
+    }
+    return {
+      name,
+      at: this.#keyAt(path),
+      match: {
+        hosts: this.#distinct([...path, 'host'], route.host ?? [], (host) => parseHostPattern(host) ?? host),
+        paths: this.#distinct([...path, 'path'], route.path),
+        methods: this.#distinct([...path, 'method'], route.method ?? []),
+        headers: matchesOf(route.headers),
+        query: matchesOf(route.query),
+      },
+      priority: route.priority,
+      service: route.service ?? null,
+      timeoutMs: timeout,
+      attemptTimeoutMs: route.attemptTimeout ?? timeout,
+      streamIdleTimeoutMs: route.streamIdleTimeout,
+      retry: {
+        attempts: retry?.attempts ?? 1,
+        backoff: retry?.backoff ?? 'exponential',
+        backoffBaseMs: retry?.backoffBase ?? 25,
+        backoffMaxMs: retry?.backoffMax ?? 1_000,
+        statuses: retry?.statuses ?? [],
+        nonIdempotent: retry?.nonIdempotent ?? false,
+        bodyBytesMax: retry?.bodyMax ?? 65_536,
+      },
+      upgrades: route.upgrades.map((protocol) => protocol.toLowerCase()),
+      policies: this.#policies([...path, 'policies'], route.policies),
+    }
+  }
+
+  /** The items in their normal form; one that stands twice is a mistake. */
+  #distinct(path: ConfigPath, items: readonly string[], normalise = (item: string): string => item): string[] {
+    const found = new Set<string>()
+    for (const [index, item] of items.entries()) {
+      const normal = normalise(item)
+      if (found.has(normal)) this.#error([...path, index], `\`${item}\` stands twice`)
+      found.add(normal)
+    }
+    return [...found]
+  }
+
+  #checkAnswers(path: ConfigPath, { service, policies }: NativeRoute): void {
+    if (service !== undefined || ANSWERING.some((kind) => policies?.[kind]?.mode === 'enforce')) return
+    this.#error(path, 'a route without `service` needs a policy that answers: `redirect` or `static-response`', 'key')
+  }
+
+  #policies(path: ConfigPath, blocks: Readonly<Record<string, PolicyBlock | undefined>> | undefined): PolicyIr[] {
+    return Object.entries(blocks ?? {}).flatMap(([kind, block]) =>
+      block === undefined ? [] : [{ kind, mode: block.mode, options: block.options, at: this.#keyAt([...path, kind]) }],
+    )
+  }
+
+  globalPolicies(defaults: ReadonlyMap<string, unknown>): PolicyIr[] {
+    const written = this.#policies(['policies'], this.#config.policies)
+    const implied = [...defaults].filter(([kind]) => !written.some((policy) => policy.kind === kind))
+    return [...implied.map(([kind, options]): PolicyIr => ({ kind, mode: 'enforce', options, at: this.#tree.at })), ...written]
+  }
+
+  /** Two sockets cannot have one port. */
+  checkPorts(): void {
+    const { listeners, admin } = this.#config
+    const taken: { host: string; port: number; what: string }[] = []
+    const bind = (host: string, port: number, path: ConfigPath, what: string): void => {
+      const clash = taken.find((other) => port !== 0 && other.port === port && overlaps(other.host, host))
+      if (clash !== undefined)
+        this.#error(
+          nodeAt(this.#tree, [...path, 'port']) === null ? path : [...path, 'port'],
+          `${clash.what} already listens on port ${port}`,
+        )
+      taken.push({ host, port, what })
+    }
+    bind(admin.host, admin.port, ['admin'], 'the admin listener')
+    for (const [index, { host, port }] of listeners.entries()) bind(host, port, ['listeners', index], `listener ${index + 1}`)
+  }
+}
+
+/** Policies that can end every exchange themselves, so that a route needs no service. */
+const ANSWERING = ['redirect', 'static-response']
+
+/** Whether two sockets on one port would be in each other's way. */
+function overlaps(a: string, b: string): boolean {
+  const any = (host: string): boolean => host === '0.0.0.0' || host === '::'
+  return a === b || any(a) || any(b)
+}
+
+function hostOf(host: string): ServiceIr['host'] {
+  return host === 'client' || host === 'target' ? { kind: host } : { kind: 'fixed', value: host }
+}
+
+function matchesOf(entries: Readonly<Record<string, true | string>>): { name: string; match: ValueMatchIr }[] {
+  return Object.entries(entries).map(([name, value]) => ({ name, match: matchOf(value) }))
+}
+
+function matchOf(value: true | string): ValueMatchIr {
+  if (value === true) return { kind: 'present' }
+  return value.startsWith('~') ? { kind: 'regex', source: value.slice(1) } : { kind: 'exact', value }
+}
+
+function hashKeyOf(by: string): HashKeyIr {
+  if (by === 'client-ip' || by === 'path') return { kind: by }
+  const [kind = '', name = ''] = by.split(':', 2)
+  return kind === 'header' || kind === 'query' || kind === 'cookie' ? { kind, name } : { kind: 'client-ip' }
+}
+
+/** The same meaning gives the same 12 digits: places and the order of keys, services and routes do not count. */
+function revisionOf({ services, routes, ...rest }: Omit<GatewayIr, 'revision'>): string {
+  const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
+  const meaning = { ...rest, services: services.toSorted(byName), routes: routes.toSorted(byName) }
+  return createHash('sha256').update(JSON.stringify(meaning, withoutPlaces)).digest('hex').slice(0, 12)
+}
+
+function withoutPlaces(key: string, value: unknown): unknown {
+  if (key === 'at' && isPlace(value)) return undefined
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+function isPlace(value: unknown): value is SourceLocation {
+  return typeof value === 'object' && value !== null && 'file' in value && 'line' in value && 'column' in value
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const inner of Object.values(value)) deepFreeze(inner)
+  }
+  return value
+}

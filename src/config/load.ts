@@ -1,0 +1,149 @@
+/** Text to intermediate representation: read, placed, interpolated, merged, checked, translated. */
+import { open } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { extname } from 'node:path'
+import type { PolicyDefinition } from '../core/policy.ts'
+import { z } from '../core/schema.ts'
+import { type Problem, sortProblems } from './diagnostics.ts'
+import { toGatewayIr } from './formats/native.ts'
+import type { GatewayIr } from './ir.ts'
+import { describeIssue, problemsOf, refusedPaths } from './messages.ts'
+import { parseModule } from './parse-module.ts'
+import { parseYaml } from './parse-yaml.ts'
+import { checkReferences } from './references.ts'
+import { nativeSchema } from './schema.ts'
+import { displayConfig, hideValues, interpolate, type ReadFile, reasonOf } from './secret.ts'
+import { coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
+
+export interface LoadOptions {
+  /** Every kind of policy that may be configured. */
+  readonly policies: readonly PolicyDefinition<unknown>[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Default: the file system. */
+  readonly readFile?: ReadFile
+  /** What `workers: auto` means. Default: what the operating system says. */
+  readonly availableCpus?: number
+}
+
+interface Read {
+  /** Text of the configuration files that could be read, by name, for the lines below problems. */
+  readonly sources: ReadonlyMap<string, string>
+  /** Every file the result depends on, those of `${file:…}` included, also when they could not be read. */
+  readonly files: readonly string[]
+}
+
+export interface Loaded extends Read {
+  readonly ir: GatewayIr
+  readonly warnings: readonly Problem[]
+  /** The configuration as it may be shown: interpolations as written, secrets hidden. Made when it is asked for. */
+  readonly display: () => unknown
+}
+
+export interface NotLoaded extends Read {
+  /** Errors and warnings in the order of places; at least one error. */
+  readonly problems: readonly Problem[]
+}
+
+const FILE_BYTES_MAX = 10 * 2 ** 20
+/** Policies that are on without being named. */
+const ON_BY_DEFAULT = ['request-id', 'forwarded-headers']
+
+/**
+ * Loads one or several files (YAML or JSON; `.ts`, `.mts`, `.js` and `.mjs` are run) as one configuration. All problems are told at once.
+ * Never throws for what a file says or lacks.
+ */
+export async function loadConfig(files: readonly string[], options: LoadOptions): Promise<Loaded | NotLoaded> {
+  const { policies, env, readFile = readTextFile } = options
+  const problems: Problem[] = []
+  const sources = new Map<string, string>()
+  const asked = new Set(files)
+  const trees: MapNode[] = []
+  let complete = files.length > 0
+  for (const file of new Set(files)) {
+    const written = await readTree(file, readFile, sources, problems)
+    if (written === null) complete = false
+    else trees.push(await interpolate(written, { env, readFile, onFile: (path) => asked.add(path) }, problems))
+  }
+  const read: Read = { sources, files: [...asked] }
+  const fail = (): NotLoaded => ({ ...read, problems: sortProblems(hideValues(problems, trees)) })
+  // With a part missing, most of what could be said of the rest would be wrong.
+  if (!complete) return fail()
+
+  const schemas = await loadSchemas(policies)
+  const schema = nativeSchema(schemas)
+  const merged = mergeTrees(trees, problems)
+  const broken = new Set(problems.map(placeOf))
+  const { tree, result } = check(schema, merged)
+  checkReferences(tree, problems)
+  if (!result.success) {
+    // Of a value whose interpolation failed, nothing more can be said.
+    problems.push(...problemsOf(result.error.issues, tree).filter((problem) => !broken.has(placeOf(problem))))
+    return fail()
+  }
+  const defaultPolicies = new Map(ON_BY_DEFAULT.flatMap((kind) => defaultOptions(kind, schemas)))
+  const availableCpus = options.availableCpus ?? availableParallelism()
+  const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies }, problems)
+  if (problems.some(({ severity }) => severity === 'error')) return fail()
+  const display = (): unknown => displayConfig(tree, z.toJSONSchema(schema, { io: 'input' }))
+  return { ...read, ir, warnings: sortProblems(hideValues(problems, trees)), display }
+}
+
+/**
+ * Checks a tree. An interpolation always gives text; where the schema refuses it, the number or boolean that it spells is tried, so that
+ * `port: ${env:PORT}` works and a password of digits stays text.
+ */
+function check(schema: ReturnType<typeof nativeSchema>, tree: MapNode) {
+  const first = schema.safeParse(toPlain(tree), { error: describeIssue })
+  if (first.success) return { tree, result: first }
+  const coerced = coerceAt(tree, refusedPaths(first.error.issues))
+  return coerced === tree
+    ? { tree, result: first }
+    : { tree: coerced, result: schema.safeParse(toPlain(coerced), { error: describeIssue }) }
+}
+
+function placeOf({ location }: Problem): string {
+  return `${location.file}:${location.line}:${location.column}`
+}
+
+async function readTree(file: string, readFile: ReadFile, sources: Map<string, string>, problems: Problem[]): Promise<MapNode | null> {
+  let text: string
+  try {
+    text = await readFile(file, FILE_BYTES_MAX)
+  } catch (error) {
+    problems.push({ severity: 'error', location: { file, line: 1, column: 1 }, message: `the file cannot be read: ${reasonOf(error)}` })
+    return null
+  }
+  sources.set(file, text)
+  return MODULE_EXTENSIONS.has(extname(file)) ? parseModule(file, text, problems) : parseYaml(file, text, problems)
+}
+
+const MODULE_EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])
+
+/** The schemas of policies by kind. */
+export async function loadSchemas(policies: readonly PolicyDefinition<unknown>[]): Promise<ReadonlyMap<string, z.ZodType>> {
+  const schemas = await Promise.all(policies.map(({ loadSchema }) => loadSchema()))
+  return new Map(policies.map(({ kind, summary }, index) => [kind, schemas[index]?.describe(summary) ?? z.never()]))
+}
+
+function defaultOptions(kind: string, schemas: ReadonlyMap<string, z.ZodType>): [string, unknown][] {
+  const schema = schemas.get(kind)
+  return schema === undefined ? [] : [[kind, schema.parse({})]]
+}
+
+/** Reads a UTF-8 file of at most `bytesMax` bytes, also when it is a pipe or grows meanwhile. */
+async function readTextFile(path: string, bytesMax: number): Promise<string> {
+  const file = await open(path, 'r')
+  try {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    for await (const chunk of file.createReadStream({ autoClose: false, end: bytesMax })) {
+      if (!Buffer.isBuffer(chunk)) continue
+      bytes += chunk.length
+      if (bytes > bytesMax) throw Object.assign(new Error('file too large'), { code: 'EFBIG' })
+      chunks.push(chunk)
+    }
+    return Buffer.concat(chunks).toString('utf8')
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,104 @@
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, type ParsedNode, parseDocument } from 'yaml'
+import type { Problem } from './diagnostics.ts'
+import type { SourceLocation } from './ir.ts'
+import { type ConfigNode, DEPTH_MAX, type MapEntry, type MapNode, NODES_MAX, type Scalar } from './tree.ts'
+
+/**
+ * Reads YAML 1.2 (and so JSON) with the place of every key and value. An empty document is an empty map.
+ * Syntax errors, duplicate keys, unknown tags, several documents and aliases that grow beyond the bounds of a tree become problems.
+ *
+ * @returns null when it is not worth looking further: the syntax is broken or the root is no map.
+ */
+export function parseYaml(file: string, text: string, problems: Problem[]): MapNode | null {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, keepSourceTokens: false })
+  const locate = (offset: number): SourceLocation => {
+    const { line, col } = lines.linePos(offset)
+    return { file, line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  const complain = (location: SourceLocation, message: string): void => {
+    problems.push({ severity: 'error', location, message })
+  }
+  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+    complain(locate(pos[0]), MESSAGES.get(code) ?? sentence(message))
+  }
+  // A repeated key or an odd tag leaves a whole tree, and the user wants to hear of all problems at once.
+  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return null
+  const { contents } = document
+  const start: SourceLocation = { file, line: 1, column: 1 }
+  if (contents === null || (isScalar(contents) && contents.value === null)) return { kind: 'map', at: start, entries: new Map() }
+  const reader = new Reader(document, locate)
+  try {
+    const root = reader.read(contents, 0)
+    if (root.kind === 'map') return root
+    complain(root.at, 'expected a map with keys such as `services` and `routes` at the top of the file')
+  } catch (error) {
+    if (!(error instanceof TreeFault)) throw error
+    complain(error.location, error.message)
+  }
+  return null
+}
+
+const MESSAGES: ReadonlyMap<string, string> = new Map([
+  ['DUPLICATE_KEY', 'this key stands twice in the same map'],
+  ['MULTIPLE_DOCS', 'a configuration is one document: split it into several files, or remove this `---`'],
+  ['TAB_AS_INDENT', 'tabs cannot indent: use spaces'],
+])
+
+/** The library's message as ours begin: in lower case and without a full stop. */
+function sentence(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '')
+}
+
+class TreeFault extends Error {
+  readonly location: SourceLocation
+  constructor(location: SourceLocation, message: string) {
+    super(message)
+    this.location = location
+  }
+}
+
+class Reader {
+  readonly #document: Document.Parsed
+  readonly #locate: (offset: number) => SourceLocation
+  /** Counts what aliases repeat each time, so that a bomb of aliases ends early. */
+  #nodes = 0
+
+  constructor(document: Document.Parsed, locate: (offset: number) => SourceLocation) {
+    this.#document = document
+    this.#locate = locate
+  }
+
+  read(node: ParsedNode, depth: number): ConfigNode {
+    const at = this.#locate(node.range[0])
+    if (++this.#nodes > NODES_MAX) throw new TreeFault(at, `a configuration has at most ${NODES_MAX} values; do aliases repeat too much?`)
+    if (depth > DEPTH_MAX) throw new TreeFault(at, `values are nested deeper than ${DEPTH_MAX} levels`)
+    if (isAlias(node)) {
+      const target = node.resolve(this.#document)
+      if (target === undefined) throw new TreeFault(at, `there is no anchor \`&${node.source}\` above this alias`)
+      return this.read(target as ParsedNode, depth + 1)
+    }
+    if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => this.read(item as ParsedNode, depth + 1)) }
+    if (isMap(node)) return { kind: 'map', at, entries: this.#readEntries(node.items as Pair<ParsedNode, ParsedNode | null>[], depth) }
+    return { kind: 'scalar', at, value: scalarOf(node.value, at), written: null }
+  }
+
+  #readEntries(pairs: readonly Pair<ParsedNode, ParsedNode | null>[], depth: number): Map<string, MapEntry> {
+    const entries = new Map<string, MapEntry>()
+    for (const { key, value } of pairs) {
+      const keyAt = this.#locate(key.range[0])
+      if (!isScalar(key)) throw new TreeFault(keyAt, 'a key is plain text')
+      const name = String(key.value)
+      if (name === '__proto__') throw new TreeFault(keyAt, '`__proto__` cannot be a key')
+      if (entries.has(name)) continue
+      const node: ConfigNode = value === null ? { kind: 'scalar', at: keyAt, value: null, written: null } : this.read(value, depth + 1)
+      entries.set(name, { keyAt, node })
+    }
+    return entries
+  }
+}
+
+function scalarOf(value: unknown, at: SourceLocation): Scalar {
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
+  throw new TreeFault(at, 'expected text, a number, true, false or null')
+}

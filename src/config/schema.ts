@@ -1,0 +1,237 @@
+/** The native form of a configuration: its keys, their defaults and what they mean. `docs/configuration.md` and the JSON Schema come from here. */
+import { byteSize, duration, headerNameText, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../core/schema.ts'
+import { addressBlockProblem, addressProblem, hostPatternProblem, listenHostProblem, serviceHostProblem } from './addresses.ts'
+import { pathProblem, valueMatchProblem } from './paths.ts'
+
+/** A policy's block once it is checked: `options` in the form the policy compiles from, null when the block is only `false`. */
+export interface PolicyBlock {
+  readonly mode: 'enforce' | 'shadow' | 'off'
+  readonly options: unknown
+}
+
+/** How policies may be written when their kinds are not known to the type system. */
+export type PoliciesInput = Readonly<Record<string, false | Readonly<Record<string, unknown>>>>
+
+const nameText = () =>
+  z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, {
+    error: 'expected letters, digits, `_`, `-` and `.`, at most 128, beginning with a letter, a digit or `_`',
+  })
+
+const portNumber = (min: 0 | 1) => integer({ min, max: 65_535 })
+
+const tokenText = (what: string) =>
+  z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/, { error: `expected ${what}: a token of at most 64 characters` })
+
+/** Text that a function finds nothing wrong with. What it says begins with `expected` and puts what was found behind `, found`. */
+const checkedText = (max: number, problemOf: (value: string) => string | null) =>
+  text({ max }).superRefine((value, context) => {
+    const message = problemOf(value)
+    if (message !== null) context.addIssue({ code: 'custom', message })
+  })
+
+const methodText = () =>
+  tokenText('a method such as `GET`').superRefine((method, context) => {
+    const upper = method.toUpperCase()
+    if (method !== upper) context.addIssue({ code: 'custom', message: `expected upper case: \`${upper}\`` })
+  })
+
+const addressText = () => checkedText(300, addressProblem)
+const listenHostText = () => checkedText(255, listenHostProblem)
+
+const listener = object({
+  name: nameText().optional().describe('Name in logs and metrics. Default: `listener-1` for the first, and so on.'),
+  host: listenHostText().default('0.0.0.0').describe('Address to listen on; `::` for IPv6 and IPv4.'),
+  port: portNumber(0).default(8080).describe('Port to listen on; 0 picks a free one, which the ready line tells.'),
+  trustedProxies: list(checkedText(64, addressBlockProblem))
+    .default([])
+    .describe('Addresses and CIDR blocks of proxies in front of the gateway. Only they are believed when they say who the client is.'),
+})
+
+const admin = object({
+  host: listenHostText().default('127.0.0.1').describe('Address of the admin listener.'),
+  port: portNumber(0).default(9901).describe('Port of the admin listener; 0 picks a free one.'),
+  token: secret().optional().describe('Bearer token for what is not public. Default: one is made at start and kept in a file.'),
+})
+
+const limits = object({
+  headBytesMax: byteSize({ min: 1024, max: 2 ** 20 })
+    .prefault('32KiB')
+    .describe('Largest request head; more is 431.'),
+  headersMax: integer({ min: 1, max: 1_000 }).default(100).describe('Most header fields of a request; more is 431.'),
+  uriBytesMax: byteSize({ min: 64, max: 2 ** 20 })
+    .prefault('8KiB')
+    .describe('Longest request target; more is 414.'),
+  bodyBytesMax: byteSize({ max: 2 ** 50 })
+    .prefault('100MiB')
+    .describe('Largest request body unless a `request-size` policy says otherwise; more is 413.'),
+  headTimeout: duration({ min: 1 }).prefault('10s').describe('From the first byte of a request head to its last; longer is 408.'),
+  bodyIdleTimeout: duration({ min: 1 }).prefault('30s').describe('Longest silence within a request body; longer is 408.'),
+  idleTimeout: duration({ min: 1 }).prefault('75s').describe('How long a connection stays open between two requests.'),
+  writeIdleTimeout: duration({ min: 1 }).prefault('30s').describe('How long a client may take none of the bytes that wait for it.'),
+  halfCloseGrace: duration().prefault('1s').describe('How long a request goes on after the client closed its sending side.'),
+  connectionsMax: integer({ min: 1, max: 1_000_000 }).default(20_000).describe('Connections one worker holds at once.'),
+})
+
+const accessLog = object({
+  output: text({ max: 4_096 }).default('stdout').describe('`stdout`, `stderr` or the path of a file.'),
+})
+
+const target = z.union([
+  addressText(),
+  object({
+    address: addressText().describe('`host:port`, `[::1]:port` or `http://host:port`.'),
+    weight: integer({ min: 0, max: 1_000 }).default(1).describe('Share of the traffic relative to the other targets; 0 for none.'),
+  }),
+])
+
+const balancerKinds = ['round-robin', 'random', 'least-connections', 'power-of-two', 'consistent-hash'] as const
+
+const balancer = z.union([
+  oneOf(balancerKinds),
+  object({
+    kind: oneOf(balancerKinds).describe('How a target is chosen.'),
+    by: z
+      .string()
+      .regex(/^(client-ip|path|(header|query|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256})$/, {
+        error: 'expected `client-ip`, `path`, `header:NAME`, `query:NAME` or `cookie:NAME`',
+      })
+      .default('client-ip')
+      .describe('What `consistent-hash` looks at: `client-ip`, `path`, `header:NAME`, `query:NAME` or `cookie:NAME`.'),
+  }),
+])
+
+const retryBudget = object({
+  ratio: z.number().min(0).max(10).default(0.2).describe('Retries allowed for each first try: 0.2 is one for five.'),
+  minPerSecond: z.number().min(0).max(1_000_000).default(10).describe('Retries a second that are always allowed.'),
+})
+
+const retry = object({
+  attempts: integer({ min: 1, max: 20 }).default(3).describe('Tries in all, the first one included. Without a `retry` block there is one.'),
+  backoff: oneOf(['exponential', 'linear', 'constant']).default('exponential').describe('How the wait between two tries grows.'),
+  backoffBase: duration({ max: 60_000 }).prefault('25ms').describe('The first wait; jitter takes off up to half of each.'),
+  backoffMax: duration({ max: 600_000 }).prefault('1s').describe('The longest wait.'),
+  statuses: list(integer({ min: 400, max: 599 }), { max: 200 })
+    .default([])
+    .describe('Statuses of a service that are tried again, for methods that may be.'),
+  nonIdempotent: z.boolean().default(false).describe('Whether POST and PATCH may be tried again after bytes were sent.'),
+  bodyMax: byteSize({ max: 16 * 2 ** 20 })
+    .prefault('64KiB')
+    .describe('Largest request body that is kept for another try.'),
+})
+
+const valueMatch = z.union([z.literal(true, { error: 'expected text or `true`' }), checkedText(8_192, valueMatchProblem)])
+
+const service = <P extends z.ZodType>(policies: P) =>
+  object({
+    targets: list(target, { min: 1 }).describe('Where the service runs: `host:port`, or `{ address, weight }`.'),
+    balancer: balancer.default('round-robin').describe('How a target is chosen: a word, or `{ kind, by }` for `consistent-hash`.'),
+    connectTimeout: duration({ min: 1 }).prefault('2s').describe('Longest time to open a connection.'),
+    idleTimeout: duration({ min: 1 }).prefault('60s').describe('How long an unused connection is kept.'),
+    connectionsMax: integer({ min: 1, max: 1_000_000 }).default(1024).describe('Connections to one target from one worker; more is 503.'),
+    responseHeadBytesMax: byteSize({ min: 1024, max: 2 ** 20 })
+      .prefault('32KiB')
+      .describe('Largest response head; more is 502.'),
+    host: checkedText(255, serviceHostProblem)
+      .default('client')
+      .describe("The Host that targets see: `client` (the client's), `target` (the target's own) or a fixed one."),
+    retryBudget: retryBudget.prefault({}).describe('Bounds the retries to this service.'),
+    policies: policies.optional().describe('Policies for every route to this service, by kind.'),
+  })
+
+const route = <P extends z.ZodType>(policies: P) =>
+  object({
+    path: oneOrMore(checkedText(2_048, pathProblem), { max: 100 }).describe(
+      'One or a list of: `/a/b` (exactly this), `/a/*` (this and everything below), `/a/:id/b` (`:id` takes a segment), `~regex`.',
+    ),
+    host: oneOrMore(checkedText(255, hostPatternProblem), { max: 100 })
+      .optional()
+      .describe('One or a list of hosts; `*.example.com` takes one label for the star. Default: any.'),
+    method: oneOrMore(methodText(), { max: 50 }).optional().describe('One or a list of methods, in upper case. Default: any.'),
+    headers: record(headerNameText(), valueMatch, { max: 50 })
+      .default({})
+      .describe('Headers the request must have: exact text, `~regex` for the whole value, or `true` for any.'),
+    query: record(text({ max: 256 }), valueMatch, { max: 50 })
+      .default({})
+      .describe('Query parameters the request must have: exact text, `~regex` for the whole value, or `true` for any.'),
+    priority: integer({ min: -1_000_000, max: 1_000_000 }).default(0).describe('The higher one wins over every rule of specificity.'),
+    service: text({ max: 128 })
+      .optional()
+      .describe('Name of the service. Not needed where a policy answers (`redirect`, `static-response`).'),
+    timeout: duration({ min: 1 }).prefault('60s').describe('Bounds all tries together, to the end of the response head; longer is 504.'),
+    attemptTimeout: duration({ min: 1 }).optional().describe('Bounds each try. Default: `timeout`.'),
+    streamIdleTimeout: duration({ min: 1 }).prefault('60s').describe('Longest silence within a response body.'),
+    retry: retry.optional().describe('Whether and how a request is tried again. Default: it is not.'),
+    upgrades: list(tokenText('a protocol such as `websocket`'), { max: 20 })
+      .default(['websocket'])
+      .describe('Protocols a client may upgrade to.'),
+    policies: policies.optional().describe('Policies for this route, by kind.'),
+  })
+
+const root = <P extends z.ZodType>(policies: P) =>
+  object({
+    $schema: text({ max: 4_096 }).optional().describe('Address of the JSON Schema, for editors; not looked at.'),
+    listeners: list(listener, { min: 1, max: 64 }).prefault([{}]).describe('Ports that clients connect to. Default: one on port 8080.'),
+    admin: admin.prefault({}).describe('The admin listener: health, metrics, configuration.'),
+    workers: z
+      .union([z.literal('auto'), integer({ min: 1, max: 256 })])
+      .default(1)
+      .describe('Processes that serve traffic; `auto` for one per available CPU.'),
+    limits: limits.prefault({}).describe('Bounds of what one client connection may ask.'),
+    accessLog: z
+      .union([z.literal(false, { error: 'expected `false` or a map' }), accessLog])
+      .prefault({})
+      .describe('The access log: one JSON object a line. `false` for none.'),
+    drainTimeout: duration().prefault('30s').describe('Longest time a shutdown waits for requests to finish.'),
+    services: record(nameText(), service(policies)).default({}).describe('Services by name.'),
+    routes: record(nameText(), route(policies))
+      .default({})
+      .describe('Routes by name. Their order does not matter: the most specific one wins.'),
+    policies: policies
+      .optional()
+      .describe('Policies for every request, by kind. `request-id` and `forwarded-headers` are on unless `mode: off`.'),
+  })
+
+const mode = oneOf(['enforce', 'shadow', 'off'])
+  .default('enforce')
+  .describe('`enforce` acts; `shadow` changes nothing and notes what it would have done; `off` is not there.')
+
+/** A policy's block in the configuration: its options beside `mode`, or `false` for `mode: off`. Throws when `schema` is no object's. */
+export function policyBlock(kind: string, schema: z.ZodType): z.ZodType<PolicyBlock> {
+  const [shape, rest] = schema instanceof z.ZodPipe ? [schema.def.in, schema.def.out] : [schema, null]
+  if (!(shape instanceof z.ZodObject)) throw new Error(`the schema of policy \`${kind}\` is no object`)
+  const block = shape.safeExtend({ mode }).transform(({ mode: written, ...options }, context): PolicyBlock => {
+    const checked = mode.parse(written)
+    const result = rest === null ? null : z.safeParse(rest, options)
+    if (result?.success === false) {
+      for (const { message, path } of result.error.issues) context.addIssue({ code: 'custom', message, path: [...path] })
+    }
+    return { mode: checked, options: result === null ? options : result.data }
+  })
+  return z.union([
+    z
+      .literal(false, { error: 'expected a map (`{}` for the defaults) or `false`' })
+      .transform((): PolicyBlock => ({ mode: 'off', options: null })),
+    block,
+  ])
+}
+
+/** The schema of the native form with these policies, by kind. */
+export function nativeSchema(policySchemas: ReadonlyMap<string, z.ZodType>) {
+  const blocks = new Map<string, z.ZodOptional<z.ZodType<PolicyBlock>>>()
+  for (const [kind, schema] of policySchemas)
+    blocks.set(
+      kind,
+      policyBlock(kind, schema)
+        .optional()
+        .describe(schema.description ?? `The \`${kind}\` policy.`),
+    )
+  return root(object(Object.fromEntries(blocks)))
+}
+
+/** A configuration that has been checked, all defaults filled in but those that depend on others. */
+export type NativeConfig = z.output<ReturnType<typeof nativeSchema>>
+
+/** A configuration as it is written. */
+export type NativeInput = z.input<ReturnType<typeof nativeSchema>>
+export type NativeRoute = NativeConfig['routes'][string]
+export type NativeService = NativeConfig['services'][string]
