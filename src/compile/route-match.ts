@@ -1,0 +1,238 @@
+/**
+ * What a route asks of a request, compiled: the predicates, and the order in which routes win. The router, `explain`, the analysis of
+ * routes and the tests' plain reference all stand on this file.
+ */
+import type { RouteMatchIr, ValueMatchIr } from '../config/ir.ts'
+import type { Headers } from '../core/headers.ts'
+import { type PathPattern, parsePathPattern } from '../core/path-pattern.ts'
+import { compileRegex } from '../core/regex.ts'
+
+/** What routing looks at. */
+export interface RouteQuery {
+  /** Upper case as sent. */
+  readonly method: string
+  /** Lower case, without port; empty for none. */
+  readonly host: string
+  /** In the normal form of `core/path.ts`. */
+  readonly path: string
+  /** What follows the question mark, as received. */
+  readonly query: string
+  readonly headers: Headers
+}
+
+/** A route as the router takes it. */
+export interface RouterEntry<T> {
+  /** Unique. */
+  readonly name: string
+  readonly match: RouteMatchIr
+  readonly priority: number
+  /** What a request that takes the route is given. */
+  readonly value: T
+}
+
+/** What is asked of one header field or query parameter. */
+export interface ValuePredicate {
+  /** A header's in lower case. */
+  readonly name: string
+  readonly match: ValueMatchIr
+  /** @param value the value found, null for absent. */
+  test(value: string | null): boolean
+}
+
+/** The host of a pattern: exactly this one, one label before this suffix (`.example.com`), or any. */
+export type HostPattern =
+  | { readonly kind: 'exact'; readonly host: string }
+  | { readonly kind: 'wildcard'; readonly suffix: string }
+  | { readonly kind: 'any' }
+
+/** The predicates of a route that do not depend on which of its hosts and paths matched. */
+export interface RoutePredicates {
+  /** Empty for any. */
+  readonly methods: readonly string[]
+  readonly headers: readonly ValuePredicate[]
+  readonly query: readonly ValuePredicate[]
+}
+
+/** One route with one of its hosts and one of its paths: what is put in order. */
+export interface Candidate<T> {
+  readonly entry: RouterEntry<T>
+  readonly host: HostPattern
+  readonly path: PathPattern
+  readonly predicates: RoutePredicates
+}
+
+/**
+ * All candidates of all routes, the one that wins first.
+ * @throws Error when a pattern or an expression does not parse; configurations are checked before, with positions.
+ */
+export function expandCandidates<T>(routes: readonly RouterEntry<T>[]): Candidate<T>[] {
+  const candidates: Candidate<T>[] = []
+  for (const entry of routes) {
+    const { match } = entry
+    const predicates: RoutePredicates = {
+      methods: match.methods,
+      headers: match.headers.map(({ name, match }) => valuePredicate(name.toLowerCase(), match)),
+      query: match.query.map(({ name, match }) => valuePredicate(name, match)),
+    }
+    const hosts = match.hosts.length === 0 ? [ANY_HOST] : match.hosts.map(parseHost)
+    const paths = match.paths.map((text) => orThrow(parsePathPattern(text), entry.name))
+    for (const host of hosts) for (const path of paths) candidates.push({ entry, host, path, predicates })
+  }
+  return candidates.sort(compareCandidates)
+}
+
+const ANY_HOST: HostPattern = { kind: 'any' }
+
+function parseHost(text: string): HostPattern {
+  return text.startsWith('*.') ? { kind: 'wildcard', suffix: text.slice(1) } : { kind: 'exact', host: text }
+}
+
+function valuePredicate(name: string, match: ValueMatchIr): ValuePredicate {
+  switch (match.kind) {
+    case 'present':
+      return { name, match, test: (value) => value !== null }
+    case 'exact':
+      return { name, match, test: (value) => value === match.value }
+    case 'regex': {
+      const regex = orThrow(compileRegex(match.source, 'both'), name)
+      return { name, match, test: (value) => value !== null && regex.test(value) }
+    }
+  }
+}
+
+function orThrow<V extends object>(result: V | { readonly problem: string }, where: string): V {
+  if ('problem' in result) throw new Error(`${where}: ${result.problem}`)
+  return result
+}
+
+/**
+ * The order in which routes win, the one place where it is defined. Negative when `a` wins over `b`. The first difference decides:
+ *
+ * 1. the higher `priority`;
+ * 2. the host: exact, then wildcard, then any;
+ * 3. the path: exact, then a fixed number of segments with captures, then prefixes, then regular expressions. Of two paths with captures the one
+ *    with literal text where the other captures, at the first such segment; of two prefixes the one with more segments, then likewise; of
+ *    two expressions the longer source;
+ * 4. the greater number of header and query predicates;
+ * 5. a route that names methods before one that takes any; a route that names HEAD before one that takes it as a GET;
+ * 6. the name, so that the outcome never depends on the order in a file. `check` reports when it comes to that.
+ */
+export function compareCandidates(a: Candidate<unknown>, b: Candidate<unknown>): number {
+  return compareSpecificity(a, b) || compareText(a.entry.name, b.entry.name) || compareText(a.path.text, b.path.text)
+}
+
+/** The rules of {@link compareCandidates} without the last: 0 when only the name decides. */
+export function compareSpecificity(a: Candidate<unknown>, b: Candidate<unknown>): number {
+  for (const [, compare] of ORDER) {
+    const order = compare(a, b)
+    if (order !== 0) return order
+  }
+  return 0
+}
+
+/** Why `winner` comes before `loser`, to follow "because": the first rule that tells them apart. */
+export function reasonOfOrder(winner: Candidate<unknown>, loser: Candidate<unknown>): string {
+  return ORDER.find(([, compare]) => compare(winner, loser) !== 0)?.[0] ?? 'its name comes first'
+}
+
+const ORDER: readonly (readonly [string, (a: Candidate<unknown>, b: Candidate<unknown>) => number])[] = [
+  ['its priority is higher', (a, b) => b.entry.priority - a.entry.priority],
+  ['its host is more specific', (a, b) => HOST_ORDER[a.host.kind] - HOST_ORDER[b.host.kind]],
+  ['its path is more specific', (a, b) => PATH_ORDER[a.path.kind] - PATH_ORDER[b.path.kind] || compareSameKind(a.path, b.path)],
+  ['it has more header and query predicates', (a, b) => predicateCount(b) - predicateCount(a)],
+  ['it names its methods', (a, b) => namesMethods(b) - namesMethods(a)],
+  ['it names HEAD', (a, b) => namesHead(b) - namesHead(a)],
+]
+
+const HOST_ORDER = { exact: 0, wildcard: 1, any: 2 } as const
+const PATH_ORDER = { exact: 0, segments: 1, prefix: 2, regex: 3 } as const
+
+function compareSameKind(a: PathPattern, b: PathPattern): number {
+  if (a.kind === 'regex' && b.kind === 'regex') return b.regex.source.length - a.regex.source.length
+  if ((a.kind !== 'segments' && a.kind !== 'prefix') || (b.kind !== 'segments' && b.kind !== 'prefix')) return 0
+  // Two patterns of unequal length and fixed size never match one path; the comparison only keeps the order total.
+  const byLength = b.segments.length - a.segments.length
+  if (byLength !== 0) return byLength
+  for (let i = 0; i < a.segments.length; i++) {
+    const order = Number('param' in (a.segments[i] ?? {})) - Number('param' in (b.segments[i] ?? {}))
+    if (order !== 0) return order
+  }
+  return 0
+}
+
+function predicateCount({ predicates }: Candidate<unknown>): number {
+  return predicates.headers.length + predicates.query.length
+}
+
+function namesMethods({ predicates }: Candidate<unknown>): number {
+  return Number(predicates.methods.length > 0)
+}
+
+function namesHead({ predicates }: Candidate<unknown>): number {
+  return Number(predicates.methods.includes('HEAD'))
+}
+
+/** By UTF-16 code units, the same on every machine. */
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b)
+}
+
+/** Whether a host matches. A wildcard takes exactly one label, and not an empty one. */
+export function matchesHost(pattern: HostPattern, host: string): boolean {
+  if (pattern.kind === 'any') return true
+  if (pattern.kind === 'exact') return pattern.host === host
+  const dot = host.indexOf('.')
+  return dot > 0 && host.length - dot === pattern.suffix.length && host.endsWith(pattern.suffix)
+}
+
+/** Whether a method is taken. A route for GET takes HEAD as well (RFC 9110, 9.3.2: the same without the body). */
+export function takesMethod({ methods }: RoutePredicates, method: string): boolean {
+  return methods.length === 0 || methods.includes(method) || (method === 'HEAD' && methods.includes('GET'))
+}
+
+/** The first header predicate that fails, or null. */
+export function failingHeader({ headers: predicates }: RoutePredicates, headers: Headers): ValuePredicate | null {
+  for (const predicate of predicates) {
+    if (!predicate.test(headerValue(headers, predicate.name))) return predicate
+  }
+  return null
+}
+
+/** A field as predicates see it: one sent several times is one value, joined by a comma (RFC 9110, 5.3), so that none of its copies hides. */
+export function headerValue(headers: Headers, name: string): string | null {
+  return headers.getJoined(name) ?? null
+}
+
+/** The first query predicate that fails, or null. */
+export function failingQuery({ query: predicates }: RoutePredicates, query: string): ValuePredicate | null {
+  for (const predicate of predicates) {
+    if (!predicate.test(queryValue(query, predicate.name))) return predicate
+  }
+  return null
+}
+
+/**
+ * The first value of a query parameter, null for absent. Names and values are decoded as HTML forms are (`+` is a space); what is
+ * malformed is compared as it stands.
+ */
+export function queryValue(query: string, name: string): string | null {
+  let at = 0
+  while (at < query.length) {
+    let end = query.indexOf('&', at)
+    if (end === -1) end = query.length
+    let equals = query.indexOf('=', at)
+    if (equals === -1 || equals > end) equals = end
+    if (decodeForm(query.slice(at, equals)) === name) return decodeForm(query.slice(equals + 1, end))
+    at = end + 1
+  }
+  return null
+}
+
+function decodeForm(text: string): string {
+  if (!text.includes('%') && !text.includes('+')) return text
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return text
+  }
+}

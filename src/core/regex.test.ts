@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type Anchor, compileRegex, literalPrefix, type Regex } from './regex.ts'
+
+function compile(source: string, anchor: Anchor): Regex {
+  const regex = compileRegex(source, anchor)
+  if ('problem' in regex) throw new Error(regex.problem)
+  return regex
+}
+
+test('an expression is anchored as it is asked to be', () => {
+  assert.equal(compile('b', 'start').test('ab'), false)
+  assert.equal(compile('a', 'start').test('ab'), true)
+  assert.equal(compile('a|b', 'start').test('cb'), false, 'an alternative does not escape the anchor')
+  assert.equal(compile('a', 'both').test('ab'), false)
+  assert.equal(compile('(?m)a$', 'both').test('a\nb'), false, 'a flag does not move the end')
+  assert.equal(compile('b', 'none').test('abc'), true)
+})
+
+test('what does not parse, is too large or would undo the anchor is told', () => {
+  for (const source of ['(', 'a)(b', '(?=a)', '\\1', '\\Qabc', 'x'.repeat(2_000), '(a{100}){100}']) {
+    assert.ok('problem' in compileRegex(source, 'start'), source)
+  }
+  assert.ok('test' in compileRegex('\\\\Q', 'start'), 'an escaped backslash before a Q is no quotation')
+})
+
+test('named groups are captured, those that took no part are absent', () => {
+  const regex = compile('/(?<a>x)?(?P<b>y+)', 'start')
+  assert.deepEqual([...(regex.captures('/yy') ?? [])], [['b', 'yy']])
+  assert.equal(regex.captures('/z'), null)
+})
+
+test('a replacement names groups by number and by name, and nothing else is special', () => {
+  const regex = compile('/a/(\\d+)/(?<rest>.*)', 'start')
+  assert.equal(regex.replaceFirst('/a/1/x$1', '/b/$<rest>/$1/$$1/$9/$<no>/$&'), '/b/x$1/1/$1///$&')
+  assert.equal(regex.replaceFirst('/b', '/c'), null)
+})
+
+test('every match begins with the literal prefix', () => {
+  const source = fc
+    .array(fc.constantFrom('a', 'b', '/', '\\.', '\\d', '.', '?', '*', '+', '{0,1}', '|', '(a)', '(?:b)?', '[ab]', '(?i)', '^', '$', '-'), {
+      maxLength: 7,
+    })
+    .map((parts) => parts.join(''))
+  const path = fc.array(fc.constantFrom('a', 'b', '/', '.', '1', 'A', '-'), { maxLength: 7 }).map((parts) => parts.join(''))
+  fc.assert(
+    fc.property(source, path, (source, path) => {
+      const regex = compileRegex(source, 'start')
+      if ('problem' in regex || !regex.test(path)) return
+      assert.ok(path.startsWith(literalPrefix(source)), `${source} takes ${path}`)
+    }),
+    { numRuns: 5_000 },
+  )
+  assert.equal(literalPrefix('/api/v\\d+'), '/api/v')
+  assert.equal(literalPrefix('^/a\\.json$'), '/a.json')
+})

@@ -1,0 +1,113 @@
+import { RE2JS } from 're2js'
+
+const SOURCE_CHARS_MAX = 1_024
+/** Instructions of a compiled expression: each one may be looked at for each character of the input. */
+const PROGRAM_SIZE_MAX = 2_000
+
+/** A regular expression from configuration that runs in linear time, whatever it says (RE2 syntax: no look-around, no back-references). */
+export interface Regex {
+  readonly source: string
+  /** Names of its groups, in order. */
+  readonly groupNames: readonly string[]
+  /** Whether it matches, anchored as it was compiled. */
+  test(text: string): boolean
+  /** Captures of the named groups that took part; null for no match. */
+  captures(text: string): ReadonlyMap<string, string> | null
+  /**
+   * The text with the first match replaced, or null when nothing matches. `$1`, `$<name>` and `$$` in the replacement mean what they mean
+   * to JavaScript's `String.replace`; a group that took no part gives nothing.
+   */
+  replaceFirst(text: string, replacement: string): string | null
+}
+
+/** Where a match must lie: at the start, over the whole text, or anywhere. */
+export type Anchor = 'start' | 'both' | 'none'
+
+/**
+ * Compiles a regular expression of at most 1024 characters.
+ * @returns the expression, or what is wrong with it in one sentence.
+ */
+export function compileRegex(source: string, anchor: Anchor): Regex | { readonly problem: string } {
+  if (source.length > SOURCE_CHARS_MAX) return { problem: `a regular expression has at most ${SOURCE_CHARS_MAX} characters` }
+  // An open quotation would swallow the parenthesis that anchors the expression.
+  if (QUOTATION.test(source)) return { problem: '`\\Q` is not supported: escape the characters one by one' }
+  try {
+    // By itself first: `a)(b` must not become valid through the parentheses added below.
+    const plain = RE2JS.compile(source)
+    if (plain.programSize() > PROGRAM_SIZE_MAX) return { problem: 'the regular expression is too large' }
+    return new AnchoredRegex(source, anchor === 'none' ? plain : RE2JS.compile(`^(?:${source})${anchor === 'both' ? '\\z' : ''}`))
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+const QUOTATION = /(?:^|[^\\])(?:\\\\)*\\Q/
+
+class AnchoredRegex implements Regex {
+  readonly source: string
+  readonly groupNames: readonly string[]
+  readonly #compiled: RE2JS
+
+  constructor(source: string, compiled: RE2JS) {
+    this.source = source
+    this.#compiled = compiled
+    this.groupNames = Object.keys(compiled.namedGroups())
+  }
+
+  test(text: string): boolean {
+    return this.#compiled.test(text)
+  }
+
+  captures(text: string): ReadonlyMap<string, string> | null {
+    const matcher = this.#compiled.matcher(text)
+    if (!matcher.find()) return null
+    const captures = new Map<string, string>()
+    for (const name of this.groupNames) {
+      const value = matcher.group(name)
+      if (value !== null) captures.set(name, value)
+    }
+    return captures
+  }
+
+  replaceFirst(text: string, replacement: string): string | null {
+    const matcher = this.#compiled.matcher(text)
+    if (!matcher.find()) return null
+    const filled = replacement.replaceAll(PLACEHOLDER, (whole: string, digits: string | undefined, name: string | undefined) => {
+      if (digits !== undefined) return (Number(digits) <= matcher.groupCount() ? matcher.group(Number(digits)) : null) ?? ''
+      if (name !== undefined) return (this.groupNames.includes(name) ? matcher.group(name) : null) ?? ''
+      return whole === '$$' ? '$' : whole
+    })
+    return text.slice(0, matcher.start()) + filled + text.slice(matcher.end())
+  }
+}
+
+const PLACEHOLDER = /\$\$|\$(\d{1,2})|\$<([A-Za-z_][A-Za-z0-9_]*)>/g
+
+/**
+ * The longest text that every match of an expression anchored at the start must begin with; empty when that is not easily told.
+ * Comparing it first spares most requests the expression.
+ */
+export function literalPrefix(source: string): string {
+  // An alternative may make any part of the text optional. (A flag begins with a parenthesis, where the literal text ends.)
+  if (source.includes('|')) return ''
+  let prefix = ''
+  let at = source.startsWith('^') ? 1 : 0
+  while (at < source.length) {
+    let char = source.charAt(at)
+    let width = 1
+    if (char === '\\') {
+      char = source.charAt(at + 1)
+      width = 2
+      if (!/[-./_~!@#$%&=,;:+*?()[\]{}^]/.test(char)) break
+    } else if (!/[-/_~!@#%&=,;:A-Za-z0-9]/.test(char)) {
+      break
+    }
+    const next = source.charAt(at + width)
+    // RE2 lets a repetition reach over a group of flags: `a(?i)*` may do without the a.
+    if (next === '?' || next === '*' || next === '{' || source.startsWith('(?', at + width)) break
+    prefix += char
+    at += width
+    if (next === '+') break
+  }
+  return prefix
+}
