@@ -1,0 +1,210 @@
+/**
+ * The proxies that are compared, each set up for the same work: one worker, kept connections to the service, X-Request-ID,
+ * X-Forwarded-For, -Proto and -Host, a JSON access log to a file, metrics where it has them.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort, type Running, startPinned, versionOf } from './process.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const PROXY_CORE = 0
+
+export interface Setup {
+  /** A folder of its own for files. */
+  readonly folder: string
+  /** `host:port` of the service for everything. */
+  readonly upstream: string
+  /** `host:port` of the service that swallows uploads below /upload. */
+  readonly sink: string
+  /** Routes `/route-0/*` … beside the one for everything. */
+  readonly routes: number
+}
+
+export interface Contender {
+  readonly name: string
+  /** Version, or null when it is not installed. */
+  readonly version: string | null
+  /** Most routes it is asked to hold; more is not a fair question to it. */
+  readonly routesMax: number
+  start(setup: Setup): Promise<{ readonly running: Running; readonly port: number }>
+}
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+const nginx: Contender = {
+  name: 'nginx',
+  version: versionOf('nginx', '-v'),
+  routesMax: Number.POSITIVE_INFINITY,
+  async start({ folder, upstream, sink, routes }) {
+    const port = await freePort()
+    const locations = numbers(routes).map((route) => `location /route-${route}/ { proxy_pass http://service; }`)
+    const file = join(folder, 'nginx.conf')
+    writeFileSync(
+      file,
+      `daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
+events { worker_connections 9500; }
+http {
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u; scgi_temp_path ${folder}/s;
+  log_format json escape=json '{"time":"$time_iso8601","method":"$request_method","uri":"$request_uri","status":$status,"bytes":$body_bytes_sent,'
+    '"ms":$request_time,"upstream":"$upstream_addr","upstream_ms":"$upstream_response_time","id":"$request_id","client":"$remote_addr","agent":"$http_user_agent"}';
+  access_log ${folder}/access.log json buffer=64k flush=1s;
+  client_max_body_size 0; keepalive_timeout 75s; keepalive_requests 1000000000;
+  proxy_http_version 1.1; proxy_max_temp_file_size 0; proxy_request_buffering off;
+  proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_set_header X-Request-ID $request_id;
+  proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
+  add_header X-Request-ID $request_id;
+  upstream service { server ${upstream}; keepalive 128; keepalive_requests 1000000000; }
+  upstream sink { server ${sink}; keepalive 4; }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / { proxy_pass http://service; }
+    location /upload { proxy_pass http://sink; }
+    location = /nginx-status { stub_status; access_log off; }
+    ${locations.join('\n    ')}
+  }
+}
+`,
+    )
+    return { port, running: startPinned(PROXY_CORE, ['nginx', '-e', `${folder}/error.log`, '-c', file], join(folder, 'nginx.log')) }
+  },
+}
+
+const haproxy: Contender = {
+  name: 'haproxy',
+  version: versionOf('haproxy', '-v'),
+  routesMax: Number.POSITIVE_INFINITY,
+  async start({ folder, upstream, sink, routes }) {
+    const port = await freePort()
+    const stats = await freePort()
+    const file = join(folder, 'haproxy.cfg')
+    writeFileSync(
+      join(folder, 'routes.map'),
+      ['/upload sink', ...numbers(routes).map((route) => `/route-${route}/ service`), ''].join('\n'),
+    )
+    writeFileSync(
+      file,
+      `global
+  nbthread 1
+  maxconn 9000
+  log stdout len 4096 format raw local0
+defaults
+  mode http
+  log global
+  timeout connect 2s
+  timeout client 60s
+  timeout server 60s
+  timeout http-keep-alive 75s
+  http-reuse always
+frontend in
+  bind 127.0.0.1:${port} backlog 4096
+  unique-id-format %[uuid()]
+  unique-id-header X-Request-ID
+  http-after-response set-header X-Request-ID %[unique-id]
+  http-request capture req.hdr(User-Agent) len 128
+  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Host %[req.hdr(Host)]
+  option forwardfor
+  log-format '{"time":"%t","method":"%HM","uri":"%HU","status":%ST,"bytes":%B,"ms":%Ta,"upstream":"%s","upstream_ms":%Tr,"id":"%ID","client":"%ci","agent":"%[capture.req.hdr(0),json]"}'
+  use_backend %[path,map_beg(${folder}/routes.map,service)]
+frontend stats
+  bind 127.0.0.1:${stats}
+  http-request use-service prometheus-exporter if { path /metrics }
+backend service
+  server one ${upstream}
+backend sink
+  server one ${sink}
+`,
+    )
+    return { port, running: startPinned(PROXY_CORE, ['haproxy', '-f', file], join(folder, 'access.log')) }
+  },
+}
+
+const caddy: Contender = {
+  name: 'caddy',
+  version: versionOf('caddy', 'version'),
+  // It tries routes one after the other.
+  routesMax: 10,
+  async start({ folder, upstream, sink, routes }) {
+    const port = await freePort()
+    const admin = await freePort()
+    const file = join(folder, 'Caddyfile')
+    const proxyTo = (address: string): string => `reverse_proxy ${address} {
+    header_up X-Request-ID {http.request.uuid}
+    transport http {
+      keepalive_idle_conns 128
+      keepalive_idle_conns_per_host 128
+    }
+  }`
+    writeFileSync(
+      file,
+      `{
+  admin 127.0.0.1:${admin}
+  auto_https off
+  servers {
+    metrics
+  }
+  log {
+    output file ${folder}/caddy.log
+  }
+}
+http://127.0.0.1:${port}, http://localhost:${port} {
+  log {
+    output file ${folder}/access.log
+    format json
+  }
+  header X-Request-ID {http.request.uuid}
+  handle /upload* {
+    ${proxyTo(sink)}
+  }
+  ${numbers(routes)
+    .map((route) => `handle /route-${route}/* {\n    ${proxyTo(upstream)}\n  }`)
+    .join('\n  ')}
+  handle {
+    ${proxyTo(upstream)}
+  }
+}
+`,
+    )
+    const env = { GOMAXPROCS: '1', HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
+    return {
+      port,
+      running: startPinned(PROXY_CORE, ['caddy', 'run', '--adapter', 'caddyfile', '--config', file], join(folder, 'caddy.out'), env),
+    }
+  },
+}
+
+const turnpike: Contender = {
+  name: 'turnpike',
+  version: existsSync(join(ROOT, 'bin', 'turnpike')) ? packageVersion() : null,
+  routesMax: Number.POSITIVE_INFINITY,
+  async start({ folder, upstream, sink, routes }) {
+    const port = await freePort()
+    const admin = await freePort()
+    const file = join(folder, 'turnpike.yaml')
+    writeFileSync(
+      file,
+      `listeners: [{ host: 127.0.0.1, port: ${port} }]
+admin: { port: ${admin} }
+workers: 1
+accessLog: { output: ${folder}/access.log }
+limits: { bodyBytesMax: 2GiB }
+services:
+  service: { targets: ["${upstream}"] }
+  sink: { targets: ["${sink}"] }
+routes:
+  everything: { path: /*, service: service }
+  upload: { path: /upload/*, service: sink }
+${numbers(routes)
+  .map((route) => `  route-${route}: { path: /route-${route}/*, service: service }\n`)
+  .join('')}`,
+    )
+    return { port, running: startPinned(PROXY_CORE, [join(ROOT, 'bin', 'turnpike'), 'start', file], join(folder, 'turnpike.log')) }
+  },
+}
+
+function packageVersion(): string {
+  const value: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  return typeof value === 'object' && value !== null && 'version' in value ? String(value.version) : 'unknown'
+}
+
+export const PROXIES: readonly Contender[] = [turnpike, nginx, haproxy, caddy]

@@ -1,0 +1,75 @@
+/** What stands behind the proxies, on the load's core: nginx for answers, and a small server that swallows uploads. */
+import { once } from 'node:events'
+import { truncateSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { freePort, startPinned } from './process.ts'
+
+export const LOAD_CORE = 1
+export const GIB = 2 ** 30
+
+/** 115 bytes. */
+const SMALL = '{"id":1234567,"name":"Ada Lovelace","email":"ada@example.com","roles":["reader","writer"],"active":true,"page":10}\n'
+
+/** Starts nginx with `/` (115 bytes of JSON), `/64k` and `/1g`. @returns `host:port` */
+export async function startUpstream(folder: string): Promise<string> {
+  if (SMALL.length !== 115) throw new Error(`the small answer has ${SMALL.length} bytes`)
+  const port = await freePort()
+  writeFileSync(join(folder, '64k'), Buffer.alloc(65_536, 'turnpike '))
+  writeFileSync(join(folder, '1g'), '')
+  truncateSync(join(folder, '1g'), GIB)
+  const file = join(folder, 'upstream.conf')
+  writeFileSync(
+    file,
+    `daemon off; worker_processes 1; worker_rlimit_nofile 20000; pid ${folder}/upstream.pid; error_log ${folder}/upstream-error.log;
+events { worker_connections 9500; }
+http {
+  client_body_temp_path ${folder}/ub; proxy_temp_path ${folder}/up; fastcgi_temp_path ${folder}/uf; uwsgi_temp_path ${folder}/uu; scgi_temp_path ${folder}/us;
+  access_log off; keepalive_timeout 300s; keepalive_requests 1000000000; sendfile on; open_file_cache max=10;
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    default_type application/json;
+    location / { return 200 '${SMALL.replace('\n', '\\n')}'; }
+    location = /64k { root ${folder}; }
+    location = /1g { root ${folder}; }
+  }
+}
+`,
+  )
+  startPinned(LOAD_CORE, ['nginx', '-e', `${folder}/upstream-error.log`, '-c', file], join(folder, 'upstream.log'))
+  return `127.0.0.1:${port}`
+}
+
+/** Starts a server that reads a body of known length or in chunks to its end, keeps nothing and answers 204. @returns `host:port` */
+export async function startSink(): Promise<string> {
+  const server = createServer((socket) => {
+    let head = ''
+    let left = -1
+    let tail = ''
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (chunk: Buffer) => {
+      let body = chunk.length
+      if (left === -1) {
+        head += chunk.toString('latin1')
+        const end = head.indexOf('\r\n\r\n')
+        if (end === -1) return
+        const length = /^content-length:\s*(\d+)/im.exec(head.slice(0, end))?.[1]
+        left = length === undefined ? Number.POSITIVE_INFINITY : Number(length)
+        body = head.length - end - 4
+      }
+      left -= body
+      // A chunked body of zeros ends where, and only where, the last chunk stands.
+      tail = (tail + chunk.subarray(-5).toString('latin1')).slice(-5)
+      if (left > 0 && tail !== '0\r\n\r\n') return
+      head = ''
+      left = -1
+      tail = ''
+      socket.write('HTTP/1.1 204 No Content\r\n\r\n')
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  server.unref()
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return `127.0.0.1:${address.port}`
+}

@@ -1,0 +1,48 @@
+-- One browser's requests. Arguments: kind (same | varying | routes), path, number of routes.
+-- Prints one line of JSON when it is done.
+
+local BROWSER = {
+  ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+  ["Accept"] = "application/json, text/plain, */*",
+  ["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.8",
+  ["Accept-Encoding"] = "gzip, deflate, br, zstd",
+  ["Cache-Control"] = "no-cache",
+  ["Referer"] = "https://shop.example.com/account/orders?page=2",
+  ["Origin"] = "https://shop.example.com",
+  ["Sec-Fetch-Site"] = "same-site",
+  ["Sec-Fetch-Mode"] = "cors",
+  ["Sec-Fetch-Dest"] = "empty",
+  ["Cookie"] = "session=4f9d2c7a1be84d06a5c3e8f2d7b19a60; theme=dark; consent=all",
+}
+
+local kind, path, routes = "same", "/", 1
+local requests = {}
+local count = 0
+
+function init(args)
+  kind, path, routes = args[1], args[2], tonumber(args[3])
+  for name, value in pairs(BROWSER) do wrk.headers[name] = value end
+  if kind == "routes" then
+    for route = 0, routes - 1 do requests[route] = wrk.format("GET", "/route-" .. route .. path) end
+  else
+    requests[0] = wrk.format("GET", path)
+  end
+end
+
+function request()
+  count = count + 1
+  if kind == "same" then return requests[0] end
+  if kind == "routes" then return requests[(count * 7919) % routes] end
+  wrk.headers["Cookie"] = "session=4f9d2c7a1be84d06a5c3e8f2" .. string.format("%08x", count) .. "; theme=dark; consent=all"
+  wrk.headers["Traceparent"] = string.format("00-0af7651916cd43dd8448eb21%08x-b7ad6b71%08x-01", count, count)
+  return wrk.format("GET", path .. "users/" .. count .. "?page=" .. count % 100)
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests":%d,"seconds":%.6f,"p50Ms":%.3f,"p99Ms":%.3f,"errors":%d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  ))
+end
