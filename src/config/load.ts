@@ -7,6 +7,7 @@ import { z } from '../core/schema.ts'
 import { type Problem, sortProblems } from './diagnostics.ts'
 import { toGatewayIr } from './formats/native.ts'
 import type { GatewayIr } from './ir.ts'
+import { writtenJsonSchema } from './json-schema.ts'
 import { describeIssue, problemsOf, refusedPaths } from './messages.ts'
 import { parseModule } from './parse-module.ts'
 import { parseYaml } from './parse-yaml.ts'
@@ -84,7 +85,7 @@ export async function loadConfig(files: readonly string[], options: LoadOptions)
   const availableCpus = options.availableCpus ?? availableParallelism()
   const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies }, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
-  const display = (): unknown => displayConfig(tree, z.toJSONSchema(schema, { io: 'input' }))
+  const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
   return { ...read, ir, warnings: sortProblems(hideValues(problems, trees)), display }
 }
 

@@ -108,8 +108,10 @@ function unionMessage({ errors, message }: Issue & { code: 'invalid_union' }): s
 /** A message about a value that came from the environment or a file: only what was expected, and never what was found. */
 export function withoutValue(message: string, node: ConfigNode | null): string {
   if (node?.kind !== 'scalar' || node.written === null) return message
-  const expected = message.startsWith('expected ') ? message.split(/, found |;/, 1)[0] : undefined
-  return `the value of \`${node.written}\` will not do here${expected === undefined ? '' : `: ${expected}`}`
+  const [expected = ''] = message.split(/, found |;/, 1)
+  // The second condition is for words that a policy's own check makes of a value.
+  const tells = expected.startsWith('expected ') && !expected.toLowerCase().includes(String(node.value).toLowerCase())
+  return `the value of \`${node.written}\` will not do here${tells ? `: ${expected}` : ''}`
 }
 
 /** Paths of every value that some branch of the schema refused. */

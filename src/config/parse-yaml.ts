@@ -58,11 +58,20 @@ class TreeFault extends Error {
   }
 }
 
+/** What an anchor names, read once: aliases share it, and count as if they had been written out. */
+interface Anchored {
+  readonly node: ConfigNode
+  readonly nodes: number
+  readonly height: number
+}
+
 class Reader {
   readonly #document: Document.Parsed
   readonly #locate: (offset: number) => SourceLocation
-  /** Counts what aliases repeat each time, so that a bomb of aliases ends early. */
+  readonly #anchored = new Map<ParsedNode, Anchored>()
   #nodes = 0
+  /** Deepest level reached so far within what is being read. */
+  #deepest = 0
 
   constructor(document: Document.Parsed, locate: (offset: number) => SourceLocation) {
     this.#document = document
@@ -71,16 +80,38 @@ class Reader {
 
   read(node: ParsedNode, depth: number): ConfigNode {
     const at = this.#locate(node.range[0])
-    if (++this.#nodes > NODES_MAX) throw new TreeFault(at, `a configuration has at most ${NODES_MAX} values; do aliases repeat too much?`)
-    if (depth > DEPTH_MAX) throw new TreeFault(at, `values are nested deeper than ${DEPTH_MAX} levels`)
     if (isAlias(node)) {
       const target = node.resolve(this.#document)
       if (target === undefined) throw new TreeFault(at, `there is no anchor \`&${node.source}\` above this alias`)
-      return this.read(target as ParsedNode, depth + 1)
+      const { node: shared, nodes, height } = this.#readAnchored(target as ParsedNode, depth)
+      this.#count(at, nodes, depth + height)
+      return shared
     }
+    this.#count(at, 1, depth)
     if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => this.read(item as ParsedNode, depth + 1)) }
     if (isMap(node)) return { kind: 'map', at, entries: this.#readEntries(node.items as Pair<ParsedNode, ParsedNode | null>[], depth) }
     return { kind: 'scalar', at, value: scalarOf(node.value, at), written: null }
+  }
+
+  #readAnchored(target: ParsedNode, depth: number): Anchored {
+    const known = this.#anchored.get(target)
+    if (known !== undefined) return known
+    const [nodesBefore, deepestBefore] = [this.#nodes, this.#deepest]
+    this.#deepest = depth
+    const node = this.read(target, depth)
+    const anchored = { node, nodes: this.#nodes - nodesBefore, height: this.#deepest - depth }
+    this.#nodes = nodesBefore
+    this.#deepest = Math.max(deepestBefore, this.#deepest)
+    this.#anchored.set(target, anchored)
+    return anchored
+  }
+
+  /** Keeps the tree within its bounds, so that a bomb of aliases ends early. */
+  #count(at: SourceLocation, nodes: number, depth: number): void {
+    this.#nodes += nodes
+    this.#deepest = Math.max(this.#deepest, depth)
+    if (this.#nodes > NODES_MAX) throw new TreeFault(at, `a configuration has at most ${NODES_MAX} values; do aliases repeat too much?`)
+    if (depth > DEPTH_MAX) throw new TreeFault(at, `values are nested deeper than ${DEPTH_MAX} levels`)
   }
 
   #readEntries(pairs: readonly Pair<ParsedNode, ParsedNode | null>[], depth: number): Map<string, MapEntry> {

@@ -31,8 +31,8 @@ const checkedText = (max: number, problemOf: (value: string) => string | null) =
 
 const methodText = () =>
   tokenText('a method such as `GET`').superRefine((method, context) => {
-    const upper = method.toUpperCase()
-    if (method !== upper) context.addIssue({ code: 'custom', message: `expected upper case: \`${upper}\`` })
+    if (method !== method.toUpperCase())
+      context.addIssue({ code: 'custom', message: `expected a method in upper case, found \`${method}\`` })
   })
 
 const addressText = () => checkedText(300, addressProblem)

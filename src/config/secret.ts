@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
-import type { z } from '../core/schema.ts'
 import type { Problem } from './diagnostics.ts'
+import type { JsonSchema } from './json-schema.ts'
 import type { ConfigNode, MapEntry, MapNode, ScalarNode } from './tree.ts'
 
 /** Reads a text file of at most so many bytes; throws when there is none, it cannot be read or it is larger. */
@@ -120,8 +120,6 @@ function interpolatedValues(node: ConfigNode): string[] {
 }
 
 const HIDDEN_KEYS = /authorization|cookie|token|secret|password|api-?key/i
-
-type JsonSchema = z.core.JSONSchema.BaseSchema
 
 /**
  * The configuration as it may be shown: interpolations as they were written, and `***` for the values of fields that the schema marks as

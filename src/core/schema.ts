@@ -41,6 +41,7 @@ export function unknownKeyMessage(key: string, valid: readonly string[]): string
 export function duration({ min = 0, max = 86_400_000 }: { min?: number; max?: number } = {}) {
   return quantity({
     pattern: DURATION,
+    title: 'duration',
     units: DURATION_UNITS,
     min,
     max,
@@ -66,6 +67,7 @@ export function formatDuration(ms: number): string {
 export function byteSize({ min = 0, max = 2 ** 40 }: { min?: number; max?: number } = {}) {
   return quantity({
     pattern: BYTE_SIZE,
+    title: 'size',
     units: BYTE_UNITS,
     min,
     max,
@@ -105,6 +107,8 @@ function formatUnits(value: number, units: ReadonlyMap<string, number>): string 
 }
 
 interface Quantity {
+  /** What the type is called in documentation. */
+  readonly title: string
   readonly pattern: RegExp
   readonly units: ReadonlyMap<string, number>
   readonly min: number
@@ -113,7 +117,7 @@ interface Quantity {
   readonly error: string
 }
 
-function quantity({ pattern, units, min, max, format, error }: Quantity) {
+function quantity({ title, pattern, units, min, max, format, error }: Quantity) {
   return z
     .union([z.string({ error }).regex(pattern, { error }), z.int({ error }).min(0, { error })], { error })
     .transform((written, context) => {
@@ -124,6 +128,7 @@ function quantity({ pattern, units, min, max, format, error }: Quantity) {
       }
       return value
     })
+    .meta({ title })
 }
 
 function parseQuantity(text: string, units: ReadonlyMap<string, number>): number {
