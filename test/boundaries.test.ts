@@ -72,7 +72,7 @@ function fault({ from, to, typeOnly }: Import): string | null {
 
 const FILES = globSync('src/**/*.ts')
   .map((file) => file.replaceAll('\\', '/'))
-  .filter((file) => !file.endsWith('.test.ts'))
+  .filter((file) => !/\.(test|fixture)\.ts$|\/testing[^/]*\.ts$/.test(file))
   .map((file) => ({ file, text: readFileSync(file, 'utf8') }))
 
 test('every room of src is in the table', () => {
