@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+
 /** Time and chance as a policy sees them, so that the same code runs live, under `explain` and under virtual time. */
 export interface Clock {
   /** Milliseconds of a clock that never goes back; its zero has no meaning. */
@@ -6,10 +8,13 @@ export interface Clock {
   epochMs(): number
   /** A number in [0, 1). */
   random(): number
+  /** A random UUID (RFC 9562, version 4). */
+  uuid(): string
 }
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   epochMs: () => Date.now(),
   random: () => Math.random(),
+  uuid: () => randomUUID(),
 }

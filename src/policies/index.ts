@@ -1,0 +1,25 @@
+import type { PolicyDefinition } from '../core/policy.ts'
+import { forwardedHeaders } from './forwarded-headers/policy.ts'
+import { headers } from './headers/policy.ts'
+import { redirect } from './redirect/policy.ts'
+import { requestId } from './request-id/policy.ts'
+import { requestSize } from './request-size/policy.ts'
+import { rewrite } from './rewrite/policy.ts'
+import { staticResponse } from './static-response/policy.ts'
+
+/** Every kind of policy, in the order in which they act on a request and on a response; each line says why it stands where it does. */
+export const POLICIES: readonly PolicyDefinition<unknown>[] = [
+  // First, so that every answer and every record after it carries the id, refusals too.
+  requestId,
+  // Before anything that costs: a request that is too large is refused for the price of a comparison.
+  requestSize,
+  // Before what answers or edits, so that all later policies see who really asks, and not what a client claims.
+  forwardedHeaders,
+  // Answers without a service; behind the guards, so that these hold here too.
+  redirect,
+  staticResponse,
+  // Only for what goes to a service: the path as it was asked for is what all guards above have seen.
+  rewrite,
+  // Last, so that what the operator says of a header is the final word over what policies wrote.
+  headers,
+]

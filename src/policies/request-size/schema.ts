@@ -1,0 +1,12 @@
+import { byteSize, object, type z } from '../../core/schema.ts'
+
+export const schema = object({
+  bodyMax: byteSize().describe('Largest request body; more is 413. 0 allows none.'),
+  headerBytesMax: byteSize({ min: 1 })
+    .optional()
+    .describe(
+      'Largest block of request headers, names and values with their separators; more is 431. The limit of the listener holds besides.',
+    ),
+})
+
+export type RequestSizeOptions = z.output<typeof schema>

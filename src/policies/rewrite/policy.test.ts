@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { normalisePath } from '../../core/path.ts'
+import { compilePolicy, exchangeOf, onRequest, problemsOf } from '../testing.ts'
+import { rewrite } from './policy.ts'
+
+/** The path that the service gets, or the code of the refusal. */
+async function rewritten(options: unknown, path: string): Promise<string> {
+  const exchange = exchangeOf({ path, query: 'q=1' })
+  const verdict = onRequest(await compilePolicy(rewrite, options), exchange)
+  assert.equal(exchange.request.path, path, 'what guards and logs see stays')
+  assert.equal(exchange.forward.query, 'q=1')
+  return verdict?.code ?? exchange.forward.path
+}
+
+test('a prefix is stripped by whole segments', async () => {
+  for (const stripPrefix of ['/api', '/api/']) {
+    assert.equal(await rewritten({ stripPrefix }, '/api/x/'), '/x/')
+    assert.equal(await rewritten({ stripPrefix }, '/api'), '/')
+    assert.equal(await rewritten({ stripPrefix }, '/api/'), '/')
+    assert.equal(await rewritten({ stripPrefix }, '/apix'), '/apix')
+    assert.equal(await rewritten({ stripPrefix }, '/x/api'), '/x/api')
+  }
+})
+
+test('a prefix is added', async () => {
+  assert.equal(await rewritten({ addPrefix: '/v2' }, '/x'), '/v2/x')
+  assert.equal(await rewritten({ addPrefix: '/v2/' }, '/'), '/v2/')
+  assert.equal(await rewritten({ stripPrefix: '/v1', addPrefix: '/v2' }, '/v1/x'), '/v2/x')
+})
+
+test('the first match of an expression is replaced, with its groups', async () => {
+  const path = { match: '^/users/(\\d+)/(?<rest>.*)$', replace: '/u/$<rest>/$1/$$' }
+  assert.equal(await rewritten({ path }, '/users/7/posts'), '/u/posts/7/$')
+  assert.equal(await rewritten({ path }, '/users/x/posts'), '/users/x/posts')
+  assert.equal(await rewritten({ path: { match: 'a', replace: 'b' } }, '/a/a'), '/b/a')
+})
+
+test('what is left always begins with one slash', async () => {
+  assert.equal(await rewritten({ path: { match: '.*', replace: '' } }, '/a'), '/')
+  assert.equal(await rewritten({ path: { match: '^/', replace: '' } }, '/a'), '/a')
+  assert.equal(await rewritten({ path: { match: '^/p', replace: '/' } }, '/p/evil.com'), '/evil.com')
+})
+
+test('a client cannot make a dot segment out of part of a segment', async () => {
+  const path = { match: '^/x(.*)', replace: '/files/$1' }
+  assert.equal(await rewritten({ path }, '/xy'), '/files/y')
+  for (const hostile of ['/x../secret', '/x..', '/x./a', '/x..;/a', '/x..%2Fsecret', '/x..%5Csecret']) {
+    assert.equal(await rewritten({ path }, hostile), 'request_path_invalid', hostile)
+  }
+  const joined = { match: '^/(.*)-(.*)$', replace: '/files/$1$2' }
+  assert.equal(await rewritten({ path: joined }, '/.-./secret'), 'request_path_invalid')
+  assert.equal(await rewritten({ path: { match: '25', replace: '' } }, '/a/%252e'), 'request_path_invalid')
+  assert.equal(await rewritten({ path: { match: '^/a', replace: '//%7eb/%c3' } }, '/a/x'), '/~b/%C3/x', 'other spellings are put right')
+})
+
+test('every rewritten path is in normal form and lies below the added prefix', async () => {
+  const steps = await compilePolicy(rewrite, { stripPrefix: '/a', path: { match: '(b|c)(.*)', replace: '$2/$1' }, addPrefix: '/in' })
+  const raw = fc
+    .array(fc.constantFrom('a', 'b', 'c', '/', '.', '%2F', '%c3', ';', '-'), { maxLength: 12 })
+    .map((parts) => `/${parts.join('')}`)
+  fc.assert(
+    fc.property(raw, (raw) => {
+      const path = normalisePath(raw)
+      if (path === null) return
+      const exchange = exchangeOf({ path })
+      if (onRequest(steps, exchange) !== undefined) return
+      assert.equal(normalisePath(exchange.forward.path), exchange.forward.path)
+      assert.match(exchange.forward.path, /^\/in\//)
+    }),
+  )
+})
+
+test('options that are no paths or do nothing are refused', async () => {
+  for (const options of [
+    {},
+    { stripPrefix: 'api' },
+    { stripPrefix: '/' },
+    { stripPrefix: '/a/../b' },
+    { addPrefix: '//a' },
+    { addPrefix: '/a?b' },
+    { path: { match: '(', replace: '/' } },
+    { path: { match: '(?=a)', replace: '/' } },
+    { path: { match: 'a', replace: '/?x' } },
+    { path: { match: 'a', replace: '/ \r\n' } },
+    { path: { match: 'a' } },
+  ]) {
+    assert.notDeepEqual(await problemsOf(rewrite, options), [], JSON.stringify(options))
+  }
+})

@@ -1,0 +1,27 @@
+import { MANAGED_FIELDS } from '../../core/managed-fields.ts'
+import { headerNameText, headerValueText, integer, object, record, z } from '../../core/schema.ts'
+
+const BODY_CHARS_MAX = 65_536
+const NAMED_ELSEWHERE = new Set(['content-type'])
+
+export const schema = object({
+  status: integer({ min: 200, max: 599 }).default(200).describe('Status of the answer.'),
+  contentType: headerValueText()
+    .default('text/plain; charset=utf-8')
+    .describe('`Content-Type` of the body; written only when there is one.'),
+  headers: record(
+    headerNameText().refine((name) => !MANAGED_FIELDS.has(name.toLowerCase()) && !NAMED_ELSEWHERE.has(name.toLowerCase()), {
+      error: 'this header is written by the gateway, or is `contentType`',
+    }),
+    headerValueText(),
+    { max: 100 },
+  )
+    .default({})
+    .describe('Further headers.'),
+  body: z.string().max(BODY_CHARS_MAX).default('').describe('The body, at most 65536 characters, sent as UTF-8.'),
+}).refine(({ status, body }) => body === '' || (status !== 204 && status !== 205 && status !== 304), {
+  error: 'an answer with status 204, 205 or 304 has no body',
+  path: ['body'],
+})
+
+export type StaticResponseOptions = z.output<typeof schema>

@@ -1,0 +1,123 @@
+/** Exchanges for tests of policies, with nothing behind them. */
+import type { BodySource } from '../core/body.ts'
+import { systemClock } from '../core/clock.ts'
+import { type Downstream, Exchange } from '../core/exchange.ts'
+import type { Headers } from '../core/headers.ts'
+import type { Metrics } from '../core/observe.ts'
+import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
+
+export interface ExchangeShape {
+  readonly method?: string
+  readonly path?: string
+  readonly query?: string
+  readonly authority?: string
+  readonly headers?: readonly (readonly [string, string])[]
+  readonly params?: Readonly<Record<string, string>>
+  readonly peerAddress?: string
+  readonly trusted?: boolean
+  /** Bytes of the request body, or LENGTH_UNKNOWN. */
+  readonly bodyLength?: number
+}
+
+/** An exchange whose request was received as described: its headers lie in bytes, as a parser leaves them. */
+export function exchangeOf(shape: ExchangeShape = {}): Exchange {
+  const exchange = new Exchange({ name: 'main', port: 8080, scheme: 'http' }, new IdleDownstream(shape.bodyLength ?? 0))
+  const { request, forward, client } = exchange
+  request.method = shape.method ?? 'GET'
+  request.path = forward.path = shape.path ?? '/'
+  request.query = forward.query = shape.query ?? ''
+  request.authority = shape.authority ?? 'example.com'
+  request.host = request.authority.replace(/:\d+$/, '').toLowerCase()
+  parseInto(request.headers, shape.headers ?? [])
+  client.peerAddress = client.address = shape.peerAddress ?? '192.0.2.7'
+  client.trusted = shape.trusted ?? false
+  exchange.params = new Map(Object.entries(shape.params ?? {}))
+  exchange.requestBodyBytesMax = 1_000_000
+  return exchange
+}
+
+function parseInto(headers: Headers, fields: readonly (readonly [string, string])[]): void {
+  const bytes = Buffer.from(fields.map(([name, value]) => `${name}: ${value}\r\n`).join(''), 'latin1')
+  headers.reset(bytes, 0)
+  let at = 0
+  for (const [name, value] of fields) {
+    const valueStart = at + name.length + 2
+    headers.addParsed(at, at + name.length, valueStart, valueStart + value.length)
+    at = valueStart + value.length + 2
+  }
+  headers.end = at
+}
+
+class IdleDownstream implements Downstream {
+  readonly requestBody: BodySource
+  readonly headSent = false
+  readonly responseBody = { onData: () => true, onEnd: unexpected, onError: unexpected, flush: unexpected }
+
+  constructor(length: number) {
+    this.requestBody = { length, start: unexpected, pause: unexpected, resume: unexpected }
+  }
+
+  sendInformational(): void {
+    unexpected()
+  }
+
+  sendHead(): void {
+    unexpected()
+  }
+
+  openTunnel(): never {
+    return unexpected()
+  }
+}
+
+function unexpected(): never {
+  throw new Error('a policy does not touch this')
+}
+
+const nothing = (): void => undefined
+const metrics: Metrics = {
+  counter: () => ({ add: nothing }),
+  gauge: () => ({ set: nothing, add: nothing }),
+  histogram: () => ({ observe: nothing }),
+}
+
+/** Every id made here is this one. */
+export const UUID = '00000000-0000-4000-8000-000000000000'
+
+export const testContext: CompileContext = {
+  clock: { ...systemClock, uuid: () => UUID },
+  log: { info: nothing, warn: nothing, error: nothing },
+  metrics,
+}
+
+/** Compiles a policy from options as they are written in a configuration; throws what the schema says of wrong ones. */
+export async function compilePolicy<Options>(definition: PolicyDefinition<Options>, written: unknown): Promise<PolicySteps> {
+  const schema = await definition.loadSchema()
+  return definition.compile(schema.parse(written), testContext)
+}
+
+/** What the schema says of options: one message an issue, none for valid ones. */
+export async function problemsOf(definition: PolicyDefinition<unknown>, written: unknown): Promise<readonly string[]> {
+  const result = (await definition.loadSchema()).safeParse(written)
+  return result.success ? [] : result.error.issues.map(({ message }) => message)
+}
+
+/** Runs the request step of a policy that does not wait. */
+export function onRequest(steps: PolicySteps, exchange: Exchange): Verdict {
+  return settled(steps.onRequest?.(exchange))
+}
+
+/** Runs the response step of a policy that does not wait. */
+export function onResponse(steps: PolicySteps, exchange: Exchange): Verdict {
+  return settled(steps.onResponse?.(exchange))
+}
+
+function settled(verdict: Verdict | Promise<Verdict>): Verdict {
+  if (verdict instanceof Promise) throw new Error('this policy does not wait')
+  return verdict
+}
+
+/** The fields that are there, names in lower case, each as `name: value`. */
+export function fieldsOf(headers: Headers): readonly string[] {
+  return headers.toPairs().map(([name, value]) => `${name}: ${value}`)
+}

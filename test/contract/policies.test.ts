@@ -1,0 +1,114 @@
+/** What every policy keeps to, whatever it is for. A new kind needs a line in EXAMPLES. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import type { Exchange } from '../../src/core/exchange.ts'
+import { z } from '../../src/core/schema.ts'
+import { POLICIES } from '../../src/policies/index.ts'
+import { compilePolicy, exchangeOf } from '../../src/policies/testing.ts'
+
+/** The smallest valid options of each kind, and options that make it do all it can. */
+const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly full: unknown }>> = {
+  'request-id': { minimal: {}, full: { header: 'X-Id', trustClient: 'always' } },
+  'request-size': { minimal: { bodyMax: '1KiB' }, full: { bodyMax: 10, headerBytesMax: '1KiB' } },
+  'forwarded-headers': { minimal: {}, full: { standard: true } },
+  redirect: { minimal: { to: '/x' }, full: { to: 'https://{host}{path}?{query}', status: 302, preserveQuery: false } },
+  'static-response': { minimal: {}, full: { status: 404, headers: { 'X-A': '1' }, body: 'gone', contentType: 'text/html' } },
+  rewrite: { minimal: { stripPrefix: '/a' }, full: { stripPrefix: '/a', path: { match: 'b', replace: 'c' }, addPrefix: '/d' } },
+  headers: {
+    minimal: {},
+    full: { request: { remove: ['X-A'], set: { Host: 'h', 'X-B': '1' } }, response: { add: { 'X-C': '1' }, rename: { 'X-D': 'X-E' } } },
+  },
+}
+
+/** All that no step may change: what was received, who sent it, and what the runtime keeps. */
+function untouchable(exchange: Exchange): string {
+  const { request, client, listener, route, error, attempts, startedAt, requestBytes, responseBytes, params, response } = exchange
+  const { headers, ...head } = request
+  return JSON.stringify({
+    head,
+    received: headers.bytes.toString('latin1'),
+    client,
+    listener,
+    route,
+    error,
+    attempts,
+    startedAt,
+    requestBytes,
+    responseBytes,
+    params: [...params],
+    status: response.status,
+    bodyLength: response.bodyLength,
+  })
+}
+
+test('kinds are unique, in kebab case, and each has an example here', () => {
+  const kinds = POLICIES.map(({ kind }) => kind)
+  assert.equal(new Set(kinds).size, kinds.length)
+  for (const kind of kinds) assert.match(kind, /^[a-z]+(-[a-z]+)*$/)
+  assert.deepEqual(Object.keys(EXAMPLES).toSorted(), kinds.toSorted())
+})
+
+for (const policy of POLICIES) {
+  const { kind } = policy
+  const { minimal, full } = EXAMPLES[kind] ?? { minimal: {}, full: {} }
+
+  test(`${kind}: the schema fills in defaults, which it takes again, and refuses unknown keys`, async () => {
+    const schema = await policy.loadSchema()
+    const options = schema.parse(minimal)
+    // Workers get options as JSON: what a policy compiles from must survive that.
+    assert.deepEqual(JSON.parse(JSON.stringify(options)), options)
+    assert.deepEqual(schema.parse(options), options)
+    assert.equal(schema.safeParse({ ...Object(minimal), nonsense: 1 }).success, false)
+  })
+
+  test(`${kind}: every option is described`, async () => {
+    const json = z.toJSONSchema(await policy.loadSchema(), { io: 'input' })
+    for (const [key, property] of Object.entries(json.properties ?? {})) {
+      assert.ok(typeof property === 'object' && property.description !== undefined, key)
+    }
+    assert.match(policy.summary, /^[A-Z].*\.$/)
+  })
+
+  test(`${kind}: the user page names every option`, async () => {
+    const page = readFileSync(new URL(`../../src/policies/${kind}/README.md`, import.meta.url), 'utf8')
+    const json = z.toJSONSchema(await policy.loadSchema(), { io: 'input' })
+    for (const key of Object.keys(json.properties ?? {})) assert.ok(page.includes(`\`${key}\``), key)
+  })
+
+  test(`${kind}: steps change the edits of an exchange and nothing else`, async () => {
+    for (const options of [minimal, full]) {
+      const steps = await compilePolicy(policy, options)
+      for (const trusted of [false, true]) {
+        const exchange = exchangeOf({
+          trusted,
+          path: '/a/b',
+          query: 'q=1',
+          headers: [
+            ['Host', 'example.com'],
+            ['X-A', '1'],
+            ['X-Id', 'abc'],
+          ],
+        })
+        const before = untouchable(exchange)
+        const restore = exchange.request.headers.mark()
+        await steps.onRequest?.(exchange)
+        await steps.onResponse?.(exchange)
+        assert.equal(untouchable(exchange), before)
+        // Shadow takes edits back by this mark: nothing may have gone around it.
+        exchange.request.headers.restore(restore)
+        assert.deepEqual(exchange.request.headers.toPairs(), [
+          ['host', 'example.com'],
+          ['x-a', '1'],
+          ['x-id', 'abc'],
+        ])
+      }
+    }
+  })
+
+  test(`${kind}: the same request gives the same verdict twice`, async () => {
+    const steps = await compilePolicy(policy, full)
+    const verdict = async () => (await steps.onRequest?.(exchangeOf({ path: '/a/b' }))) ?? null
+    assert.deepEqual(await verdict(), await verdict())
+  })
+}
