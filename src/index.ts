@@ -1,7 +1,29 @@
 /** What a configuration in TypeScript imports: `import { defineGateway } from 'turnpike-gateway'`. */
-import type { NativeInput, PoliciesInput } from './config/schema.ts'
+import type { NativeInput } from './config/schema.ts'
+import type { z } from './core/schema.ts'
+import type { schema as forwardedHeaders } from './policies/forwarded-headers/schema.ts'
+import type { schema as headers } from './policies/headers/schema.ts'
+import type { schema as redirect } from './policies/redirect/schema.ts'
+import type { schema as requestId } from './policies/request-id/schema.ts'
+import type { schema as requestSize } from './policies/request-size/schema.ts'
+import type { schema as rewrite } from './policies/rewrite/schema.ts'
+import type { schema as staticResponse } from './policies/static-response/schema.ts'
 
-type WithPolicies<T> = Omit<T, 'policies'> & { readonly policies?: PoliciesInput }
+/** A policy's block: its options and `mode`, or `false` for `mode: 'off'`. */
+type Block<Schema extends z.ZodType> = false | (z.input<Schema> & { readonly mode?: 'enforce' | 'shadow' | 'off' | undefined })
+
+/** Policies by kind. */
+export interface Policies {
+  readonly 'request-id'?: Block<typeof requestId>
+  readonly 'request-size'?: Block<typeof requestSize>
+  readonly 'forwarded-headers'?: Block<typeof forwardedHeaders>
+  readonly redirect?: Block<typeof redirect>
+  readonly 'static-response'?: Block<typeof staticResponse>
+  readonly rewrite?: Block<typeof rewrite>
+  readonly headers?: Block<typeof headers>
+}
+
+type WithPolicies<T> = Omit<T, 'policies'> & { readonly policies?: Policies }
 type Entry<Key extends 'services' | 'routes'> = NonNullable<NativeInput[Key]>[string]
 
 /** A configuration as it is written; see docs/configuration.md. */

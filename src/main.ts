@@ -71,17 +71,16 @@ function readVersion(): string {
 
 /** Runs one command line. @returns the exit status */
 export async function main(argv: readonly string[]): Promise<number> {
-  let command: Run | null = null
-  const program = buildProgram((chosen) => {
-    command = chosen
-  })
+  const chosen: Run[] = []
+  const program = buildProgram((command) => void chosen.push(command))
   try {
     await program.parseAsync(argv, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     return error.exitCode === 0 ? 0 : EXIT_USAGE
   }
-  return command === null ? EXIT_USAGE : await (command as Run)()
+  const [command] = chosen
+  return command === undefined ? EXIT_USAGE : command()
 }
 
 // The status is set and the process left to end by itself: `process.exit` would cut off what is still being written to a pipe.

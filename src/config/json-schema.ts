@@ -8,6 +8,8 @@ export function writtenJsonSchema(policySchemas: ReadonlyMap<string, z.ZodType>)
   return z.toJSONSchema(nativeSchema(policySchemas), { io: 'input' })
 }
 
+/** The key whose schema is the same wherever it stands, and large. */
+const POLICIES = 'policies'
 const INTERPOLATION = 'interpolation'
 
 /**
@@ -16,12 +18,14 @@ const INTERPOLATION = 'interpolation'
  */
 export function editorJsonSchema(policySchemas: ReadonlyMap<string, z.ZodType>): JsonSchema {
   const { $schema, ...schema } = writtenJsonSchema(policySchemas)
+  const policies = schema.properties?.[POLICIES]
   return {
     $schema: $schema ?? 'https://json-schema.org/draft/2020-12/schema',
     title: 'Turnpike configuration',
     description: 'The native form of a Turnpike configuration file.',
     ...forEditors(schema, false),
     $defs: {
+      ...(typeof policies === 'object' ? { [POLICIES]: forEditors(policies, false) } : {}),
       [INTERPOLATION]: {
         type: 'string',
         pattern: '\\$\\{(env|file):[^}]+\\}',
@@ -59,7 +63,14 @@ function mapOne<S extends JsonSchema | boolean>(schema: S, isBranch: boolean): S
 }
 
 function mapValues(schemas: Readonly<Record<string, JsonSchema | boolean>>): Record<string, JsonSchema | boolean> {
-  return Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [key, mapOne(schema, false)]))
+  return Object.fromEntries(
+    Object.entries(schemas).map(([key, schema]) => [key, key === POLICIES ? shared(schema) : mapOne(schema, false)]),
+  )
+}
+
+function shared(policies: JsonSchema | boolean): JsonSchema {
+  const { description } = typeof policies === 'object' ? policies : {}
+  return { ...(description === undefined ? {} : { description }), $ref: `#/$defs/${POLICIES}` }
 }
 
 /** Whether a scalar takes less than any text, so that an interpolation would seem wrong to an editor. */

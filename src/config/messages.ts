@@ -10,19 +10,10 @@ type RawIssue = z.core.$ZodRawIssue
  * schemas give themselves go before it.
  */
 export function describeIssue(issue: RawIssue): string | undefined {
-  switch (issue.code) {
-    case 'invalid_type':
-      return `expected ${TYPES.get(issue.expected) ?? issue.expected}, found ${typeName(issue.input)}`
-    case 'too_small':
-    case 'too_big':
-      return describeBound(issue)
-    case 'invalid_value':
-      return `expected ${issue.values.map((value) => `\`${String(value)}\``).join(' or ')}`
-    case 'invalid_union':
-      return 'the value has none of the forms it may have'
-    default:
-      return undefined
-  }
+  if (issue.code === 'invalid_type') return `expected ${TYPES.get(issue.expected) ?? issue.expected}, found ${typeName(issue.input)}`
+  if (issue.code === 'too_small' || issue.code === 'too_big') return describeBound(issue)
+  if (issue.code === 'invalid_value') return `expected ${issue.values.map((value) => `\`${String(value)}\``).join(' or ')}`
+  return issue.code === 'invalid_union' ? 'the value has none of the forms it may have' : undefined
 }
 
 const TYPES: ReadonlyMap<string, string> = new Map([

@@ -88,8 +88,8 @@ class Reader {
       return shared
     }
     this.#count(at, 1, depth)
-    if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => this.read(item as ParsedNode, depth + 1)) }
-    if (isMap(node)) return { kind: 'map', at, entries: this.#readEntries(node.items as Pair<ParsedNode, ParsedNode | null>[], depth) }
+    if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => this.read(item, depth + 1)) }
+    if (isMap(node)) return { kind: 'map', at, entries: this.#readEntries(node.items, depth) }
     return { kind: 'scalar', at, value: scalarOf(node.value, at), written: null }
   }
 

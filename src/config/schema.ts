@@ -9,9 +9,6 @@ export interface PolicyBlock {
   readonly options: unknown
 }
 
-/** How policies may be written when their kinds are not known to the type system. */
-export type PoliciesInput = Readonly<Record<string, false | Readonly<Record<string, unknown>>>>
-
 const nameText = () =>
   z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, {
     error: 'expected letters, digits, `_`, `-` and `.`, at most 128, beginning with a letter, a digit or `_`',

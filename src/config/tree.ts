@@ -38,13 +38,11 @@ export const NODES_MAX = 500_000
 /** Deepest nesting of values. */
 export const DEPTH_MAX = 64
 
-/** The bare values, in objects without a prototype. */
+/** The bare values. Keys become own properties, whatever they are called. */
 export function toPlain(node: ConfigNode): unknown {
   if (node.kind === 'scalar') return node.value
   if (node.kind === 'list') return node.items.map(toPlain)
-  const plain: Record<string, unknown> = Object.create(null)
-  for (const [key, entry] of node.entries) plain[key] = toPlain(entry.node)
-  return plain
+  return Object.fromEntries([...node.entries].map(([key, entry]) => [key, toPlain(entry.node)]))
 }
 
 /** The node at a path, or null. */
