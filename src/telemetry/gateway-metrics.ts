@@ -1,0 +1,145 @@
+import type { ErrorCode } from '../core/errors.ts'
+import type { Counter, Gauge, Histogram, Metrics } from '../core/observe.ts'
+
+/** Stands for the pattern of requests that matched no route, and for the service of routes that have none. */
+export const NONE_LABEL = '(none)'
+
+/** A client may send any token as its method: all others are counted as OTHER, so that no client makes series. */
+const METHODS = ['OTHER', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const
+const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((method, index) => [method, index]))
+
+/** Milliseconds. From a cache's answer to the longest timeouts that are usual. */
+const DURATION_BOUNDS_MS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000] as const
+
+/** Statuses are below this; a key of method and status is `method * STATUS_END + status`. */
+const STATUS_END = 1_000
+
+/** Makes the counters of one route. Series appear with their first use, so that 10,000 idle routes cost nothing. */
+export function routeMetrics(metrics: Metrics, pattern: string, service: string): RouteMetrics {
+  return new RouteMetrics(metrics, pattern, service)
+}
+
+/** What is counted of the exchanges of one route. */
+export class RouteMetrics {
+  readonly #metrics: Metrics
+  readonly #pattern: string
+  readonly #service: string
+  readonly #requests = new Map<number, Counter>()
+  readonly #durations = new Array<Histogram | null>(METHODS.length).fill(null)
+  readonly #upstreamStatuses = new Map<number, Counter>()
+  readonly #errors = new Map<ErrorCode, Counter>()
+  #retries: Counter | null = null
+  /** The pair used last: one method and status make up nearly all of a route's traffic. */
+  #lastKey = -1
+  #lastRequests: Counter | null = null
+
+  /** @param pattern as configured; empty for requests that matched no route. @param service empty when there is none. */
+  constructor(metrics: Metrics, pattern: string, service: string) {
+    this.#metrics = metrics
+    this.#pattern = pattern === '' ? NONE_LABEL : pattern
+    this.#service = service === '' ? NONE_LABEL : service
+  }
+
+  /**
+   * Counts one finished exchange.
+   * @param status as sent; 0 when the client was gone before.
+   */
+  finish(method: string, status: number, durationMs: number, error: ErrorCode | null): void {
+    const methodIndex = METHOD_INDEX.get(method) ?? 0
+    const key = methodIndex * STATUS_END + boundStatus(status)
+    if (key !== this.#lastKey || this.#lastRequests === null) {
+      this.#lastRequests = this.#requests.get(key) ?? this.#addRequests(key, methodIndex, status)
+      this.#lastKey = key
+    }
+    this.#lastRequests.add(1)
+    const durations = this.#durations[methodIndex] ?? this.#addDurations(methodIndex)
+    durations.observe(durationMs)
+    if (error !== null) this.#countError(error)
+  }
+
+  /** Counts a response that came from the service, whatever the client got. */
+  upstreamStatus(status: number): void {
+    const key = boundStatus(status)
+    let counter = this.#upstreamStatuses.get(key)
+    if (counter === undefined) {
+      const labels = { service: this.#service, status: String(key) }
+      counter = this.#metrics.counter('gateway_upstream_status_total', 'Responses of services by status.', labels)
+      this.#upstreamStatuses.set(key, counter)
+    }
+    counter.add(1)
+  }
+
+  /** Counts a try beyond the first. */
+  retry(): void {
+    this.#retries ??= this.#metrics.counter('gateway_upstream_retries_total', 'Tries beyond the first.', { service: this.#service })
+    this.#retries.add(1)
+  }
+
+  #addRequests(key: number, methodIndex: number, status: number): Counter {
+    const labels = {
+      method: METHODS[methodIndex] ?? 'OTHER',
+      path: this.#pattern,
+      status: String(boundStatus(status)),
+      service: this.#service,
+    }
+    const counter = this.#metrics.counter('gateway_requests_total', 'Finished requests.', labels)
+    this.#requests.set(key, counter)
+    return counter
+  }
+
+  #addDurations(methodIndex: number): Histogram {
+    const labels = { method: METHODS[methodIndex] ?? 'OTHER', path: this.#pattern, service: this.#service }
+    const help = 'Milliseconds from the end of the request head to the end of the response.'
+    const histogram = this.#metrics.histogram('gateway_request_duration_ms', help, DURATION_BOUNDS_MS, labels)
+    this.#durations[methodIndex] = histogram
+    return histogram
+  }
+
+  #countError(code: ErrorCode): void {
+    let counter = this.#errors.get(code)
+    if (counter === undefined) {
+      counter = this.#metrics.counter('gateway_errors_total', 'Exchanges that ended without the answer asked for, by cause.', { code })
+      this.#errors.set(code, counter)
+    }
+    counter.add(1)
+  }
+}
+
+/** RFC 9110, 15: a status is a number from 100 to 599; others are counted as 0, like an exchange that has none. */
+function boundStatus(status: number): number {
+  return status >= 100 && status <= 599 ? status : 0
+}
+
+/** What is counted of a listener's connections. */
+export interface ListenerMetrics {
+  readonly requestsInFlight: Gauge
+  readonly connections: Gauge
+  readonly connectionsTotal: Counter
+  /** Connections closed at once because the worker held `connectionsMax` already. */
+  readonly connectionsRefused: Counter
+}
+
+/** @param listener the listener's name. */
+export function listenerMetrics(metrics: Metrics, listener: string): ListenerMetrics {
+  const labels = { listener }
+  return {
+    requestsInFlight: metrics.gauge('gateway_requests_in_flight', 'Requests that are being served.', labels),
+    connections: metrics.gauge('gateway_connections', 'Open client connections.', labels),
+    connectionsTotal: metrics.counter('gateway_connections_total', 'Client connections accepted.', labels),
+    connectionsRefused: metrics.counter('gateway_connections_refused_total', 'Client connections closed at the bound.', labels),
+  }
+}
+
+/** What is counted of the connections to a service's targets. */
+export interface UpstreamMetrics {
+  readonly connections: Gauge
+  readonly connectionsTotal: Counter
+}
+
+export function upstreamMetrics(metrics: Metrics, service: string): UpstreamMetrics {
+  const labels = { service }
+  return {
+    connections: metrics.gauge('gateway_upstream_connections', 'Open connections to services.', labels),
+    connectionsTotal: metrics.counter('gateway_upstream_connections_total', 'Connections opened to services.', labels),
+  }
+}
