@@ -88,16 +88,10 @@ function parseHost(text: string): HostPattern {
 }
 
 function valuePredicate(name: string, match: ValueMatchIr): ValuePredicate {
-  switch (match.kind) {
-    case 'present':
-      return { name, match, test: (value) => value !== null }
-    case 'exact':
-      return { name, match, test: (value) => value === match.value }
-    case 'regex': {
-      const regex = orThrow(compileRegex(match.source, 'both'), name)
-      return { name, match, test: (value) => value !== null && regex.test(value) }
-    }
-  }
+  if (match.kind === 'present') return { name, match, test: (value) => value !== null }
+  if (match.kind === 'exact') return { name, match, test: (value) => value === match.value }
+  const regex = orThrow(compileRegex(match.source, 'both'), name)
+  return { name, match, test: (value) => value !== null && regex.test(value) }
 }
 
 function orThrow<V extends object>(result: V | { readonly problem: string }, where: string): V {

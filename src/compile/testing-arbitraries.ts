@@ -1,5 +1,5 @@
 /** Random routes and requests over a small alphabet, so that they meet often. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { RouteMatchIr, ValueMatchIr } from '../config/ir.ts'
 import { Headers } from '../core/headers.ts'
 import type { RouteQuery, RouterEntry } from './route-match.ts'

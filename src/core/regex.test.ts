@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { type Anchor, compileRegex, literalPrefix, type Regex } from './regex.ts'
 
 function compile(source: string, anchor: Anchor): Regex {

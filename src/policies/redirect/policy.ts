@@ -46,16 +46,8 @@ function param({ params }: Exchange, name: string): string {
 }
 
 function field({ request }: Exchange, placeholder: 'scheme' | 'host' | 'path' | 'query'): string {
-  switch (placeholder) {
-    case 'scheme':
-      return request.scheme
-    case 'host':
-      return request.host
-    case 'path':
-      return inUrl(request.path)
-    case 'query':
-      return inUrl(request.query)
-  }
+  const text = request[placeholder]
+  return placeholder === 'path' || placeholder === 'query' ? inUrl(text) : text
 }
 
 /** Text as received, what cannot stand in a URL's path or query percent-encoded. */
