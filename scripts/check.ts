@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { duration, LiveLine, paint, table } from './terminal.ts'
 
 interface Step {
@@ -34,6 +35,11 @@ const STEPS: readonly Step[] = [
     : []),
 ]
 
+/** Without colours where nobody sees them: not every tool asks. */
+function plain(text: string): string {
+  return process.stdout.isTTY ? text : stripVTControlCharacters(text)
+}
+
 function run(step: Step): Promise<Result> {
   const startedAt = performance.now()
   const [program = '', ...args] = step.command
@@ -52,7 +58,7 @@ function run(step: Step): Promise<Result> {
   child.stdout.on('data', collect)
   child.stderr.on('data', collect)
   return new Promise((resolve) => {
-    const finish = (ok: boolean): void => resolve({ step, ok, ms: performance.now() - startedAt, output: output.trim() })
+    const finish = (ok: boolean): void => resolve({ step, ok, ms: performance.now() - startedAt, output: plain(output.trim()) })
     child.on('error', (error) => {
       output += error.message
       finish(false)
