@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import type { ControlStatus } from '../runtime/control.ts'
+import { isHostAllowed } from './host-guard.ts'
+import { AdminServer, type AdminServerOptions } from './server.ts'
+import { createTokenFile, isAuthorized } from './token.ts'
+
+const SERVING: ControlStatus = {
+  phase: 'serving',
+  workersWanted: 2,
+  workersServing: 2,
+  wantedRevision: 'bbb',
+  runningRevision: 'aaa',
+  loadedAtMs: 0,
+  lastError: 'turnpike.yaml:1:1: wrong',
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+async function started(t: TestContext, options: Partial<AdminServerOptions> = {}) {
+  const events: string[] = []
+  const log = { info: () => {}, warn: () => {}, error: (_: unknown, message: string) => void events.push(message) }
+  const server = new AdminServer({
+    host: '127.0.0.1',
+    port: 0,
+    log,
+    token: () => 'right',
+    status: () => SERVING,
+    display: () => ({ listeners: [] }),
+    metrics: async () => 'a_total 1\n',
+    ...options,
+  })
+  const port = await server.listen()
+  t.after(() => server.close())
+  const ask = (path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
+        text(response).then((body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }), reject)
+      })
+      request.on('error', reject).end()
+    })
+  return { ask, port, events }
+}
+
+test('health, readiness and metrics need no token', async (t) => {
+  const { ask } = await started(t)
+  assert.deepEqual(JSON.parse((await ask('/healthz')).body), { status: 'alive' })
+  assert.deepEqual(JSON.parse((await ask('/readyz?verbose')).body), {
+    status: 'ready',
+    workersServing: 2,
+    workersWanted: 2,
+    runningRevision: 'aaa',
+    wantedRevision: 'bbb',
+  })
+  const metrics = await ask('/metrics')
+  assert.equal(metrics.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
+  assert.equal(metrics.body, 'a_total 1\n')
+})
+
+test('readiness tells why not', async (t) => {
+  let status: ControlStatus = SERVING
+  const { ask } = await started(t, { status: () => status })
+  const cases: [Partial<ControlStatus>, RegExp][] = [
+    [{ phase: 'starting' }, /starting/],
+    [{ phase: 'draining' }, /shutting down/],
+    [{ workersServing: 0 }, /No worker serves/],
+  ]
+  for (const [change, reason] of cases) {
+    status = { ...SERVING, ...change }
+    const answer = await ask('/readyz')
+    assert.equal(answer.status, 503)
+    assert.equal(answer.headers['content-type'], 'application/problem+json')
+    assert.match(answer.body, reason)
+  }
+})
+
+test('the configuration needs the token, and then comes with revisions and the last error', async (t) => {
+  const { ask } = await started(t)
+  for (const authorization of ['', 'Bearer', 'Bearer wrong', 'Basic right', 'Bearer rightt', 'right']) {
+    const { status, headers, body } = await ask('/config', { authorization })
+    assert.equal(status, 401, authorization)
+    assert.equal(headers['www-authenticate'], 'Bearer')
+    assert.doesNotMatch(body, /listeners/)
+  }
+  assert.deepEqual(JSON.parse((await ask('/config', { authorization: 'Bearer right' })).body), {
+    wantedRevision: 'bbb',
+    runningRevision: 'aaa',
+    loadedAt: '1970-01-01T00:00:00.000Z',
+    lastError: 'turnpike.yaml:1:1: wrong',
+    config: { listeners: [] },
+  })
+})
+
+test('without a token nobody is let in', () => {
+  assert.equal(isAuthorized('Bearer ', ''), false)
+  assert.equal(isAuthorized(undefined, ''), false)
+})
+
+test('a Host that a web page could have chosen is refused', async (t) => {
+  const { ask } = await started(t)
+  assert.equal((await ask('/metrics', { host: 'evil.example:9901' })).status, 421)
+  assert.equal((await ask('/metrics', { host: 'LocalHost:9901' })).status, 200)
+  const allowed = ['127.0.0.1', '127.0.0.1:9901', '[::1]:9901', '10.1.2.3:80', 'localhost', 'admin.internal:1', 'a.localhost']
+  const refused = [
+    '',
+    'evil.example',
+    'localhost.evil.example',
+    'localhost@evil.example',
+    '127.0.0.1.evil.example',
+    'localhost:',
+    'a b',
+    'localhost:1:2',
+  ]
+  for (const host of allowed) assert.equal(isHostAllowed(host, 'admin.internal'), true, host)
+  for (const host of refused) assert.equal(isHostAllowed(host, 'admin.internal'), false, host)
+  assert.equal(isHostAllowed(undefined, 'admin.internal'), false)
+})
+
+test('only GET and HEAD are served, and unknown paths are 404', async (t) => {
+  const { ask } = await started(t)
+  const post = await ask('/config', {}, 'POST')
+  assert.equal(post.status, 405)
+  assert.equal(post.headers.allow, 'GET, HEAD')
+  const head = await ask('/healthz', {}, 'HEAD')
+  assert.deepEqual([head.status, head.body], [200, ''])
+  for (const path of ['/', '/config/', '//config', '/healthz/../config', '/%63onfig']) assert.equal((await ask(path)).status, 404, path)
+})
+
+test('a failure is told in the log and not to the client', async (t) => {
+  const { ask, events } = await started(t, { metrics: () => Promise.reject(new Error('10.0.0.7 is down')) })
+  const { status, body } = await ask('/metrics')
+  assert.equal(status, 500)
+  assert.doesNotMatch(body, /10\.0\.0\.7/)
+  assert.deepEqual(events, ['an admin request failed'])
+})
+
+test('a port in use is a sentence', async (t) => {
+  const { port } = await started(t)
+  await assert.rejects(started(t, { port }), { message: `the admin port 127.0.0.1:${port} is in use by another program` })
+})
+
+test('the token file is for its owner only, and never written through a link', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'turnpike-token-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const victim = join(folder, 'victim')
+  writeFileSync(victim, 'untouched')
+  symlinkSync(victim, join(folder, 'admin-9901.token'))
+  const { token, file, remove } = createTokenFile(folder, 9901)
+  assert.equal(readFileSync(victim, 'utf8'), 'untouched')
+  assert.equal(readFileSync(file, 'utf8').trim(), token)
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.ok(token.length >= 43)
+  remove()
+  assert.throws(() => statSync(file), { code: 'ENOENT' })
+})

@@ -1,0 +1,176 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Logger } from '../core/observe.ts'
+import type { ControlStatus } from '../runtime/control.ts'
+import { sentenceOf } from '../runtime/control-protocol.ts'
+import { PROMETHEUS_CONTENT_TYPE } from '../telemetry/prometheus.ts'
+import { isHostAllowed } from './host-guard.ts'
+import { isAuthorized } from './token.ts'
+
+export interface AdminServerOptions {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  readonly log: Logger
+  /** The bearer token in force; empty while there is none, and then nobody is let in. */
+  readonly token: () => string
+  readonly status: () => ControlStatus
+  /** The running configuration as it may be shown, secrets hidden. */
+  readonly display: () => unknown
+  /** Prometheus text of all workers. */
+  readonly metrics: () => Promise<string>
+}
+
+const HEAD_BYTES_MAX = 8 * 1024
+const HEAD_TIMEOUT_MS = 5_000
+const REQUEST_TIMEOUT_MS = 10_000
+const KEEP_ALIVE_TIMEOUT_MS = 15_000
+const CONNECTIONS_MAX = 100
+const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
+
+/** An answer of the admin listener. */
+interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+type Handler = (request: IncomingMessage) => Answer | Promise<Answer>
+
+/**
+ * The admin listener: what operators and their tools ask the gateway about itself. It is no part of the data plane and runs on
+ * node:http, in the control process.
+ */
+export class AdminServer {
+  readonly #options: AdminServerOptions
+  readonly #server: Server
+
+  constructor(options: AdminServerOptions) {
+    this.#options = options
+    this.#server = createServer(
+      {
+        maxHeaderSize: HEAD_BYTES_MAX,
+        headersTimeout: HEAD_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        connectionsCheckingInterval: 1_000,
+      },
+      (request, response) => void this.#serve(request, response),
+    )
+    this.#server.maxConnections = CONNECTIONS_MAX
+    this.#server.timeout = KEEP_ALIVE_TIMEOUT_MS
+  }
+
+  /** Opens the port and tells which one it is. Throws with a sentence when it cannot. */
+  async listen(): Promise<number> {
+    const { host, port } = this.#options
+    this.#server.listen({ host, port, exclusive: true })
+    try {
+      await once(this.#server, 'listening')
+    } catch (error) {
+      throw new Error(listenProblem(error, host, port), { cause: error })
+    }
+    const address = this.#server.address()
+    return address === null || typeof address === 'string' ? port : address.port
+  }
+
+  /** Closes the port and every connection. */
+  async close(): Promise<void> {
+    if (!this.#server.listening) return
+    const closed = once(this.#server, 'close')
+    this.#server.close()
+    this.#server.closeAllConnections()
+    await closed
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let answer: Answer
+    try {
+      answer = await this.#answer(request)
+    } catch (error) {
+      this.#options.log.error({ reason: sentenceOf(error) }, 'an admin request failed')
+      answer = problem(500, 'The gateway failed to answer; its log says why.')
+    }
+    // A client that has gone gets nothing; Node then ignores what is written.
+    response.writeHead(answer.status, {
+      ...ALWAYS,
+      'content-type': answer.type,
+      'content-length': Buffer.byteLength(answer.body),
+      ...answer.headers,
+    })
+    response.end(request.method === 'HEAD' ? undefined : answer.body)
+  }
+
+  #answer(request: IncomingMessage): Answer | Promise<Answer> {
+    if (!isHostAllowed(request.headers.host, this.#options.host)) {
+      return problem(421, 'The Host header must be an IP address, localhost or the configured admin host.')
+    }
+    const path = (request.url ?? '').split('?', 1)[0]
+    const answerOf = path === undefined ? undefined : this.#paths.get(path)
+    if (answerOf === undefined) return problem(404, 'There is /healthz, /readyz, /metrics and /config.')
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return { ...problem(405, 'Only GET and HEAD are served here.'), headers: { allow: 'GET, HEAD', connection: 'close' } }
+    }
+    return answerOf(request)
+  }
+
+  readonly #paths: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+    ['/healthz', () => json({ status: 'alive' })],
+    ['/readyz', () => this.#ready()],
+    ['/metrics', () => this.#metrics()],
+    ['/config', (request) => this.#config(request)],
+  ])
+
+  /**
+   * Ready means that somebody serves. A newer configuration that was refused makes no instance unready: a wrong file that reaches
+   * all instances would otherwise take all of them out of the load balancer, while each still serves the old one.
+   */
+  #ready(): Answer {
+    const status = this.#options.status()
+    const { phase, workersServing, workersWanted, runningRevision, wantedRevision } = status
+    if (phase === 'draining') return problem(503, 'The gateway is shutting down.')
+    if (phase === 'starting') return problem(503, 'The gateway is starting.')
+    if (workersServing === 0) return problem(503, 'No worker serves: all have died and are being replaced.')
+    return json({ status: 'ready', workersServing, workersWanted, runningRevision, wantedRevision })
+  }
+
+  async #metrics(): Promise<Answer> {
+    return { status: 200, type: PROMETHEUS_CONTENT_TYPE, body: await this.#options.metrics() }
+  }
+
+  #config(request: IncomingMessage): Answer {
+    if (!isAuthorized(request.headers.authorization, this.#options.token())) {
+      return { ...problem(401, 'The admin token is needed: Authorization: Bearer <token>.'), headers: { 'www-authenticate': 'Bearer' } }
+    }
+    const { wantedRevision, runningRevision, loadedAtMs, lastError } = this.#options.status()
+    const loadedAt = loadedAtMs === null ? null : new Date(loadedAtMs).toISOString()
+    return json({ wantedRevision, runningRevision, loadedAt, lastError, config: this.#options.display() })
+  }
+}
+
+function json(value: unknown): Answer {
+  return { status: 200, type: 'application/json', body: `${JSON.stringify(value, null, 2)}\n` }
+}
+
+/** RFC 9457; the type is `about:blank`, so that the title is that of the status. */
+function problem(status: number, detail: string): Answer {
+  return { ...json({ title: TITLES[status], status, detail }), status, type: 'application/problem+json' }
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  401: 'Unauthorized',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  421: 'Misdirected Request',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+}
+
+function listenProblem(error: unknown, host: string, port: number): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return `the admin port ${host}:${port} is in use by another program`
+  if (code === 'EACCES') return `the admin port ${host}:${port} may not be opened by this user`
+  if (code === 'EADDRNOTAVAIL') return `the admin host ${host} is no address of this machine`
+  return `the admin port ${host}:${port} cannot be opened: ${sentenceOf(error)}`
+}

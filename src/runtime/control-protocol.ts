@@ -1,0 +1,87 @@
+/** What the control process and its workers say to each other, and what a worker needs of the data plane. */
+import type { GatewayIr } from '../config/ir.ts'
+import type { MetricsDump } from '../telemetry/metrics.ts'
+
+/** Where a listener accepts connections; the port is the real one. */
+export interface ListenerAddress {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+/** How the exchanges ended that were there when a drain began. */
+export interface DrainResult {
+  readonly closed: number
+  /** Connections that were cut because the time was up. */
+  readonly aborted: number
+}
+
+/** What serves traffic in a worker. A new configuration takes effect in two steps, so that all workers take it or none does. */
+export interface DataPlane {
+  /** Compiles and opens new listeners. Throws with a sentence for the operator when it cannot; nothing has changed then. */
+  prepare(ir: GatewayIr): Promise<void>
+  /** Swaps to what has been prepared. */
+  commit(): void
+  /** Forgets what has been prepared; harmless when nothing has. */
+  abandon(): void
+  listeners(): readonly ListenerAddress[]
+  /** Stops accepting, finishes what runs and cuts what is left after `timeoutMs`. */
+  drain(timeoutMs: number): Promise<DrainResult>
+}
+
+/** The control process asks. */
+export type ControlRequest =
+  | { readonly kind: 'prepare'; readonly ir: GatewayIr }
+  | { readonly kind: 'commit' }
+  | { readonly kind: 'abandon' }
+  | { readonly kind: 'metrics' }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'reopen-logs' }
+  | { readonly kind: 'drain'; readonly timeoutMs: number }
+
+/** A worker answers every request once, with its kind, or with `failed`. */
+export type WorkerAnswer =
+  | { readonly kind: 'prepare' | 'abandon' | 'ping' | 'reopen-logs' }
+  | { readonly kind: 'commit'; readonly listeners: readonly ListenerAddress[] }
+  | { readonly kind: 'metrics'; readonly dump: MetricsDump }
+  /** The last numbers come with it: the process ends right after. */
+  | { readonly kind: 'drain'; readonly result: DrainResult; readonly dump: MetricsDump }
+  | { readonly kind: 'failed'; readonly reason: string }
+
+export interface RequestMessage {
+  readonly type: 'turnpike-request'
+  readonly id: number
+  readonly request: ControlRequest
+}
+
+export interface AnswerMessage {
+  readonly type: 'turnpike-answer'
+  readonly id: number
+  readonly answer: WorkerAnswer
+}
+
+/** Said once, when a worker listens to requests. */
+export interface HelloMessage {
+  readonly type: 'turnpike-hello'
+}
+
+export type WorkerMessage = HelloMessage | AnswerMessage
+
+/** Both ends are the same release of the same program: telling our messages from others is all the checking there is to do. */
+export function isRequestMessage(message: unknown): message is RequestMessage {
+  return typeOf(message) === 'turnpike-request'
+}
+
+export function isWorkerMessage(message: unknown): message is WorkerMessage {
+  const type = typeOf(message)
+  return type === 'turnpike-hello' || type === 'turnpike-answer'
+}
+
+function typeOf(message: unknown): unknown {
+  return typeof message === 'object' && message !== null && 'type' in message ? message.type : undefined
+}
+
+/** The plain sentence of anything thrown. */
+export function sentenceOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

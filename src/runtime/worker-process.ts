@@ -1,0 +1,134 @@
+import type { Worker } from 'node:cluster'
+import type { GatewayIr } from '../config/ir.ts'
+import type { MetricsDump } from '../telemetry/metrics.ts'
+import { type ControlRequest, isWorkerMessage, type ListenerAddress, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
+
+/** How a process ended. */
+export interface WorkerExit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+/** `ending`: it drains. */
+export type WorkerState = 'starting' | 'serving' | 'ending' | 'gone'
+
+interface Pending {
+  readonly resolve: (answer: WorkerAnswer) => void
+  readonly timer: NodeJS.Timeout
+}
+
+/** One worker as the control process sees it. No call throws or waits for ever: what goes wrong is an answer of kind `failed`. */
+export class WorkerProcess {
+  readonly id: number
+  readonly pid: number
+  /** Resolved when the worker listens to requests; also when it ended before, so that nobody waits in vain. */
+  readonly hello: Promise<void>
+  readonly exited: Promise<WorkerExit>
+  /** Set once it serves. */
+  listeners: readonly ListenerAddress[] = []
+  /** Its numbers as last heard of. */
+  lastDump: MetricsDump = []
+  /** Whether a ping is on its way. */
+  pinged = false
+  #state: WorkerState = 'starting'
+  #wanted = true
+  readonly #worker: Worker
+  readonly #pending = new Map<number, Pending>()
+  #nextId = 1
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+    this.id = worker.id
+    this.pid = worker.process.pid ?? 0
+    const hello = Promise.withResolvers<void>()
+    const exited = Promise.withResolvers<WorkerExit>()
+    this.hello = hello.promise
+    this.exited = exited.promise
+    worker.on('message', (message: unknown) => {
+      if (!isWorkerMessage(message)) return
+      if (message.type === 'turnpike-hello') hello.resolve()
+      else this.#settle(message.id, message.answer)
+    })
+    // A failed spawn or send. A worker that cannot be reached any more also exits or stops answering pings.
+    worker.on('error', () => {})
+    const onExit = (code: number | null, signal: string | null): void => {
+      this.#state = 'gone'
+      for (const id of this.#pending.keys()) this.#settle(id, failed(`worker ${this.id} ended`))
+      hello.resolve()
+      exited.resolve({ code, signal })
+    }
+    worker.on('exit', onExit)
+    worker.process.once('error', () => {
+      if (worker.process.pid === undefined) onExit(null, null)
+    })
+  }
+
+  get state(): WorkerState {
+    return this.#state
+  }
+
+  get isAlive(): boolean {
+    return this.#state !== 'gone'
+  }
+
+  /** Whether its end, should it come, is a loss. */
+  get wanted(): boolean {
+    return this.#wanted
+  }
+
+  /** Its end is wanted from now on. */
+  end(): void {
+    this.#wanted = false
+    if (this.#state !== 'gone') this.#state = 'ending'
+  }
+
+  /** Asks, and waits for at most `timeoutMs`. */
+  async request(request: ControlRequest, timeoutMs: number): Promise<WorkerAnswer> {
+    if (this.#state === 'gone' || !this.#worker.isConnected()) return failed(`worker ${this.id} has gone`)
+    const id = this.#nextId++
+    const { promise, resolve } = Promise.withResolvers<WorkerAnswer>()
+    const timer = setTimeout(
+      () => this.#settle(id, failed(`worker ${this.id} did not answer "${request.kind}" in ${timeoutMs} ms`)),
+      timeoutMs,
+    )
+    this.#pending.set(id, { resolve, timer })
+    const message: RequestMessage = { type: 'turnpike-request', id, request }
+    this.#worker.send(message, undefined, undefined, (error) => {
+      if (error) this.#settle(id, failed(`worker ${this.id} cannot be reached: ${error.message}`))
+    })
+    return promise
+  }
+
+  /** Prepares and commits in one go, for a worker that has not served yet. */
+  async serve(ir: GatewayIr, timeoutMs: number): Promise<WorkerAnswer> {
+    await this.hello
+    const prepared = await this.request({ kind: 'prepare', ir }, timeoutMs)
+    return prepared.kind === 'prepare' ? this.commit(timeoutMs) : prepared
+  }
+
+  async commit(timeoutMs: number): Promise<WorkerAnswer> {
+    const committed = await this.request({ kind: 'commit' }, timeoutMs)
+    if (committed.kind === 'commit') {
+      this.listeners = committed.listeners
+      if (this.#state === 'starting') this.#state = 'serving'
+    }
+    return committed
+  }
+
+  kill(): void {
+    this.#worker.process.kill('SIGKILL')
+  }
+
+  #settle(id: number, answer: WorkerAnswer): void {
+    const pending = this.#pending.get(id)
+    if (pending === undefined) return
+    this.#pending.delete(id)
+    clearTimeout(pending.timer)
+    if (answer.kind === 'metrics' || answer.kind === 'drain') this.lastDump = answer.dump
+    pending.resolve(answer)
+  }
+}
+
+function failed(reason: string): WorkerAnswer {
+  return { kind: 'failed', reason }
+}

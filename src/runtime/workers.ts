@@ -1,0 +1,271 @@
+import type { GatewayIr } from '../config/ir.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Logger } from '../core/observe.ts'
+import type { MetricsDump } from '../telemetry/metrics.ts'
+import type { ControlRequest, DrainResult, ListenerAddress, WorkerAnswer } from './control-protocol.ts'
+import { RestartBackoff } from './restart-backoff.ts'
+import type { WorkerProcess } from './worker-process.ts'
+
+export interface WorkerPoolOptions {
+  readonly fork: () => WorkerProcess
+  readonly log: Logger
+  readonly clock: Clock
+  /** How the numbers of workers add up, and what of them outlives a worker. */
+  readonly mergeDumps: (dumps: readonly MetricsDump[]) => MetricsDump
+  readonly withoutGauges: (dump: MetricsDump) => MetricsDump
+  readonly timeouts?: Partial<WorkerTimeouts>
+}
+
+export interface WorkerTimeouts {
+  /** For a configuration to be compiled and listeners to be opened; 30 s by default. */
+  readonly prepareMs: number
+  readonly commitMs: number
+  readonly metricsMs: number
+  /** How often workers are asked whether they live and for their numbers; 3 s by default. */
+  readonly pollMs: number
+  /** A worker whose loop has not turned for so long is killed; 10 s by default. */
+  readonly pingMs: number
+  /** What a worker may take beyond the drain's own bound before it is killed. */
+  readonly exitMs: number
+}
+
+const TIMEOUTS: WorkerTimeouts = { prepareMs: 30_000, commitMs: 10_000, metricsMs: 2_000, pollMs: 3_000, pingMs: 10_000, exitMs: 3_000 }
+
+/** What came of a new configuration. */
+export type ApplyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+
+/**
+ * The worker processes: as many as wanted, all of one revision, the dead replaced.
+ *
+ * Whatever changes the revision or the set of workers waits its turn in one queue, so that a replacement never comes up with a
+ * revision that was just replaced or abandoned.
+ */
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions
+  readonly #timeouts: WorkerTimeouts
+  readonly #workers = new Set<WorkerProcess>()
+  readonly #backoff = new RestartBackoff()
+  readonly #replacements = new Set<NodeJS.Timeout>()
+  #turn: Promise<unknown> = Promise.resolve()
+  #running: GatewayIr | null = null
+  #poll: NodeJS.Timeout | null = null
+  #ending = false
+  /** Numbers of workers that have ended. */
+  #retired: MetricsDump = []
+  #collecting: Promise<MetricsDump> | null = null
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options
+    this.#timeouts = { ...TIMEOUTS, ...options.timeouts }
+  }
+
+  /** The configuration that all workers serve, or are about to. */
+  get running(): GatewayIr | null {
+    return this.#running
+  }
+
+  /** Workers that serve the running revision. */
+  get servingCount(): number {
+    return this.#of('serving').length
+  }
+
+  /** Where the gateway listens, as the first worker says. */
+  get listeners(): readonly ListenerAddress[] {
+    return this.#of('serving')[0]?.listeners ?? []
+  }
+
+  get pids(): readonly number[] {
+    return [...this.#workers].map((worker) => worker.pid)
+  }
+
+  /** Starts one worker ahead of the configuration, so that both get ready at the same time. */
+  warmUp(): void {
+    this.#fork()
+  }
+
+  /**
+   * Gives all workers a configuration: first all prepare it, then all commit; when one cannot prepare, all forget it and go on as
+   * before. Starts workers that are missing and ends those that are too many.
+   */
+  apply(ir: GatewayIr): Promise<ApplyResult> {
+    return this.#inTurn(async () => {
+      if (this.#ending) return { ok: false, reason: 'the gateway is shutting down' }
+      const isFirst = this.#running === null
+      while (isFirst && this.#workers.size < ir.workers) this.#fork()
+      const workers = this.#of(isFirst ? 'starting' : 'serving')
+      // Should all have died, a new one has to try it.
+      if (workers.length === 0) workers.push(this.#fork())
+      const refusal = await this.#prepareIn(workers, ir)
+      if (refusal !== null) return { ok: false, reason: refusal }
+      this.#running = ir
+      await Promise.all(workers.map((worker) => this.#commitIn(worker)))
+      this.#poll ??= setInterval(() => this.#check(), this.#timeouts.pollMs)
+      await this.#adjustCount(ir)
+      return { ok: true }
+    })
+  }
+
+  /** The numbers of all workers, dead ones included. Calls at the same time share one round. */
+  collectMetrics(): Promise<MetricsDump> {
+    this.#collecting ??= this.#collect().finally(() => {
+      this.#collecting = null
+    })
+    return this.#collecting
+  }
+
+  /** Has all workers open their log files anew. */
+  async reopenLogs(): Promise<void> {
+    await Promise.all(this.#of('serving').map((worker) => this.#expect(worker, { kind: 'reopen-logs' }, this.#timeouts.commitMs)))
+  }
+
+  /** Drains and ends all workers; kills those that take longer. No worker is replaced from now on. */
+  async drain(timeoutMs: number): Promise<DrainResult> {
+    this.#stopReplacing()
+    const results = await Promise.all([...this.#workers].map((worker) => this.#drainOne(worker, timeoutMs)))
+    return {
+      closed: results.reduce((sum, result) => sum + result.closed, 0),
+      aborted: results.reduce((sum, result) => sum + result.aborted, 0),
+    }
+  }
+
+  /** Ends all workers at once, with whatever they are doing. */
+  kill(): void {
+    this.#stopReplacing()
+    for (const worker of this.#workers) worker.kill()
+  }
+
+  #stopReplacing(): void {
+    this.#ending = true
+    if (this.#poll !== null) clearInterval(this.#poll)
+    for (const timer of this.#replacements) clearTimeout(timer)
+    this.#replacements.clear()
+  }
+
+  #of(state: WorkerProcess['state']): WorkerProcess[] {
+    return [...this.#workers].filter((worker) => worker.state === state)
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(task)
+    this.#turn = result.catch(() => {})
+    return result
+  }
+
+  /** @returns why not, or null when all have prepared it. */
+  async #prepareIn(workers: readonly WorkerProcess[], ir: GatewayIr): Promise<string | null> {
+    const answers = await Promise.all(
+      workers.map(async (worker) => {
+        await worker.hello
+        return worker.request({ kind: 'prepare', ir }, this.#timeouts.prepareMs)
+      }),
+    )
+    const refusals = answers.filter((answer) => answer.kind === 'failed')
+    if (refusals.length === 0) return null
+    await Promise.all(workers.map((worker) => worker.request({ kind: 'abandon' }, this.#timeouts.commitMs)))
+    return refusals[0]?.reason ?? ''
+  }
+
+  /** A worker that prepared but does not commit would serve the old revision beside the new one: it goes. */
+  async #commitIn(worker: WorkerProcess): Promise<void> {
+    const answer = await worker.commit(this.#timeouts.commitMs)
+    if (answer.kind === 'commit' || worker.state === 'gone') return
+    this.#options.log.error({ worker: worker.id, reason: reasonOf(answer) }, 'a worker did not take the new configuration: killing it')
+    worker.kill()
+  }
+
+  async #adjustCount(ir: GatewayIr): Promise<void> {
+    const serving = this.#of('serving')
+    for (const worker of serving.slice(ir.workers)) void this.#drainOne(worker, ir.drainTimeoutMs)
+    const missing = ir.workers - this.#workers.size - this.#replacements.size
+    await Promise.all(Array.from({ length: Math.max(0, missing) }, () => this.#startOne(ir)))
+  }
+
+  async #startOne(ir: GatewayIr): Promise<void> {
+    if (this.#ending) return
+    const worker = this.#fork()
+    const answer = await worker.serve(ir, this.#timeouts.prepareMs)
+    if (answer.kind === 'commit') return
+    if (worker.state === 'gone') return
+    this.#options.log.error({ worker: worker.id, reason: reasonOf(answer) }, 'a new worker cannot serve: killing it')
+    worker.kill()
+  }
+
+  #fork(): WorkerProcess {
+    const worker = this.#options.fork()
+    this.#workers.add(worker)
+    void worker.exited.then(({ code, signal }) => this.#onExit(worker, code, signal))
+    return worker
+  }
+
+  #onExit(worker: WorkerProcess, code: number | null, signal: string | null): void {
+    const { log, clock, mergeDumps, withoutGauges } = this.#options
+    this.#workers.delete(worker)
+    this.#retired = mergeDumps([this.#retired, withoutGauges(worker.lastDump)])
+    if (worker.wanted && !this.#ending) {
+      const waitMs = this.#backoff.next(clock.now())
+      log.error({ worker: worker.id, pid: worker.pid, code, signal, waitMs }, 'a worker died: replacing it')
+      // Before the first configuration, its own refusal is what is told.
+      if (this.#running !== null) this.#replaceIn(waitMs)
+    }
+  }
+
+  #replaceIn(waitMs: number): void {
+    const timer = setTimeout(() => {
+      void this.#inTurn(async () => {
+        this.#replacements.delete(timer)
+        const ir = this.#running
+        if (this.#ending || ir === null || this.#workers.size >= ir.workers + this.#of('ending').length) return
+        await this.#startOne(ir)
+      })
+    }, waitMs)
+    this.#replacements.add(timer)
+  }
+
+  async #drainOne(worker: WorkerProcess, timeoutMs: number): Promise<DrainResult> {
+    worker.end()
+    const { exitMs } = this.#timeouts
+    const answer = await worker.request({ kind: 'drain', timeoutMs }, timeoutMs + exitMs)
+    if (answer.kind === 'failed' && worker.isAlive) {
+      this.#options.log.error({ worker: worker.id, reason: answer.reason }, 'a worker did not drain: killing it')
+      worker.kill()
+    }
+    // What it still has to write may hang: a log nobody reads, say.
+    const timer = setTimeout(() => worker.kill(), exitMs)
+    await worker.exited
+    clearTimeout(timer)
+    return answer.kind === 'drain' ? answer.result : { closed: 0, aborted: 0 }
+  }
+
+  /** Kills workers whose loop is stuck, and keeps the numbers of the others at hand, in case they die. */
+  #check(): void {
+    for (const worker of this.#of('serving')) void this.#checkOne(worker)
+    void this.collectMetrics()
+  }
+
+  async #checkOne(worker: WorkerProcess): Promise<void> {
+    if (worker.pinged) return
+    worker.pinged = true
+    const answer = await worker.request({ kind: 'ping' }, this.#timeouts.pingMs)
+    worker.pinged = false
+    if (answer.kind === 'ping' || worker.state !== 'serving') return
+    this.#options.log.error({ worker: worker.id, pid: worker.pid, reason: reasonOf(answer) }, 'a worker is stuck: killing it')
+    worker.kill()
+  }
+
+  async #collect(): Promise<MetricsDump> {
+    const { mergeDumps } = this.#options
+    await Promise.all(this.#of('serving').map((worker) => this.#expect(worker, { kind: 'metrics' }, this.#timeouts.metricsMs)))
+    // One that did not answer counts with its last numbers: a counter that falls looks like a restart.
+    return mergeDumps([this.#retired, ...[...this.#workers].map((worker) => worker.lastDump)])
+  }
+
+  async #expect(worker: WorkerProcess, request: ControlRequest, timeoutMs: number): Promise<void> {
+    const answer = await worker.request(request, timeoutMs)
+    if (answer.kind !== 'failed' || worker.state !== 'serving') return
+    this.#options.log.warn({ worker: worker.id, reason: answer.reason }, `a worker did not answer "${request.kind}"`)
+  }
+}
+
+function reasonOf(answer: WorkerAnswer): string {
+  return answer.kind === 'failed' ? answer.reason : `unexpected answer "${answer.kind}"`
+}
