@@ -137,6 +137,30 @@ test('after a rotation the log goes on in a new file', async (t) => {
   assert.match(readFileSync(file, 'utf8'), /\/new/)
 })
 
+test('a new output takes over with the commit, and one that cannot be opened changes nothing', async (t) => {
+  const folder = temporaryFolder(t)
+  const [one, other] = [join(folder, 'one.log'), join(folder, 'other.log')]
+  const log = new AccessLog({ output: one })
+  assert.throws(() => log.prepareOutput(join(folder, 'missing', 'a.log')), { code: 'ENOENT' })
+  log.commitOutput()
+  log.prepareOutput(join(folder, 'abandoned.log'))
+  log.abandonOutput()
+  log.prepareOutput(other)
+  log.write(loggedExchange('/one'), OK)
+  log.commitOutput()
+  log.write(loggedExchange('/other'), OK)
+  await log.close()
+  assert.match(readFileSync(one, 'utf8'), /^[^\n]*"path":"\/one"[^\n]*\n$/)
+  assert.match(readFileSync(other, 'utf8'), /^[^\n]*"path":"\/other"[^\n]*\n$/)
+})
+
+test('without an output nothing is written, nor counted as lost', async () => {
+  const log = new AccessLog({ output: null })
+  log.write(loggedExchange('/'), OK)
+  await log.close()
+  assert.equal(log.dropped, 0)
+})
+
 test('a file that cannot be opened is an error at once', () => {
   assert.throws(() => new AccessLog({ output: join(tmpdir(), 'turnpike-no-such-folder', 'access.log') }), { code: 'ENOENT' })
 })

@@ -3,8 +3,8 @@ import type { Outcome } from '../core/policy.ts'
 import { type LineSink, openLineSink } from './line-sink.ts'
 
 export interface AccessLogOptions {
-  /** `stdout`, `stderr` or a file's path. */
-  readonly output: string
+  /** `stdout`, `stderr` or a file's path; null for no log. */
+  readonly output: string | null
   /** Bound of what waits for a slow output, in bytes; 4 MiB by default. */
   readonly bytesMax?: number
 }
@@ -40,29 +40,37 @@ const ESCAPED_CHARACTERS = /[^\u0020-\u007e]|["\\]/g
  * counted; the event loop never waits.
  */
 export class AccessLog {
-  readonly #sink: LineSink
+  #sink: LineSink | null
+  #output: string | null
+  readonly #bytesMax: number
+  /** What {@link commitOutput} swaps to. */
+  #prepared: { readonly output: string | null; readonly sink: LineSink | null } | null = null
   readonly #flushOnTimer = () => this.flush()
   #batch = ''
   #timer: NodeJS.Timeout | null = null
   #closed = false
   #prefixMs = -1
   #prefix = ''
-  #droppedAfterClose = 0
+  /** Lines lost that the current sink does not know of. */
+  #droppedBefore = 0
 
   /** @throws the system's error when the file cannot be opened. */
   constructor(options: AccessLogOptions) {
-    this.#sink = openLineSink(options.output, options.bytesMax ?? BYTES_MAX_DEFAULT)
+    this.#bytesMax = options.bytesMax ?? BYTES_MAX_DEFAULT
+    this.#output = options.output
+    this.#sink = this.#open(options.output)
   }
 
   /** Lines that were lost since the start. */
   get dropped(): number {
-    return this.#sink.droppedLines + this.#droppedAfterClose
+    return this.#droppedBefore + (this.#sink?.droppedLines ?? 0)
   }
 
   /** Takes an exchange that has ended. Reads all it needs within the call. */
   write(exchange: Exchange, outcome: Outcome): void {
-    if (this.#closed) {
-      this.#droppedAfterClose++
+    const sink = this.#sink
+    if (sink === null) {
+      if (this.#closed) this.#droppedBefore++
       return
     }
     const nowMs = Date.now()
@@ -72,7 +80,7 @@ export class AccessLog {
     }
     let line = this.#prefix + formatExchange(exchange, outcome, LIMITS)
     if (line.length > LINE_BYTES_MAX) line = this.#prefix + formatExchange(exchange, outcome, TIGHT_LIMITS)
-    if (this.#batch.length + line.length > this.#sink.chunkBytesMax) this.flush()
+    if (this.#batch.length + line.length > sink.chunkBytesMax) this.flush()
     this.#batch += line
     this.#timer ??= setTimeout(this.#flushOnTimer, FLUSH_INTERVAL_MS).unref()
   }
@@ -86,13 +94,40 @@ export class AccessLog {
     if (this.#batch === '') return
     const batch = this.#batch
     this.#batch = ''
-    this.#sink.write(batch)
+    this.#sink?.write(batch)
   }
 
   /** Opens the file anew after it has been rotated. */
   reopen(): void {
     this.flush()
-    this.#sink.reopen()
+    this.#sink?.reopen()
+  }
+
+  /**
+   * Opens what a new configuration names as output; lines go on to the old one until {@link commitOutput}.
+   * @throws the system's error when it cannot be opened; nothing has changed then.
+   */
+  prepareOutput(output: string | null): void {
+    this.abandonOutput()
+    if (output !== this.#output) this.#prepared = { output, sink: this.#open(output) }
+  }
+
+  /** Swaps to the prepared output, if there is one. */
+  commitOutput(): void {
+    if (this.#prepared === null || this.#closed) return
+    this.flush()
+    const old = this.#sink
+    this.#sink = this.#prepared.sink
+    this.#output = this.#prepared.output
+    this.#prepared = null
+    if (old !== null) void this.#closeSink(old)
+  }
+
+  /** Closes the prepared output again. */
+  abandonOutput(): void {
+    const sink = this.#prepared?.sink ?? null
+    this.#prepared = null
+    if (sink !== null) void sink.close(0)
   }
 
   /** Writes what is left, for at most a second. What comes later is dropped and counted. */
@@ -100,7 +135,19 @@ export class AccessLog {
     if (this.#closed) return
     this.flush()
     this.#closed = true
-    await this.#sink.close(CLOSE_TIMEOUT_MS)
+    this.abandonOutput()
+    const sink = this.#sink
+    this.#sink = null
+    if (sink !== null) await this.#closeSink(sink)
+  }
+
+  #open(output: string | null): LineSink | null {
+    return output === null ? null : openLineSink(output, this.#bytesMax)
+  }
+
+  async #closeSink(sink: LineSink): Promise<void> {
+    await sink.close(CLOSE_TIMEOUT_MS)
+    this.#droppedBefore += sink.droppedLines
   }
 }
 

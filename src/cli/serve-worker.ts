@@ -1,0 +1,60 @@
+import cluster from 'node:cluster'
+import type { Logger, Metrics } from '../core/observe.ts'
+import type { DataPlane } from '../runtime/control-protocol.ts'
+import { WorkerHost } from '../runtime/worker.ts'
+import { AccessLog } from '../telemetry/access-log.ts'
+import { createEventLog } from '../telemetry/event-log.ts'
+import { MetricsRegistry } from '../telemetry/metrics.ts'
+import { LoggedPlane } from './worker-plane.ts'
+
+/** What a data plane is made of in a worker. */
+export interface PlaneParts {
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly accessLog: AccessLog
+}
+
+/** Wires a worker process and has it serve until the control process says otherwise. */
+export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void {
+  const { worker } = cluster
+  if (worker === undefined) throw new Error('this program is started by `turnpike start` only')
+  // Otherwise Node ends a worker at once whose control process is gone, in the middle of its requests.
+  worker.exitedAfterDisconnect = true
+  // Ctrl-C and a service manager signal the whole group: it is the control process that says what to do.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {})
+
+  const log = createEventLog({ fields: { worker: worker.id } })
+  const metrics = new MetricsRegistry()
+  const accessLog = new AccessLog({ output: null })
+  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog }), accessLog)
+  new WorkerHost({
+    plane,
+    channel: process,
+    log,
+    dumpMetrics: metricsDumper(metrics, accessLog),
+    reopenLogs: () => accessLog.reopen(),
+    exit: async () => {
+      await accessLog.close()
+      process.exit(0)
+    },
+  }).start()
+}
+
+/** Dumps the metrics, with those of the process itself brought up to date. */
+function metricsDumper(metrics: MetricsRegistry, accessLog: AccessLog) {
+  const dropped = metrics.counter('gateway_access_log_dropped_total', 'Access-log lines lost because the output was slow.', {})
+  const memory = metrics.gauge('gateway_worker_memory_bytes', 'Resident memory of all workers.', {})
+  const cpu = metrics.counter('gateway_worker_cpu_seconds_total', 'Processor time of all workers.', {})
+  let droppedBefore = 0
+  let cpuBefore = 0
+  return () => {
+    dropped.add(accessLog.dropped - droppedBefore)
+    droppedBefore = accessLog.dropped
+    const { user, system } = process.cpuUsage()
+    const cpuSeconds = (user + system) / 1e6
+    cpu.add(cpuSeconds - cpuBefore)
+    cpuBefore = cpuSeconds
+    memory.set(process.memoryUsage.rss())
+    return metrics.dump()
+  }
+}

@@ -1,0 +1,53 @@
+import cluster from 'node:cluster'
+import { enableCompileCache, constants as moduleConstants } from 'node:module'
+import { join } from 'node:path'
+import { WorkerProcess } from '../runtime/worker-process.ts'
+import { runtimeFolder } from './runtime-folder.ts'
+
+export interface StartOptions {
+  /** The program of a worker; for tests. */
+  readonly workerFile?: string
+}
+
+/**
+ * `turnpike start FILE…`: runs the gateway until a signal ends it.
+ *
+ * This process only controls: it reads the configuration, watches files, answers on the admin listener and looks after the workers,
+ * which are processes of their own and carry all traffic.
+ * @returns the exit status: 0 after a drain, 1 when the configuration is wrong or cannot be put into force
+ */
+export async function startCommand(files: readonly string[], options: StartOptions = {}): Promise<number> {
+  const fork = workerForker(options.workerFile ?? join(import.meta.dirname, `worker${fileExtension()}`))
+  // A worker takes about as long to get ready as the configuration to be read: both begin at once.
+  const firstWorker = fork()
+  const { runControlProcess } = await import('./control-process.ts')
+  return runControlProcess({ files, env: process.env, fork, firstWorker })
+}
+
+/** The published package holds JavaScript, a clone TypeScript. */
+function fileExtension(): string {
+  return import.meta.filename.endsWith('.ts') ? '.ts' : '.js'
+}
+
+function workerForker(exec: string): () => WorkerProcess {
+  // The kernel hands out connections from one shared socket, so that a worker which dies takes only its own with it.
+  cluster.schedulingPolicy = cluster.SCHED_NONE
+  cluster.setupPrimary({ exec, serialization: 'advanced' })
+  const cache = compileCacheFolder()
+  const env = cache === null ? {} : { NODE_COMPILE_CACHE: cache }
+  return () => new WorkerProcess(cluster.fork(env))
+}
+
+/**
+ * Compiled code is kept in a folder of our own: Node's default lies open in the temporary folder, where another user could plant
+ * code. null when there is no such folder; the start is a little slower then.
+ */
+function compileCacheFolder(): string | null {
+  try {
+    const { status, directory } = enableCompileCache(join(runtimeFolder(process.env), 'compile-cache'))
+    const { ENABLED, ALREADY_ENABLED } = moduleConstants.compileCacheStatus
+    return status === ENABLED || status === ALREADY_ENABLED ? (directory ?? null) : null
+  } catch {
+    return null
+  }
+}

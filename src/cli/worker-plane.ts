@@ -1,0 +1,46 @@
+import type { GatewayIr } from '../config/ir.ts'
+import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
+import type { AccessLog } from '../telemetry/access-log.ts'
+
+/** The gateway and its access log as one: both take a new configuration, or neither does. */
+export class LoggedPlane implements DataPlane {
+  readonly #gateway: DataPlane
+  readonly #accessLog: AccessLog
+
+  constructor(gateway: DataPlane, accessLog: AccessLog) {
+    this.#gateway = gateway
+    this.#accessLog = accessLog
+  }
+
+  async prepare(ir: GatewayIr): Promise<void> {
+    try {
+      this.#accessLog.prepareOutput(ir.accessLog?.output ?? null)
+    } catch (error) {
+      throw new Error(`the access log cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    }
+    try {
+      await this.#gateway.prepare(ir)
+    } catch (error) {
+      this.#accessLog.abandonOutput()
+      throw error
+    }
+  }
+
+  commit(): void {
+    this.#accessLog.commitOutput()
+    this.#gateway.commit()
+  }
+
+  abandon(): void {
+    this.#accessLog.abandonOutput()
+    this.#gateway.abandon()
+  }
+
+  listeners(): readonly ListenerAddress[] {
+    return this.#gateway.listeners()
+  }
+
+  drain(timeoutMs: number): Promise<DrainResult> {
+    return this.#gateway.drain(timeoutMs)
+  }
+}

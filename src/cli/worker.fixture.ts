@@ -1,0 +1,63 @@
+/**
+ * A worker for tests of the control process: its data plane answers every connection with its process id, revision and count of
+ * prepared configurations, then closes it. What goes wrong is steered by the names of routes: `refuse`, `die-on-prepare`, `hang`.
+ */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+import type { GatewayIr } from '../config/ir.ts'
+import type { Counter } from '../core/observe.ts'
+import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
+import { type PlaneParts, serveWorker } from './serve-worker.ts'
+
+class FixturePlane implements DataPlane {
+  readonly #answered: Counter
+  readonly #servers = new Map<string, Server>()
+  #prepared: GatewayIr | null = null
+  #running: GatewayIr | null = null
+
+  constructor({ metrics }: PlaneParts) {
+    this.#answered = metrics.counter('fixture_answers_total', 'Answers.', {})
+  }
+
+  async prepare(ir: GatewayIr): Promise<void> {
+    const routes = new Set(ir.routes.map(({ name }) => name))
+    if (routes.has('die-on-prepare')) process.exit(7)
+    if (routes.has('refuse')) throw new Error('the fixture refuses')
+    for (const { name, host, port } of ir.listeners) {
+      if (this.#servers.has(name)) continue
+      const server = createServer((socket) => {
+        this.#answered.add(1)
+        socket.on('error', () => {})
+        socket.end(`HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n${process.pid} ${this.#running?.revision}\n`)
+        const hangs = this.#running?.routes.some((route) => route.name === 'hang')
+        socket.on('close', () => {
+          while (hangs);
+        })
+      })
+      server.listen({ host, port })
+      await once(server, 'listening')
+      this.#servers.set(name, server)
+    }
+    this.#prepared = ir
+  }
+
+  commit(): void {
+    this.#running = this.#prepared
+    this.#prepared = null
+  }
+
+  abandon(): void {
+    this.#prepared = null
+  }
+
+  listeners(): ListenerAddress[] {
+    return (this.#running?.listeners ?? []).map(({ name, host, port }) => ({ name, host, port }))
+  }
+
+  async drain(): Promise<DrainResult> {
+    for (const server of this.#servers.values()) server.close()
+    return { closed: 0, aborted: 0 }
+  }
+}
+
+serveWorker((parts) => new FixturePlane(parts))
