@@ -31,7 +31,7 @@ class FixturePlane implements DataPlane {
         socket.end(`HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n${process.pid} ${this.#running?.revision}\n`)
         const hangs = this.#running?.routes.some((route) => route.name === 'hang')
         socket.on('close', () => {
-          while (hangs);
+          if (hangs) for (;;);
         })
       })
       server.listen({ host, port })

@@ -153,7 +153,7 @@ test('a change during a reload leads to one more, and after closing nothing is t
         writeFileSync(file, 'three')
         void watcher.check()
       }
-      await null
+      await Promise.resolve()
       running--
     },
   })

@@ -1,3 +1,4 @@
+import type { GatewayIr } from '../config/ir.ts'
 import type { Logger } from '../core/observe.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 import {
@@ -51,7 +52,7 @@ export class WorkerHost {
       if (isRequestMessage(message)) void this.#answer(message.id, message.request)
     })
     channel.on('disconnect', () => void this.#orphaned())
-    this.#send({ type: 'turnpike-hello' })
+    void this.#send({ type: 'turnpike-hello' })
   }
 
   async #answer(id: number, request: ControlRequest): Promise<void> {
@@ -62,16 +63,15 @@ export class WorkerHost {
       answer = { kind: 'failed', reason: sentenceOf(error) }
     }
     await this.#send({ type: 'turnpike-answer', id, answer })
-    if (answer.kind === 'drain') await this.#options.exit()
+    // Also after a drain that failed: nobody waits for this process any more.
+    if (request.kind === 'drain') await this.#options.exit()
   }
 
-  async #handle(request: ControlRequest): Promise<WorkerAnswer> {
+  #handle(request: ControlRequest): WorkerAnswer | Promise<WorkerAnswer> {
     const { plane, dumpMetrics, reopenLogs } = this.#options
     switch (request.kind) {
       case 'prepare':
-        await plane.prepare(request.ir)
-        this.#preparedDrainTimeoutMs = request.ir.drainTimeoutMs
-        return { kind: 'prepare' }
+        return this.#prepare(request.ir)
       case 'commit':
         plane.commit()
         this.#drainTimeoutMs = this.#preparedDrainTimeoutMs
@@ -86,12 +86,22 @@ export class WorkerHost {
       case 'reopen-logs':
         reopenLogs()
         return { kind: 'reopen-logs' }
-      case 'drain': {
-        this.#ending = true
-        const result = await plane.drain(request.timeoutMs)
-        return { kind: 'drain', result, dump: dumpMetrics() }
-      }
+      case 'drain':
+        return this.#drain(request.timeoutMs)
     }
+    return request satisfies never
+  }
+
+  async #prepare(ir: GatewayIr): Promise<WorkerAnswer> {
+    await this.#options.plane.prepare(ir)
+    this.#preparedDrainTimeoutMs = ir.drainTimeoutMs
+    return { kind: 'prepare' }
+  }
+
+  async #drain(timeoutMs: number): Promise<WorkerAnswer> {
+    this.#ending = true
+    const result = await this.#options.plane.drain(timeoutMs)
+    return { kind: 'drain', result, dump: this.#options.dumpMetrics() }
   }
 
   async #orphaned(): Promise<void> {

@@ -91,7 +91,7 @@ export class WorkerPool {
     return this.#inTurn(async () => {
       if (this.#ending) return { ok: false, reason: 'the gateway is shutting down' }
       const isFirst = this.#running === null
-      while (isFirst && this.#workers.size < ir.workers) this.#fork()
+      if (isFirst) while (this.#workers.size < ir.workers) this.#fork()
       const workers = this.#of(isFirst ? 'starting' : 'serving')
       // Should all have died, a new one has to try it.
       if (workers.length === 0) workers.push(this.#fork())

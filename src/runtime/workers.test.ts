@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import { type TestContext, test } from 'node:test'
+import type { GatewayIr } from '../config/ir.ts'
+import { systemClock } from '../core/clock.ts'
+import { DEFAULT_LIMITS } from '../core/limits.ts'
+import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
+import { type ControlRequest, isRequestMessage, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
+import { WorkerProcess } from './worker-process.ts'
+import { WorkerPool, type WorkerTimeouts } from './workers.ts'
+
+/** Stands for a worker process: answers as it is told to, or not at all. */
+class FakeWorker extends EventEmitter {
+  static count = 0
+  readonly id = ++FakeWorker.count
+  readonly requests: ControlRequest['kind'][] = []
+  readonly process = Object.assign(new EventEmitter(), { pid: 1_000 + this.id, kill: () => this.exit(null, 'SIGKILL') })
+  answer: (request: ControlRequest) => WorkerAnswer | null = answerWell
+  #connected = true
+
+  constructor() {
+    super()
+    queueMicrotask(() => this.emit('message', { type: 'turnpike-hello' }))
+  }
+
+  isConnected(): boolean {
+    return this.#connected
+  }
+
+  send(message: RequestMessage): void {
+    if (!isRequestMessage(message)) return
+    this.requests.push(message.request.kind)
+    const answer = this.answer(message.request)
+    if (answer === null) return
+    queueMicrotask(() => {
+      this.emit('message', { type: 'turnpike-answer', id: message.id, answer })
+      if (answer.kind === 'drain') this.exit(0, null)
+    })
+  }
+
+  exit(code: number | null, signal: string | null): boolean {
+    if (!this.#connected) return false
+    this.#connected = false
+    this.emit('exit', code, signal)
+    return true
+  }
+}
+
+function answerWell(request: ControlRequest): WorkerAnswer {
+  switch (request.kind) {
+    case 'commit':
+      return { kind: 'commit', listeners: [{ name: 'main', host: '127.0.0.1', port: 80 }] }
+    case 'metrics':
+      return { kind: 'metrics', dump: counted(1) }
+    case 'drain':
+      return { kind: 'drain', result: { closed: 1, aborted: 0 }, dump: counted(2) }
+    case 'prepare':
+    case 'abandon':
+    case 'ping':
+    case 'reopen-logs':
+      return { kind: request.kind }
+  }
+  return request satisfies never
+}
+
+function counted(amount: number): MetricsDump {
+  const registry = new MetricsRegistry()
+  registry.counter('a_total', 'A.', {}).add(amount)
+  registry.gauge('g', 'G.', {}).set(amount)
+  return registry.dump()
+}
+
+function firstValue(dump: MetricsDump, name: string): number {
+  return dump.find((family) => family.name === name)?.series[0]?.values[0] ?? 0
+}
+
+function configuration(revision: string, workers = 2): GatewayIr {
+  return {
+    revision,
+    listeners: [],
+    admin: { host: '127.0.0.1', port: 0, token: null },
+    workers,
+    limits: DEFAULT_LIMITS,
+    accessLog: null,
+    drainTimeoutMs: 1_000,
+    services: [],
+    routes: [],
+    policies: [],
+  }
+}
+
+function pool(t: TestContext, timeouts: Partial<WorkerTimeouts> = {}) {
+  const workers: FakeWorker[] = []
+  const messages: string[] = []
+  let heard = Promise.withResolvers<void>()
+  const note = (_: unknown, message: string): void => {
+    messages.push(message)
+    heard.resolve()
+    heard = Promise.withResolvers()
+  }
+  const made = new WorkerPool({
+    fork: () => {
+      const worker = new FakeWorker()
+      workers.push(worker)
+      // The pool uses of a cluster's worker no more than the fake has.
+      return new WorkerProcess(worker as unknown as ConstructorParameters<typeof WorkerProcess>[0])
+    },
+    log: { info: note, warn: note, error: note },
+    clock: systemClock,
+    mergeDumps,
+    withoutGauges,
+    timeouts: { pollMs: 1e8, ...timeouts },
+  })
+  t.after(() => made.kill())
+  const logged = async (message: string): Promise<void> => {
+    while (!messages.includes(message)) await heard.promise
+  }
+  return { made, workers, messages, logged }
+}
+
+const TIMEOUT = { timeout: 10_000 }
+
+test('all prepare before any commits', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t)
+  assert.deepEqual(await made.apply(configuration('a')), { ok: true })
+  assert.deepEqual(
+    workers.map((worker) => worker.requests),
+    [
+      ['prepare', 'commit'],
+      ['prepare', 'commit'],
+    ],
+  )
+  assert.equal(made.servingCount, 2)
+  assert.deepEqual(made.listeners, [{ name: 'main', host: '127.0.0.1', port: 80 }])
+})
+
+test('when one refuses all abandon, and the running configuration stays', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t)
+  await made.apply(configuration('a'))
+  const [, second] = workers
+  assert.ok(second)
+  second.answer = (request) => (request.kind === 'prepare' ? { kind: 'failed', reason: 'no' } : answerWell(request))
+  assert.deepEqual(await made.apply(configuration('b')), { ok: false, reason: 'no' })
+  for (const worker of workers) assert.deepEqual(worker.requests.slice(2), ['prepare', 'abandon'])
+  assert.equal(made.running?.revision, 'a')
+})
+
+test('a worker that does not answer in time counts as one that refuses', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t, { prepareMs: 5 })
+  await made.apply(configuration('a'))
+  const [first] = workers
+  assert.ok(first)
+  first.answer = (request) => (request.kind === 'prepare' ? null : answerWell(request))
+  const result = await made.apply(configuration('b'))
+  assert.match(result.ok ? '' : result.reason, /did not answer "prepare" in 5 ms/)
+})
+
+test('a worker that does not commit is killed and replaced by one with the new configuration', TIMEOUT, async (t) => {
+  const { made, workers, logged } = pool(t, { commitMs: 5 })
+  await made.apply(configuration('a'))
+  const [first] = workers
+  assert.ok(first)
+  first.answer = (request) => (request.kind === 'commit' ? null : answerWell(request))
+  assert.deepEqual(await made.apply(configuration('b')), { ok: true })
+  await logged('a worker died: replacing it')
+  while (made.servingCount < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+  assert.equal(workers.length, 3)
+  assert.equal(made.running?.revision, 'b')
+})
+
+test('a worker whose loop is stuck is killed and replaced', TIMEOUT, async (t) => {
+  const { made, workers, logged } = pool(t, { pollMs: 5, pingMs: 5, metricsMs: 5 })
+  await made.apply(configuration('a'))
+  const [first] = workers
+  assert.ok(first)
+  first.answer = () => null
+  await logged('a worker is stuck: killing it')
+  await logged('a worker died: replacing it')
+  while (made.servingCount < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+})
+
+test('one that does not tell its numbers counts with the last ones, and is logged', TIMEOUT, async (t) => {
+  const { made, workers, messages } = pool(t, { metricsMs: 5 })
+  await made.apply(configuration('a'))
+  assert.equal(firstValue(await made.collectMetrics(), 'a_total'), 2)
+  const [first] = workers
+  assert.ok(first)
+  first.answer = () => null
+  assert.equal(firstValue(await made.collectMetrics(), 'a_total'), 2)
+  assert.ok(messages.includes('a worker did not answer "metrics"'))
+})
+
+test('counters of the dead stay and their gauges go', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t)
+  await made.apply(configuration('a', 1))
+  await made.collectMetrics()
+  workers[0]?.exit(null, 'SIGSEGV')
+  while (made.servingCount < 1) await new Promise((resolve) => setTimeout(resolve, 1))
+  const dump = await made.collectMetrics()
+  assert.deepEqual([firstValue(dump, 'a_total'), firstValue(dump, 'g')], [2, 1])
+})
+
+test('scrapes at the same time ask the workers once', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t)
+  await made.apply(configuration('a', 1))
+  await Promise.all([made.collectMetrics(), made.collectMetrics(), made.collectMetrics()])
+  assert.deepEqual(workers[0]?.requests, ['prepare', 'commit', 'metrics'])
+})
+
+test('a drain adds up what the workers tell, kills those that hang, and nobody is replaced', TIMEOUT, async (t) => {
+  const { made, workers, messages } = pool(t, { exitMs: 5 })
+  await made.apply(configuration('a', 3))
+  const [first] = workers
+  assert.ok(first)
+  first.answer = () => null
+  assert.deepEqual(await made.drain(5), { closed: 2, aborted: 0 })
+  assert.deepEqual(messages, ['a worker did not drain: killing it'])
+  assert.equal(workers.length, 3)
+  assert.deepEqual(await made.apply(configuration('b')), { ok: false, reason: 'the gateway is shutting down' })
+})
+
+test('workers beyond the wanted number drain, and their last numbers count', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t)
+  await made.apply(configuration('a', 2))
+  await made.apply(configuration('b', 1))
+  while (workers[1]?.isConnected()) await new Promise((resolve) => setTimeout(resolve, 1))
+  assert.equal(made.servingCount, 1)
+  assert.equal(firstValue(await made.collectMetrics(), 'a_total'), 3)
+  assert.equal(workers.length, 2)
+})
