@@ -119,6 +119,8 @@ const NO_PARAMS: ReadonlyMap<string, string> = new Map()
 export class Exchange {
   readonly request = new RequestHead()
   readonly response = new ResponseHead()
+  /** The headers of the gateway's own answers; `response.headers` is this, or the block of a service's response. */
+  readonly ownHeaders = new Headers()
   readonly forward: ForwardHead = { path: '', query: '', authority: '' }
   readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '' }
   listener: ListenerInfo
@@ -145,12 +147,11 @@ export class Exchange {
     this.downstream = downstream
   }
 
-  /** Forgets the last request. The client of the connection stays; its true address is found anew from the headers. */
+  /** Forgets the last exchange. The request head is the reader's to fill; the client's true address is found anew from it. */
   reset(): void {
-    const { request, response, client } = this
-    request.upgrade = ''
-    request.expectsContinue = false
+    const { response, client } = this
     response.status = 0
+    response.headers = this.ownHeaders
     response.bodyLength = 0
     client.address = client.peerAddress
     this.forward.authority = ''

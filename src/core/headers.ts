@@ -37,6 +37,9 @@ export class Headers {
   #table = new Int32Array(24 * STRIDE)
   #removed = new Uint8Array(24)
   #removedCount = 0
+  /** What {@link freeze} found removed: the state that {@link clearEdits} goes back to. */
+  #frozen = new Uint8Array(24)
+  #frozenCount = 0
   #names: HeaderName[] = []
   #values: string[] = []
 
@@ -46,14 +49,24 @@ export class Headers {
     this.begin = begin
     this.end = begin
     this.count = 0
-    this.clearEdits()
+    this.#removedCount = 0
+    this.#frozenCount = 0
+    this.#names.length = 0
+    this.#values.length = 0
+  }
+
+  /** Makes what is removed so far (the connection's own fields) part of what was received. */
+  freeze(): void {
+    this.#frozenCount = this.#removedCount
+    if (this.#frozenCount > 0) this.#frozen.set(this.#removed)
   }
 
   /** Takes every edit back, so that the block is again what was received. */
   clearEdits(): void {
-    if (this.#removedCount > 0) {
-      this.#removed.fill(0, 0, this.count)
-      this.#removedCount = 0
+    if (this.#removedCount !== this.#frozenCount) {
+      if (this.#frozenCount === 0) this.#removed.fill(0, 0, this.count)
+      else this.#removed.set(this.#frozen)
+      this.#removedCount = this.#frozenCount
     }
     if (this.#names.length > 0) {
       this.#names.length = 0
@@ -122,7 +135,7 @@ export class Headers {
     return this.#find(wanted, 0) !== -1 || this.#findEdit(wanted, 0) !== -1
   }
 
-  /** Replaces all values of a field by one. Throws `header_value_invalid`-like GatewayErrors, see {@link checkField}. */
+  /** Replaces all values of a field by one. Throws as {@link checkField} does. */
   set(name: string, value: string): void {
     this.delete(name)
     this.append(name, value)
@@ -186,7 +199,9 @@ export class Headers {
   /** All fields as pairs of lower-case name and value. */
   toPairs(): [string, string][] {
     const pairs: [string, string][] = []
-    this.forEach((name, value) => pairs.push([name, value]))
+    this.forEach((name, value) => {
+      pairs.push([name, value])
+    })
     return pairs
   }
 
@@ -308,6 +323,9 @@ export class Headers {
     const removed = new Uint8Array(this.#removed.length * 2)
     removed.set(this.#removed)
     this.#removed = removed
+    const frozen = new Uint8Array(this.#frozen.length * 2)
+    frozen.set(this.#frozen)
+    this.#frozen = frozen
   }
 }
 

@@ -1,0 +1,435 @@
+import { type BodySink, LENGTH_UNKNOWN } from '../../core/body.ts'
+import { GatewayError } from '../../core/errors.ts'
+import type { TunnelEnd } from '../../core/exchange.ts'
+import { Headers, writeAscii } from '../../core/headers.ts'
+import { Deadline, type TimerWheel } from '../../core/timers.ts'
+import { upstreamOutput } from '../output.ts'
+import { Transport, type TransportOwner } from '../transport.ts'
+import { TransportTunnel } from '../tunnel.ts'
+import { ChunkedDecoder } from './chunked.ts'
+import { Framing, frameResponse } from './framing.ts'
+import { HEAD_TOO_LARGE, INCOMPLETE, parseResponseHead, StatusLine } from './parser.ts'
+import { chunkHeadBytesMax, LAST_CHUNK, writeChunkHead, writeLastChunk } from './wire.ts'
+
+const CONNECTING = 0
+const IDLE = 1
+const HEAD = 2
+const BODY = 3
+const CLOSED = 4
+
+/** More 1xx responses than this for one request are an attempt to keep us busy (RFC 9110, 15.2 sets no bound). */
+const INFORMATIONAL_MAX = 32
+const HEADERS_MAX = 200
+const VIA = 'Via: 1.1 turnpike\r\n'
+const VIA_1_0 = 'Via: 1.0 turnpike\r\n'
+
+/** What a request to a service consists of. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path with query, as it goes on the wire. */
+  readonly target: string
+  /** Null when the Host line is among the headers as it came. */
+  readonly authority: string | null
+  readonly headers: Headers
+  /** Bytes of the body, LENGTH_UNKNOWN for chunked. A length of 0 or more is stated by the Content-Length among the headers. */
+  readonly bodyLength: number
+  /** Protocol to upgrade to, or empty. */
+  readonly upgrade: string
+  readonly expectsContinue: boolean
+  /** Minor version of the client's request, for Via. */
+  readonly minorVersion: number
+}
+
+/** Who waits for a response. After `onEnd`, `onFailed` or `onUpgraded` nothing more is called for this request. */
+export interface UpstreamHandler extends BodySink {
+  onConnected(connection: ClientConnection): void
+  onInformational(status: number, headers: Headers): void
+  /** The final head. The headers stay valid until the connection's next response. */
+  onHead(status: number, headers: Headers, bodyLength: number): void
+  onUpgraded(headers: Headers, tunnel: () => TunnelEnd): void
+  onFailed(error: GatewayError): void
+  /** The request body waited; the service takes bytes again. */
+  onWritable(): void
+}
+
+/** The pool a connection belongs to. */
+export interface ConnectionPool {
+  readonly label: string
+  readonly headBytesMax: number
+  readonly wheel: TimerWheel
+  /** The connection is clean and may serve another request. */
+  onReusable(connection: ClientConnection): void
+  onGone(connection: ClientConnection): void
+}
+
+/** One connection to a target: one request at a time. It goes back to its pool only when both messages ended exactly where they should. */
+export class ClientConnection implements TransportOwner {
+  readonly transport: Transport
+  readonly requestBody: BodySink
+  /** Requests that this connection has carried before the present one: a first request cannot meet a connection that died of age. */
+  requestsServed = 0
+  /** Milliseconds for which the server said it keeps an idle connection; 0 when it did not say. */
+  keepAliveMs = 0
+  /** A byte of the request may have reached the service. */
+  requestSent = false
+  readonly #pool: ConnectionPool
+  readonly #framing = new Framing()
+  readonly #line = new StatusLine()
+  readonly #decoder = new ChunkedDecoder()
+  readonly #headers = new Headers()
+  readonly #deadline: Deadline
+  #state = CONNECTING
+  #handler: UpstreamHandler | null
+  #method = ''
+  #upgrade = ''
+  #requestChunked = false
+  #requestDone = false
+  #bytes: Buffer = Buffer.alloc(0)
+  #partial = 0
+  #remaining = 0
+  #informational = 0
+  #reusable = false
+
+  constructor(host: string, port: number, connectTimeoutMs: number, pool: ConnectionPool, handler: UpstreamHandler) {
+    this.#pool = pool
+    this.#handler = handler
+    this.requestBody = new RequestBodyWriter(this)
+    this.#deadline = new Deadline(() => this.#onDeadline())
+    pool.wheel.set(this.#deadline, connectTimeoutMs)
+    this.transport = Transport.connect(host, port, this)
+  }
+
+  get idle(): boolean {
+    return this.#state === IDLE
+  }
+
+  onConnected(): void {
+    this.#pool.wheel.clear(this.#deadline)
+    this.#state = IDLE
+    this.#handler?.onConnected(this)
+  }
+
+  /** Closes the connection by itself after `delayMs` in the pool. */
+  expireAfter(delayMs: number): void {
+    this.#pool.wheel.set(this.#deadline, delayMs)
+  }
+
+  /** Takes an idle connection into use. */
+  assign(handler: UpstreamHandler): void {
+    this.#pool.wheel.clear(this.#deadline)
+    this.#handler = handler
+  }
+
+  /** Writes the request head; with a body, it goes out together with what of the body is there (see {@link requestBody}'s `flush`). */
+  send(request: UpstreamRequest): void {
+    this.#state = HEAD
+    this.#method = request.method
+    this.#upgrade = request.upgrade
+    this.#requestChunked = request.bodyLength === LENGTH_UNKNOWN
+    this.#requestDone = request.bodyLength === 0
+    this.#partial = 0
+    this.#informational = 0
+    this.requestSent = true
+
+    const output = upstreamOutput
+    const { headers } = request
+    output.begin(this.transport)
+    output.reserve(headers.sizeMax() + request.target.length + (request.authority?.length ?? 0) + 256)
+    const { buffer } = output
+    let at = writeAscii(buffer, output.length, request.method)
+    buffer[at++] = 0x20
+    at = writeAscii(buffer, at, request.target)
+    at = writeAscii(buffer, at, ' HTTP/1.1\r\n')
+    if (request.authority !== null) at = writeAscii(buffer, writeAscii(buffer, writeAscii(buffer, at, 'Host: '), request.authority), '\r\n')
+    at = headers.writeTo(buffer, at)
+    // RFC 9110, 7.6.3: a gateway names itself in what it forwards.
+    at = writeAscii(buffer, at, request.minorVersion === 1 ? VIA : VIA_1_0)
+    if (this.#requestChunked) at = writeAscii(buffer, at, 'Transfer-Encoding: chunked\r\n')
+    if (request.expectsContinue) at = writeAscii(buffer, at, 'Expect: 100-continue\r\n')
+    if (request.upgrade !== '') at = writeAscii(buffer, at, `Connection: upgrade\r\nUpgrade: ${request.upgrade}\r\n`)
+    output.length = writeAscii(buffer, at, '\r\n')
+    if (this.#requestDone) output.flush()
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    let at = start
+    while (at < end && this.#state !== CLOSED) {
+      if (this.#state === HEAD) {
+        at = this.#readHead(bytes, at, end)
+        if (this.transport.owner !== this) {
+          // The protocol was switched: what came behind the head is the tunnel's.
+          if (at < end) this.transport.owner.onBytes(bytes, at, end)
+          return
+        }
+      } else if (this.#state === BODY) {
+        at = this.#readBody(bytes, at, end)
+      } else {
+        // RFC 9112, 9.3: nothing may come that was not asked for. Taken for the next request's response it would poison the pool.
+        this.#close()
+        return
+      }
+    }
+    this.#handler?.flush()
+    // Only now is it certain that nothing followed the response in the same read.
+    if (this.#reusable) this.#release()
+  }
+
+  #readHead(bytes: Buffer, start: number, end: number): number {
+    const limits = { headBytesMax: this.#pool.headBytesMax, headersMax: HEADERS_MAX }
+    const before = this.#partial
+    let result: number
+    if (before === 0) {
+      result = parseResponseHead(bytes, start, end, limits, this.#line, this.#headers)
+      if (result > 0) {
+        // The read buffer is soon used again: the head moves to bytes of its own.
+        this.#keep(bytes, start, result)
+        this.#headers.rebase(this.#bytes, -start)
+        result -= start
+      }
+    } else {
+      this.#keep(bytes, start, Math.min(end, start + limits.headBytesMax + 4 - before))
+      result = parseResponseHead(this.#bytes, 0, this.#partial, limits, this.#line, this.#headers)
+    }
+    if (result === INCOMPLETE && before === 0) this.#keep(bytes, start, Math.min(end, start + limits.headBytesMax + 4))
+    if (result === INCOMPLETE && this.#partial <= limits.headBytesMax) return end
+    if (result === INCOMPLETE || result === HEAD_TOO_LARGE) {
+      this.#fail('upstream_head_too_large', 'the response head is too large')
+      return end
+    }
+    if (result < 0 || !frameResponse(this.#headers, this.#line.status, this.#line.minorVersion, this.#method, this.#framing)) {
+      this.#fail('upstream_response_malformed', 'the response head is not well-formed HTTP')
+      return end
+    }
+    this.#partial = 0
+    this.#onHead()
+    return start + result - before
+  }
+
+  #onHead(): void {
+    const { status } = this.#line
+    const handler = this.#handler
+    if (handler === null) return
+    if (status === 101) {
+      this.#onSwitch(handler)
+      return
+    }
+    if (status < 200) {
+      if (++this.#informational > INFORMATIONAL_MAX) this.#fail('upstream_response_malformed', 'too many informational responses')
+      else handler.onInformational(status, this.#headers)
+      return
+    }
+    const framing = this.#framing
+    this.keepAliveMs = framing.keepAliveSeconds * 1000
+    this.#state = BODY
+    this.#remaining = framing.contentLength
+    if (framing.body === 'chunked') this.#decoder.reset()
+    const length = framing.body === 'length' ? framing.contentLength : framing.body === 'none' ? 0 : LENGTH_UNKNOWN
+    handler.onHead(status, this.#headers, length)
+    if (framing.body === 'none' && this.#state === BODY) this.#end(null)
+  }
+
+  #onSwitch(handler: UpstreamHandler): void {
+    // RFC 9110, 15.2.2: only to the protocol that was asked for.
+    if (this.#upgrade === '' || this.#framing.upgrade !== this.#upgrade) {
+      this.#fail('upstream_response_malformed', 'a switch of protocols that was not asked for')
+      return
+    }
+    this.#state = CLOSED
+    this.#handler = null
+    handler.onUpgraded(this.#headers, () => {
+      const tunnel = new TransportTunnel(this.transport, null, this.#pool.wheel, () => this.#pool.onGone(this))
+      return tunnel
+    })
+  }
+
+  #readBody(bytes: Buffer, start: number, end: number): number {
+    const handler = this.#handler
+    if (handler === null) return end
+    const { body } = this.#framing
+    if (body === 'length') {
+      const at = Math.min(end, start + this.#remaining)
+      this.#remaining -= at - start
+      if (!handler.onData(bytes, start, at)) this.pause()
+      if (this.#remaining === 0 && this.#state === BODY) this.#end(null)
+      return at
+    }
+    if (body === 'chunked') {
+      const at = this.#decoder.decode(bytes, start, end, handler)
+      if (this.#state !== BODY) return end
+      if (at === -1) {
+        this.#fail('upstream_body_aborted', 'broken chunked coding')
+        return end
+      }
+      if (this.#decoder.paused) this.pause()
+      if (this.#decoder.done) this.#end(this.#decoder.trailers())
+      return at
+    }
+    if (!handler.onData(bytes, start, end)) this.pause()
+    return end
+  }
+
+  /** The response is whole. */
+  #end(trailers: Headers | null): void {
+    const handler = this.#handler
+    this.#handler = null
+    this.#state = IDLE
+    if (this.#framing.keepAlive && this.#requestDone) this.#reusable = true
+    else this.#close()
+    handler?.onEnd(trailers)
+  }
+
+  #release(): void {
+    this.#reusable = false
+    if (this.#state !== IDLE) return
+    this.requestsServed++
+    this.transport.resume()
+    this.#pool.onReusable(this)
+  }
+
+  pause(): void {
+    this.transport.pause()
+  }
+
+  resume(): void {
+    this.transport.resume()
+  }
+
+  onDrain(): void {
+    this.#handler?.onWritable()
+  }
+
+  onReadEnd(): void {
+    if (this.#state === BODY && this.#framing.body === 'close') {
+      const handler = this.#handler
+      this.#handler = null
+      this.#close()
+      handler?.onEnd(null)
+      return
+    }
+    this.#onLost(null)
+  }
+
+  onClosed(error: Error | null): void {
+    this.#onLost(error)
+  }
+
+  #onLost(error: Error | null): void {
+    if (this.#state === CLOSED) return
+    const detail = `${this.#pool.label}: ${error?.message ?? 'connection closed'}`
+    if (this.#state === CONNECTING) this.#failWith(connectError(error, detail))
+    else if (this.#state === HEAD) this.#failWith(new GatewayError('upstream_reset_before_headers', detail, 'upstream', 'safe'))
+    else if (this.#state === BODY) this.#failWith(new GatewayError('upstream_body_aborted', detail, 'upstream'))
+    else this.#close()
+  }
+
+  #onDeadline(): void {
+    if (this.#state === CONNECTING) {
+      this.#failWith(new GatewayError('upstream_connect_timeout', `${this.#pool.label}: no connection in time`, 'upstream', 'if-unsent'))
+    } else {
+      this.#close()
+    }
+  }
+
+  #fail(code: 'upstream_head_too_large' | 'upstream_response_malformed' | 'upstream_body_aborted', detail: string): void {
+    this.#failWith(new GatewayError(code, `${this.#pool.label}: ${detail}`, 'upstream'))
+  }
+
+  #failWith(error: GatewayError): void {
+    const handler = this.#handler
+    this.#handler = null
+    this.#close()
+    handler?.onFailed(error)
+  }
+
+  /** Gives the request up: the service sees its connection closed. */
+  abort(): void {
+    this.#handler = null
+    this.#close()
+  }
+
+  #close(): void {
+    if (this.#state === CLOSED) return
+    this.#state = CLOSED
+    this.#reusable = false
+    this.#pool.wheel.clear(this.#deadline)
+    this.transport.destroy()
+    this.#pool.onGone(this)
+  }
+
+  #keep(bytes: Buffer, start: number, end: number): void {
+    const length = this.#partial + end - start
+    if (this.#bytes.length < length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(1024, 2 ** Math.ceil(Math.log2(length))))
+      this.#bytes.copy(larger, 0, 0, this.#partial)
+      this.#bytes = larger
+    }
+    bytes.copy(this.#bytes, this.#partial, start, end)
+    this.#partial = length
+  }
+
+  /** For the {@link RequestBodyWriter}. */
+  writeBody(bytes: Buffer, start: number, end: number): boolean {
+    const size = end - start
+    if (size === 0 || this.#state === CLOSED) return true
+    const output = upstreamOutput
+    output.begin(this.transport)
+    if (this.#requestChunked) {
+      output.reserve(size + chunkHeadBytesMax + 2)
+      output.length = writeChunkHead(output.buffer, output.length, size)
+    }
+    output.append(bytes, start, end)
+    if (this.#requestChunked) output.length = writeAscii(output.buffer, output.length, '\r\n')
+    return !this.transport.stalled
+  }
+
+  endBody(trailers: Headers | null): void {
+    if (this.#state === CLOSED) return
+    const output = upstreamOutput
+    output.begin(this.transport)
+    if (this.#requestChunked) {
+      if (trailers === null) output.append(LAST_CHUNK, 0, LAST_CHUNK.length)
+      else writeLastChunk(output, trailers)
+    }
+    output.flush()
+    this.#requestDone = true
+  }
+
+  flushBody(): void {
+    if (this.#state === CLOSED) return
+    upstreamOutput.begin(this.transport)
+    upstreamOutput.flush()
+  }
+}
+
+/** Writes a request body; whole only when its source says so. */
+class RequestBodyWriter implements BodySink {
+  readonly #connection: ClientConnection
+
+  constructor(connection: ClientConnection) {
+    this.#connection = connection
+  }
+
+  onData(bytes: Buffer, start: number, end: number): boolean {
+    return this.#connection.writeBody(bytes, start, end)
+  }
+
+  onEnd(trailers: Headers | null): void {
+    this.#connection.endBody(trailers)
+  }
+
+  onError(): void {
+    this.#connection.abort()
+  }
+
+  flush(): void {
+    this.#connection.flushBody()
+  }
+}
+
+function connectError(error: Error | null, detail: string): GatewayError {
+  const code = error !== null && 'code' in error ? error.code : ''
+  if (code === 'ECONNREFUSED') return new GatewayError('upstream_connect_refused', detail, 'upstream', 'if-unsent', error)
+  if (code === 'ETIMEDOUT') return new GatewayError('upstream_connect_timeout', detail, 'upstream', 'if-unsent', error)
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new GatewayError('upstream_dns_failed', detail, 'upstream', 'if-unsent', error)
+  return new GatewayError('upstream_connect_failed', detail, 'upstream', 'if-unsent', error)
+}

@@ -1,0 +1,45 @@
+import { STATUS_CODES } from 'node:http'
+import { type Headers, writeAscii } from '../../core/headers.ts'
+import type { Output } from '../output.ts'
+
+/** Bytes that are written often, made once. */
+const STATUS_LINES: (Buffer | undefined)[] = []
+
+/** `HTTP/1.1 200 OK CRLF`. */
+export function statusLine(status: number): Buffer {
+  const seen = STATUS_LINES[status]
+  if (seen !== undefined) return seen
+  const line = Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`, 'latin1')
+  STATUS_LINES[status] = line
+  return line
+}
+
+/** The longest chunk head that is written: eight hexadecimal digits and a line break. */
+export const chunkHeadBytesMax = 10
+export const LAST_CHUNK: Buffer = Buffer.from('0\r\n\r\n')
+
+/** Writes the head of a chunk of `size` bytes and returns the end. */
+export function writeChunkHead(target: Buffer, offset: number, size: number): number {
+  return writeAscii(target, offset, `${size.toString(16)}\r\n`)
+}
+
+/** Writes the last chunk with trailers. */
+export function writeLastChunk(output: Output, trailers: Headers): void {
+  output.reserve(trailers.sizeMax() + 8)
+  output.length = writeAscii(output.buffer, output.length, '0\r\n')
+  output.length = trailers.writeTo(output.buffer, output.length)
+  output.length = writeAscii(output.buffer, output.length, '\r\n')
+}
+
+let dateLine = Buffer.alloc(0)
+let dateSecond = 0
+
+/** Writes a Date field; the text is made once a second. */
+export function writeDate(target: Buffer, offset: number): number {
+  const second = Math.floor(Date.now() / 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateLine = Buffer.from(`Date: ${new Date(second * 1000).toUTCString()}\r\n`)
+  }
+  return offset + dateLine.copy(target, offset)
+}

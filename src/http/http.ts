@@ -1,0 +1,35 @@
+import type { Clock } from '../core/clock.ts'
+import type { ErrorCode, GatewayError } from '../core/errors.ts'
+import type { Exchange, ListenerInfo } from '../core/exchange.ts'
+import type { Limits } from '../core/limits.ts'
+import type { Counter, Gauge } from '../core/observe.ts'
+import type { TimerWheel } from '../core/timers.ts'
+
+/** What drives one exchange; a connection has one, made with it. Called synchronously, and never again after `onFinished`. */
+export interface ExchangeHandler {
+  /** A whole, well-formed request head is in `exchange.request`. */
+  onRequest(): void
+  /** The bytes were no request that can be served: answer with this code and close. */
+  onRefused(code: ErrorCode): void
+  /** The client is gone or its body broke off; nothing can be answered any more. */
+  onAborted(error: GatewayError): void
+  /** The response waited for the client, which takes bytes again. */
+  onDrain(): void
+  /** The response has been handed over whole. */
+  onFinished(): void
+}
+
+/** What the connections of one listener share. Limits may change with a reload; they hold from the next request on. */
+export interface ServerContext {
+  readonly listener: ListenerInfo
+  limits: Limits
+  readonly wheel: TimerWheel
+  readonly clock: Clock
+  /** Set while the gateway shuts down: responses then close their connection. */
+  draining: boolean
+  isTrusted(address: string): boolean
+  createHandler(exchange: Exchange): ExchangeHandler
+  readonly connections: Gauge
+  readonly requestsInFlight: Gauge
+  readonly connectionsTotal: Counter
+}

@@ -1,0 +1,47 @@
+import type { Exchange } from '../core/exchange.ts'
+
+/** What can be seen of an exchange between two steps. */
+export interface ExchangeState {
+  readonly request: readonly (readonly [string, string])[]
+  readonly response: readonly (readonly [string, string])[]
+  readonly path: string
+  readonly query: string
+  readonly authority: string
+  readonly bodyMax: number
+}
+
+export function stateOf(exchange: Exchange): ExchangeState {
+  return {
+    request: exchange.request.headers.toPairs(),
+    response: exchange.response.headers.toPairs(),
+    path: exchange.forward.path,
+    query: exchange.forward.query,
+    authority: exchange.forward.authority,
+    bodyMax: exchange.requestBodyBytesMax,
+  }
+}
+
+/** Fields whose values stay out of every record. */
+const SECRET = /^(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key)$/
+
+/** What differs, in words. */
+export function describeChanges(before: ExchangeState, after: ExchangeState): string[] {
+  const changes = [...fieldChanges('request', before.request, after.request), ...fieldChanges('response', before.response, after.response)]
+  if (before.path !== after.path) changes.push(`path ${before.path} becomes ${after.path}`)
+  if (before.query !== after.query) changes.push('the query changes')
+  if (before.authority !== after.authority) changes.push(`Host becomes ${after.authority}`)
+  if (before.bodyMax !== after.bodyMax) changes.push(`the body may have ${after.bodyMax} bytes`)
+  return changes
+}
+
+function fieldChanges(side: string, before: ExchangeState['request'], after: ExchangeState['request']): string[] {
+  const changes: string[] = []
+  const left = [...after]
+  for (const [name, value] of before) {
+    const index = left.findIndex((pair) => pair[0] === name && pair[1] === value)
+    if (index === -1) changes.push(`remove ${side} header ${name}: ${SECRET.test(name) ? '***' : value}`)
+    else left.splice(index, 1)
+  }
+  for (const [name, value] of left) changes.push(`set ${side} header ${name}: ${SECRET.test(name) ? '***' : value}`)
+  return changes
+}

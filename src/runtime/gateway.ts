@@ -1,0 +1,173 @@
+import { compileSnapshot, type RoutePlan, type Snapshot } from '../compile/snapshot.ts'
+import type { GatewayIr } from '../config/ir.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Exchange } from '../core/exchange.ts'
+import type { Logger, Metrics } from '../core/observe.ts'
+import type { Outcome, PolicyDefinition } from '../core/policy.ts'
+import { TimerWheel } from '../core/timers.ts'
+import { RouteMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
+import { Service } from '../upstream/service.ts'
+import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
+import { Listener } from './listener.ts'
+import { Proxy, type ProxyContext } from './proxy.ts'
+
+export interface GatewayParts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly accessLog: { write(exchange: Exchange, outcome: Outcome): void } | null
+  /** In the order in which they act. */
+  readonly policies: readonly PolicyDefinition<unknown>[]
+}
+
+/** What has been compiled and opened, and waits for `commit`. */
+interface Prepared {
+  readonly snapshot: Snapshot
+  readonly services: ReadonlyMap<string, Service>
+  readonly newListeners: ReadonlyMap<string, Listener>
+}
+
+/** How often a drain looks whether it is done. */
+const DRAIN_POLL_MS = 20
+
+/** The data plane of one worker: listeners, the snapshot that serves, and what outlives snapshots. */
+export class Gateway implements DataPlane {
+  readonly #parts: GatewayParts
+  readonly #wheel = new TimerWheel()
+  readonly #context: ProxyContext
+  #snapshot: Snapshot | null = null
+  #services: ReadonlyMap<string, Service> = new Map()
+  #listeners = new Map<string, Listener>()
+  /** No longer configured; their connections finish. */
+  readonly #leaving = new Set<Listener>()
+  #prepared: Prepared | null = null
+
+  constructor(parts: GatewayParts) {
+    this.#parts = parts
+    this.#context = {
+      snapshot: () => this.#snapshot as Snapshot,
+      metricsOf: (plan) => this.#metricsOf(plan),
+      record: (exchange, outcome) => parts.accessLog?.write(exchange, outcome),
+      clock: parts.clock,
+      wheel: this.#wheel,
+      log: parts.log,
+    }
+  }
+
+  async prepare(ir: GatewayIr): Promise<void> {
+    this.abandon()
+    const services = new Map<string, Service>()
+    for (const service of ir.services) services.set(service.name, this.#services.get(service.name) ?? this.#newService(service))
+    const snapshot = compileSnapshot(ir, {
+      clock: this.#parts.clock,
+      log: this.#parts.log,
+      metrics: this.#parts.metrics,
+      policies: this.#parts.policies,
+      service: (name) => services.get(name) as Service,
+    })
+    const newListeners = new Map<string, Listener>()
+    try {
+      for (const listenerIr of ir.listeners) {
+        const key = keyOf(listenerIr)
+        if (this.#listeners.has(key)) continue
+        const listener = new Listener(listenerIr, {
+          clock: this.#parts.clock,
+          wheel: this.#wheel,
+          metrics: this.#parts.metrics,
+          limits: ir.limits,
+          createHandler: (exchange) => new Proxy(exchange, this.#context),
+        })
+        // A connection may come in before the commit of a first configuration: the snapshot must be there.
+        this.#snapshot ??= snapshot
+        await listener.open()
+        newListeners.set(key, listener)
+      }
+    } catch (error) {
+      for (const listener of newListeners.values()) listener.stop()
+      throw error
+    }
+    this.#prepared = { snapshot, services, newListeners }
+  }
+
+  #newService(ir: GatewayIr['services'][number]): Service {
+    const metrics = upstreamMetrics(this.#parts.metrics, ir.name)
+    return new Service(ir, this.#parts.clock, { wheel: this.#wheel, ...metrics })
+  }
+
+  commit(): void {
+    const prepared = this.#prepared
+    if (prepared === null) return
+    this.#prepared = null
+    const { snapshot, services, newListeners } = prepared
+    const { ir } = snapshot
+    for (const serviceIr of ir.services) services.get(serviceIr.name)?.update(serviceIr)
+    for (const [name, service] of this.#services) if (!services.has(name)) service.retire()
+    this.#services = services
+    this.#snapshot = snapshot
+
+    const listeners = new Map<string, Listener>()
+    for (const listenerIr of ir.listeners) {
+      const key = keyOf(listenerIr)
+      const listener = newListeners.get(key) ?? this.#listeners.get(key)
+      if (listener === undefined) continue
+      listener.update(listenerIr, ir.limits)
+      listeners.set(key, listener)
+    }
+    for (const [key, listener] of this.#listeners) {
+      if (listeners.has(key)) continue
+      listener.stop()
+      this.#leaving.add(listener)
+    }
+    this.#listeners = listeners
+  }
+
+  abandon(): void {
+    for (const listener of this.#prepared?.newListeners.values() ?? []) {
+      listener.stop()
+      listener.cut()
+    }
+    this.#prepared = null
+  }
+
+  listeners(): readonly ListenerAddress[] {
+    return (this.#snapshot?.ir.listeners ?? []).flatMap((ir) => {
+      const listener = this.#listeners.get(keyOf(ir))
+      return listener === undefined ? [] : [{ name: ir.name, ...listener.address }]
+    })
+  }
+
+  /** The targets of the running services, for `explain` and tests. */
+  get services(): ReadonlyMap<string, Service> {
+    return this.#services
+  }
+
+  async drain(timeoutMs: number): Promise<DrainResult> {
+    this.abandon()
+    const all = [...this.#listeners.values(), ...this.#leaving]
+    const before = countConnections(all)
+    for (const listener of all) listener.stop()
+    const endAt = performance.now() + timeoutMs
+    while (countConnections(all) > 0 && performance.now() < endAt) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
+    }
+    const aborted = all.reduce((sum, listener) => sum + listener.cut(), 0)
+    for (const service of this.#services.values()) service.retire()
+    return { closed: before - aborted, aborted }
+  }
+
+  #metricsOf(plan: RoutePlan): RouteMetrics {
+    if (plan.metrics instanceof RouteMetrics) return plan.metrics
+    const metrics = routeMetrics(this.#parts.metrics, plan.pattern, plan.serviceName)
+    plan.metrics = metrics
+    return metrics
+  }
+}
+
+function countConnections(listeners: readonly Listener[]): number {
+  return listeners.reduce((sum, { connections }) => sum + connections.size, 0)
+}
+
+/** A listener is the same one while its address is. */
+function keyOf({ host, port, name }: { readonly host: string; readonly port: number; readonly name: string }): string {
+  return port === 0 ? `${host}:0 ${name}` : `${host}:${port}`
+}

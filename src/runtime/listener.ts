@@ -1,0 +1,127 @@
+import { BlockList, createServer, isIP, type Server, type Socket } from 'node:net'
+import type { ListenerIr } from '../config/ir.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Exchange } from '../core/exchange.ts'
+import type { Limits } from '../core/limits.ts'
+import type { Metrics } from '../core/observe.ts'
+import type { TimerWheel } from '../core/timers.ts'
+import { unmapAddress } from '../http/h1/client-address.ts'
+import { ServerConnection } from '../http/h1/server-connection.ts'
+import type { ExchangeHandler, ServerContext } from '../http/http.ts'
+import { Transport } from '../http/transport.ts'
+import { type ListenerMetrics, listenerMetrics } from '../telemetry/gateway-metrics.ts'
+
+const BACKLOG = 4096
+
+/** What a listener needs of its worker. */
+export interface ListenerParts {
+  readonly clock: Clock
+  readonly wheel: TimerWheel
+  readonly metrics: Metrics
+  readonly limits: Limits
+  createHandler(exchange: Exchange): ExchangeHandler
+}
+
+/** One port that is accepted on, with its connections. It outlives reloads for as long as its address is configured. */
+export class Listener {
+  readonly connections = new Set<ServerConnection>()
+  readonly #server: Server
+  readonly #metrics: ListenerMetrics
+  readonly #context: ServerContext
+  #trusted: BlockList
+  #address: { readonly host: string; readonly port: number }
+
+  constructor(ir: ListenerIr, parts: ListenerParts) {
+    this.#address = { host: ir.host, port: ir.port }
+    this.#trusted = trustedList(ir.trustedProxies)
+    this.#metrics = listenerMetrics(parts.metrics, ir.name)
+    this.#context = {
+      listener: { name: ir.name, port: ir.port, scheme: 'http' },
+      limits: parts.limits,
+      wheel: parts.wheel,
+      clock: parts.clock,
+      draining: false,
+      isTrusted: (address) => isIP(address) !== 0 && this.#trusted.check(address, address.includes(':') ? 'ipv6' : 'ipv4'),
+      createHandler: (exchange) => parts.createHandler(exchange),
+      connections: this.#metrics.connections,
+      requestsInFlight: this.#metrics.requestsInFlight,
+      connectionsTotal: this.#metrics.connectionsTotal,
+    }
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket))
+  }
+
+  /** Opens the port. Rejects with a sentence for the operator when it is taken or not ours to take. */
+  open(): Promise<void> {
+    const { host, port } = this.#address
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error: NodeJS.ErrnoException) => {
+        const reason = error.code === 'EADDRINUSE' ? 'it is in use (EADDRINUSE)' : error.message
+        reject(new Error(`cannot listen on ${host}:${port}: ${reason}`))
+      })
+      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
+        const bound = this.#server.address()
+        if (bound !== null && typeof bound === 'object') this.#address = { host, port: bound.port }
+        resolve()
+      })
+    })
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    return this.#address
+  }
+
+  /** Takes over what may change while the port stays. */
+  update(ir: ListenerIr, limits: Limits): void {
+    this.#trusted = trustedList(ir.trustedProxies)
+    this.#context.limits = limits
+  }
+
+  #accept(socket: Socket): void {
+    if (this.connections.size >= this.#context.limits.connectionsMax || this.#context.draining) {
+      this.#metrics.connectionsRefused.add(1)
+      socket.destroy()
+      return
+    }
+    const peer = socket.remoteAddress
+    if (peer === undefined) {
+      // It was gone before it was accepted.
+      socket.destroy()
+      return
+    }
+    this.#metrics.connections.add(1)
+    this.#metrics.connectionsTotal.add(1)
+    const connection = new ServerConnection(
+      (owner) => Transport.accept(socket, owner),
+      unmapAddress(peer),
+      this.#context,
+      (closed) => this.connections.delete(closed),
+    )
+    if (!connection.transport.closed) this.connections.add(connection)
+  }
+
+  /** Stops accepting; connections close after the response they are at, unused ones now. */
+  stop(): void {
+    this.#server.close()
+    this.#context.draining = true
+    for (const connection of this.connections) connection.closeWhenIdle()
+  }
+
+  /** Ends what is left. */
+  cut(): number {
+    const left = this.connections.size
+    for (const connection of this.connections) connection.cut()
+    return left
+  }
+}
+
+function trustedList(blocks: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const block of blocks) {
+    const slash = block.indexOf('/')
+    const address = slash === -1 ? block : block.slice(0, slash)
+    const family = address.includes(':') ? 'ipv6' : 'ipv4'
+    if (slash === -1) list.addAddress(address, family)
+    else list.addSubnet(address, Number(block.slice(slash + 1)), family)
+  }
+  return list
+}

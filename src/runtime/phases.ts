@@ -1,0 +1,116 @@
+import type { Step } from '../compile/snapshot.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Exchange } from '../core/exchange.ts'
+import type { HeadersMark } from '../core/headers.ts'
+import type { Verdict } from '../core/policy.ts'
+import { type Reply, refuse } from '../core/reply.ts'
+import type { Phase } from '../core/trace.ts'
+import { describeChanges, type ExchangeState, stateOf } from './changes.ts'
+
+/** Told of a step that threw: our bug, to be logged and answered with 500. */
+export type ReportFault = (policy: string, error: unknown) => void
+
+/**
+ * Runs steps from `from` on until one answers. Stays synchronous while they do: only a step that returns a promise costs one.
+ * @param next called once, within this call or later, with the reply of the step that answered, or null.
+ */
+export function runSteps(
+  steps: readonly Step[],
+  from: number,
+  phase: Phase,
+  exchange: Exchange,
+  report: ReportFault,
+  next: (reply: Reply | null) => void,
+): void {
+  for (let i = from; i < steps.length; i++) {
+    const step = steps[i] as Step
+    const observed = step.shadow || exchange.trace !== null
+    const before = observed ? stateOf(exchange) : null
+    const marks = step.shadow ? markOf(exchange) : null
+    let verdict: Verdict | Promise<Verdict>
+    try {
+      verdict = step.run(exchange)
+    } catch (error) {
+      verdict = faultReply(step, error, report)
+    }
+    if (verdict instanceof Promise) {
+      verdict.then(
+        (late) => settle(late),
+        (error: unknown) => settle(faultReply(step, error, report)),
+      )
+      const settle = (late: Verdict): void => {
+        const reply = conclude(step, phase, exchange, late, before, marks)
+        if (reply !== undefined) next(reply)
+        else runSteps(steps, i + 1, phase, exchange, report, next)
+      }
+      return
+    }
+    if (observed) verdict = conclude(step, phase, exchange, verdict, before, marks)
+    if (verdict !== undefined) {
+      next(verdict)
+      return
+    }
+  }
+  next(null)
+}
+
+/** Notes what a step did; for a step in shadow, takes it back and lets the exchange go on. */
+function conclude(
+  step: Step,
+  phase: Phase,
+  exchange: Exchange,
+  verdict: Verdict,
+  before: ExchangeState | null,
+  marks: Marks | null,
+): Verdict {
+  if (before !== null && exchange.trace !== null) {
+    exchange.trace.step({
+      policy: step.policy,
+      phase,
+      mode: step.shadow ? 'shadow' : 'enforce',
+      verdict: verdict === undefined ? 'continue' : 'answered',
+      changes: describeChanges(before, stateOf(exchange)),
+      answer: verdict === undefined ? null : `${verdict.code ?? verdict.status}`,
+    })
+  }
+  if (marks === null) return verdict
+  restore(exchange, marks)
+  return undefined
+}
+
+function faultReply(step: Step, error: unknown, report: ReportFault): Reply {
+  // What a client sent can make a field that no message may hold; that is the client's fault, and said so.
+  if (error instanceof GatewayError && error.origin === 'downstream') return refuse(error.code)
+  report(step.policy, error)
+  return refuse('internal_error')
+}
+
+/** Everything of an exchange that a step may change. */
+interface Marks {
+  readonly request: HeadersMark
+  readonly response: HeadersMark
+  readonly status: number
+  readonly requestId: string
+  readonly bodyMax: number
+  readonly forward: { readonly path: string; readonly query: string; readonly authority: string }
+}
+
+function markOf(exchange: Exchange): Marks {
+  return {
+    request: exchange.request.headers.mark(),
+    response: exchange.response.headers.mark(),
+    status: exchange.response.status,
+    requestId: exchange.requestId,
+    bodyMax: exchange.requestBodyBytesMax,
+    forward: { ...exchange.forward },
+  }
+}
+
+function restore(exchange: Exchange, marks: Marks): void {
+  exchange.request.headers.restore(marks.request)
+  exchange.response.headers.restore(marks.response)
+  exchange.response.status = marks.status
+  exchange.requestId = marks.requestId
+  exchange.requestBodyBytesMax = marks.bodyMax
+  Object.assign(exchange.forward, marks.forward)
+}

@@ -1,0 +1,440 @@
+import type { RoutePlan, Snapshot } from '../compile/snapshot.ts'
+import type { Clock } from '../core/clock.ts'
+import { type ErrorCode, GatewayError } from '../core/errors.ts'
+import type { Attempt, Exchange, TunnelEnd } from '../core/exchange.ts'
+import type { Headers } from '../core/headers.ts'
+import type { Logger } from '../core/observe.ts'
+import type { Outcome } from '../core/policy.ts'
+import { type Reply, refuse } from '../core/reply.ts'
+import { Deadline, type TimerWheel } from '../core/timers.ts'
+import type { ClientConnection, UpstreamHandler } from '../http/h1/client-connection.ts'
+import type { ExchangeHandler } from '../http/http.ts'
+import type { RouteMetrics } from '../telemetry/gateway-metrics.ts'
+import { backoffMs, isRepeatable, mayRetry } from '../upstream/retry.ts'
+import type { Service } from '../upstream/service.ts'
+import type { Target } from '../upstream/target.ts'
+import { HeldResponse } from './held-response.ts'
+import { runSteps } from './phases.ts'
+import { RequestRelay } from './request-relay.ts'
+import { renderReply } from './respond.ts'
+import { upstreamRequest } from './upstream-request.ts'
+
+/** How long a client's 100-continue waits for the service's, before the body is asked for anyway (RFC 9110, 10.1.1). */
+const CONTINUE_TIMEOUT_MS = 1_000
+
+/** What all exchanges of a worker share. */
+export interface ProxyContext {
+  /** The configuration that new exchanges get. */
+  snapshot(): Snapshot
+  metricsOf(plan: RoutePlan): RouteMetrics
+  record(exchange: Exchange, outcome: Outcome): void
+  readonly clock: Clock
+  readonly wheel: TimerWheel
+  readonly log: Logger
+}
+
+/**
+ * A request's way, from its head to the end of its response. One for each client connection, used again for each of its requests.
+ *
+ * onRequest → route → request steps → try [pick target → connect → attempt steps → send] → onHead → upstream-response steps →
+ * response steps → send head → onData … onEnd → onFinished. Refusals join at the response steps; every way ends in `#finish`, once.
+ */
+export class Proxy implements ExchangeHandler, UpstreamHandler {
+  readonly #context: ProxyContext
+  readonly #exchange: Exchange
+  readonly #relay: RequestRelay
+  readonly #held: HeldResponse
+  #plan: RoutePlan | null = null
+  #finished = true
+  #service: Service | null = null
+  #target: Target | null = null
+  #connection: ClientConnection | null = null
+  #attempt: Attempt | null = null
+  #failed: Set<Target> | null = null
+  /** A used connection died under the request, and a new one has been tried for it. */
+  #freshTried = false
+  #tunnel: TunnelEnd | null = null
+  /** Waits of the moment: for the service's 100, for the next try. */
+  #waiting: 'none' | 'continue' | 'backoff' | 'attempt' = 'none'
+  /** All tries together; then each silence of the response body. */
+  readonly #deadline = new Deadline(() => this.#onTimeout())
+  readonly #attemptDeadline = new Deadline(() => this.#onAttemptTimeout())
+
+  // Bound once: a closure for each request would cost more than the step it continues.
+  readonly #afterRequestSteps = (reply: Reply | null): void => this.#onRouted(reply)
+  readonly #afterUpstreamSteps = (reply: Reply | null): void => this.#onUpstreamResponse(reply)
+  readonly #afterResponseSteps = (_reply: Reply | null): void => this.#sendResponse()
+  readonly #reportFault = (policy: string, error: unknown): void => {
+    this.#context.log.error({ policy, requestId: this.#exchange.requestId, err: error }, 'a policy failed')
+  }
+
+  constructor(exchange: Exchange, context: ProxyContext) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#relay = new RequestRelay(exchange, (error) => this.#onRequestBroken(error))
+    this.#held = new HeldResponse(exchange)
+  }
+
+  // --- the request
+
+  onRequest(): void {
+    const exchange = this.#exchange
+    const { request, forward } = exchange
+    const snapshot = this.#context.snapshot()
+    this.#begin()
+    const match = snapshot.router.match(request)
+    const plan = match.kind === 'found' ? match.value : snapshot.unmatched
+    this.#plan = plan
+    exchange.route = plan
+    if (match.kind === 'found') exchange.params = match.params
+    else if (match.kind === 'method-not-allowed') this.#unroutable = refuse('method_not_allowed', null, [['Allow', match.allow.join(', ')]])
+    forward.path = request.path
+    forward.query = request.query
+    runSteps(plan.requestSteps, 0, 'request', exchange, this.#reportFault, this.#afterRequestSteps)
+  }
+
+  onRefused(code: ErrorCode): void {
+    this.#begin()
+    this.#plan = this.#context.snapshot().unmatched
+    this.#exchange.route = this.#plan
+    const refusal = refuse(code)
+    // The steps give the refusal its request id; what they make of a request that is none does not count.
+    runSteps(this.#plan.requestSteps, 0, 'request', this.#exchange, this.#reportFault, () => this.#answer(refusal))
+  }
+
+  /** The answer when no route takes the request; 404 unless the router said 405. */
+  #unroutable: Reply = NOT_FOUND
+
+  #begin(): void {
+    this.#finished = false
+    this.#plan = null
+    this.#service = null
+    this.#connection = null
+    this.#failed = null
+    this.#freshTried = false
+    this.#tunnel = null
+    this.#unroutable = NOT_FOUND
+    this.#relay.reset()
+    this.#held.reset()
+  }
+
+  #onRouted(reply: Reply | null): void {
+    if (this.#finished) return
+    const plan = this.#plan as RoutePlan
+    if (reply !== null) return this.#answer(reply)
+    if (plan.service === null || plan.ir === null) return this.#answer(this.#unroutable)
+    if (this.#relay.length > this.#exchange.requestBodyBytesMax) return this.#answer(refuse('request_body_too_large'))
+    this.#service = plan.service
+    plan.service.budget.earn()
+    this.#context.wheel.set(this.#deadline, plan.ir.timeoutMs)
+    this.#try(false)
+  }
+
+  // --- the tries
+
+  /** @param fresh asks for a new connection. */
+  #try(fresh: boolean): void {
+    const exchange = this.#exchange
+    const service = this.#service as Service
+    const target = service.pick(exchange, this.#failed)
+    if (target === null) return this.#giveUp(new GatewayError('service_unavailable', `${service.name} has no target`, 'upstream'))
+    this.#target = target
+    target.inFlight++
+    this.#attempt = {
+      number: exchange.attempts.length + 1,
+      target: target.label,
+      startedAt: exchange.attempts.length === 0 ? exchange.startedAt : this.#context.clock.now(),
+      endedAt: 0,
+      status: 0,
+      error: null,
+    }
+    exchange.attempts.push(this.#attempt)
+    const route = this.#plan?.ir
+    if (route != null && route.attemptTimeoutMs < route.timeoutMs) this.#wait('attempt', route.attemptTimeoutMs)
+    const connection = target.acquire(this, fresh)
+    if (connection instanceof GatewayError) return this.onFailed(connection)
+    this.#connection = connection
+    if (connection.idle) this.onConnected(connection)
+  }
+
+  onConnected(connection: ClientConnection): void {
+    const exchange = this.#exchange
+    const plan = this.#plan as RoutePlan
+    const { request } = exchange
+    const mark = plan.attemptSteps.length > 0 ? request.headers.mark() : null
+    for (const step of plan.attemptSteps) if (!step.shadow) step.run(exchange, this.#attempt as Attempt)
+    const { length } = this.#relay
+    connection.send(upstreamRequest(exchange, plan, (this.#target as Target).label, length))
+    if (mark !== null) request.headers.restore(mark)
+    if (length === 0) return
+    if (request.expectsContinue && !this.#relay.started) {
+      connection.requestBody.flush()
+      this.#wait('continue', CONTINUE_TIMEOUT_MS)
+      return
+    }
+    this.#sendBody(connection)
+  }
+
+  #sendBody(connection: ClientConnection): void {
+    const retry = this.#plan?.ir?.retry
+    const { method } = this.#exchange.request
+    const mayRepeat = retry != null && isRepeatable(method, retry) && (retry.attempts > 1 || connection.requestsServed > 0)
+    this.#relay.attach(connection, mayRepeat ? retry.bodyBytesMax : 0)
+  }
+
+  onInformational(status: number, headers: Headers): void {
+    this.#exchange.downstream.sendInformational(status, headers)
+    if (status !== 100 || this.#waiting !== 'continue') return
+    this.#stopWaiting()
+    if (this.#connection !== null) this.#sendBody(this.#connection)
+  }
+
+  onFailed(error: GatewayError): void {
+    const connection = this.#connection
+    this.#endAttempt(0, error.code)
+    this.#relay.detach()
+    if (this.#finished) return
+    if (this.#exchange.downstream.headSent || this.#held.holds) return this.#breakResponse(error)
+    const route = this.#plan?.ir
+    const service = this.#service
+    if (route == null || service === null) return this.#giveUp(error)
+    const repeatable = this.#relay.repeatable && mayRetry(error, this.#exchange.request.method, route.retry)
+    const wasReused = connection !== null && connection.requestsServed > 0 && error.code === 'upstream_reset_before_headers'
+    if (repeatable && wasReused && !this.#freshTried) {
+      // The server closed an unused connection just when it was taken: no failure of the service, and no try of the route's.
+      this.#freshTried = true
+      return this.#try(true)
+    }
+    if (!repeatable || !this.#mayTryAgain()) return this.#giveUp(error)
+    this.#tryLater()
+  }
+
+  #mayTryAgain(): boolean {
+    const route = this.#plan?.ir
+    const tries = this.#exchange.attempts.length - (this.#freshTried ? 1 : 0)
+    return route != null && tries < route.retry.attempts && (this.#service as Service).budget.spend(this.#context.clock.now())
+  }
+
+  #tryLater(): void {
+    const route = this.#plan?.ir
+    if (route == null || this.#plan === null) return
+    this.#context.metricsOf(this.#plan).retry()
+    if (this.#target !== null) {
+      this.#failed ??= new Set()
+      this.#failed.add(this.#target)
+    }
+    this.#wait(
+      'backoff',
+      backoffMs(route.retry, this.#exchange.attempts.length + 1, () => this.#context.clock.random()),
+    )
+  }
+
+  // --- the response
+
+  onHead(status: number, headers: Headers, bodyLength: number): void {
+    const plan = this.#plan as RoutePlan
+    const { response, request } = this.#exchange
+    const retry = plan.ir?.retry
+    this.#context.metricsOf(plan).upstreamStatus(status)
+    if (this.#attempt !== null) this.#attempt.status = status
+    if (retry?.statuses.includes(status) && isRepeatable(request.method, retry) && this.#relay.repeatable && this.#mayTryAgain()) {
+      this.#connection?.abort()
+      this.#endAttempt(status, null)
+      this.#relay.detach()
+      return this.#tryLater()
+    }
+    this.#stopWaiting()
+    this.#context.wheel.clear(this.#deadline)
+    response.status = status
+    response.headers = headers
+    response.bodyLength = bodyLength
+    this.#held.hold()
+    runSteps(plan.upstreamResponseSteps, 0, 'upstream-response', this.#exchange, this.#reportFault, this.#afterUpstreamSteps)
+  }
+
+  #onUpstreamResponse(reply: Reply | null): void {
+    if (this.#finished) return
+    if (reply !== null) {
+      this.#dropConnection()
+      return this.#answer(reply)
+    }
+    runSteps((this.#plan as RoutePlan).responseSteps, 0, 'response', this.#exchange, this.#reportFault, this.#afterResponseSteps)
+  }
+
+  /** Answers from the gateway itself. Response steps run here too: CORS and security headers belong on refusals as well. */
+  #answer(reply: Reply): void {
+    const exchange = this.#exchange
+    exchange.response.headers = exchange.ownHeaders
+    this.#held.hold(renderReply(exchange, reply))
+    runSteps((this.#plan as RoutePlan).responseSteps, 0, 'response', exchange, this.#reportFault, this.#afterResponseSteps)
+  }
+
+  #sendResponse(): void {
+    if (this.#finished) return
+    this.#context.wheel.clear(this.#deadline)
+    this.#exchange.downstream.sendHead(this.#exchange)
+    this.#held.release()
+    if (this.#finished || this.#connection === null) return
+    this.#connection.resume()
+    this.#context.wheel.set(this.#deadline, this.#streamIdleTimeoutMs)
+  }
+
+  get #streamIdleTimeoutMs(): number {
+    return this.#plan?.ir?.streamIdleTimeoutMs ?? 60_000
+  }
+
+  onData(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#held.holds) return this.#held.onData(bytes, start, end)
+    const more = this.#exchange.downstream.responseBody.onData(bytes, start, end)
+    // While the client does not read, silence is not the service's.
+    if (more) this.#context.wheel.set(this.#deadline, this.#streamIdleTimeoutMs)
+    else this.#context.wheel.clear(this.#deadline)
+    return more
+  }
+
+  onEnd(trailers: Headers | null): void {
+    this.#context.wheel.clear(this.#deadline)
+    this.#endAttempt(this.#exchange.response.status, null)
+    if (this.#held.holds) this.#held.onEnd(trailers)
+    else this.#exchange.downstream.responseBody.onEnd(trailers)
+  }
+
+  onError(error: GatewayError): void {
+    this.onFailed(error)
+  }
+
+  flush(): void {
+    if (!this.#finished && !this.#held.holds && this.#exchange.downstream.headSent) this.#exchange.downstream.responseBody.flush()
+  }
+
+  onDrain(): void {
+    this.#connection?.resume()
+  }
+
+  onWritable(): void {
+    this.#exchange.downstream.requestBody.resume()
+  }
+
+  onUpgraded(headers: Headers, openTunnel: () => TunnelEnd): void {
+    const exchange = this.#exchange
+    this.#stopWaiting()
+    this.#context.wheel.clear(this.#deadline)
+    this.#context.metricsOf(this.#plan as RoutePlan).upstreamStatus(101)
+    exchange.response.status = 101
+    exchange.response.headers = headers
+    runSteps((this.#plan as RoutePlan).responseSteps, 0, 'response', exchange, this.#reportFault, () => {
+      const service = openTunnel()
+      if (this.#finished) return service.destroy()
+      const client = exchange.downstream.openTunnel(exchange)
+      this.#tunnel = service
+      client.join(service)
+      service.join(client)
+    })
+  }
+
+  // --- the ends
+
+  /** No further try: says why. */
+  #giveUp(error: GatewayError): void {
+    if (this.#finished) return
+    this.#answer(refuse(error.code))
+  }
+
+  /** The response has begun and cannot be finished. */
+  #breakResponse(error: GatewayError): void {
+    this.#exchange.error = error.code
+    this.#held.reset()
+    this.#exchange.downstream.responseBody.onError(error)
+  }
+
+  #onRequestBroken(error: GatewayError): void {
+    if (this.#finished) return
+    this.#dropConnection()
+    if (error.code === 'client_closed') return
+    if (this.#exchange.downstream.headSent) this.#breakResponse(error)
+    else this.#answer(refuse(error.code))
+  }
+
+  #onTimeout(): void {
+    if (this.#finished) return
+    this.#dropConnection('upstream_timeout')
+    const error = new GatewayError('upstream_timeout', 'no answer in time', 'upstream')
+    if (this.#exchange.downstream.headSent) this.#breakResponse(error)
+    else this.#giveUp(error)
+  }
+
+  #onAttemptTimeout(): void {
+    const waiting = this.#waiting
+    this.#waiting = 'none'
+    if (this.#finished) return
+    if (waiting === 'backoff') this.#try(false)
+    else if (waiting === 'continue' && this.#connection !== null) this.#sendBody(this.#connection)
+    else if (waiting === 'attempt') {
+      this.#connection?.abort()
+      this.onFailed(new GatewayError('upstream_timeout', 'no answer to this try in time', 'upstream', 'safe'))
+    }
+  }
+
+  #wait(reason: 'continue' | 'backoff' | 'attempt', delayMs: number): void {
+    this.#waiting = reason
+    this.#context.wheel.set(this.#attemptDeadline, delayMs)
+  }
+
+  #stopWaiting(): void {
+    if (this.#waiting === 'none') return
+    this.#waiting = 'none'
+    this.#context.wheel.clear(this.#attemptDeadline)
+  }
+
+  /** The connection is no longer this exchange's: it went back to its pool, or is closed. */
+  #endAttempt(status: number, error: ErrorCode | null): void {
+    this.#connection = null
+    this.#stopWaiting()
+    if (this.#attempt === null) return
+    this.#attempt.endedAt = this.#context.clock.now()
+    this.#attempt.status = status
+    this.#attempt.error = error
+    this.#attempt = null
+    if (this.#target !== null) this.#target.inFlight--
+  }
+
+  #dropConnection(error: ErrorCode | null = null): void {
+    this.#connection?.abort()
+    this.#endAttempt(0, error)
+    this.#relay.detach()
+    this.#context.wheel.clear(this.#deadline)
+  }
+
+  onAborted(error: GatewayError): void {
+    this.#exchange.error ??= error.code
+    this.#dropConnection(this.#exchange.error)
+    this.#tunnel?.destroy()
+    this.#finish(this.#exchange.downstream.headSent ? this.#exchange.response.status : 0)
+  }
+
+  onFinished(): void {
+    if (this.#connection !== null || this.#attempt !== null) this.#dropConnection()
+    this.#finish(this.#exchange.response.status)
+  }
+
+  #finish(status: number): void {
+    if (this.#finished) return
+    this.#finished = true
+    this.#stopWaiting()
+    this.#context.wheel.clear(this.#deadline)
+    const exchange = this.#exchange
+    const plan = this.#plan as RoutePlan
+    const outcome: Outcome = { status, error: exchange.error, durationMs: this.#context.clock.now() - exchange.startedAt }
+    this.#context.metricsOf(plan).finish(exchange.request.method, status, outcome.durationMs, outcome.error)
+    for (const step of plan.finishSteps) {
+      try {
+        step(exchange, outcome)
+      } catch (error) {
+        this.#reportFault('(finish)', error)
+      }
+    }
+    this.#context.record(exchange, outcome)
+  }
+}
+
+const NOT_FOUND = refuse('route_not_found')

@@ -1,0 +1,242 @@
+import { STATUS_CODES } from 'node:http'
+import type { ErrorCode } from '../core/errors.ts'
+import type { Exchange } from '../core/exchange.ts'
+import type { Reply } from '../core/reply.ts'
+
+/** What a code means to the client, and to us. */
+export interface ErrorMeaning {
+  readonly status: number
+  /** gRPC's status (google.rpc.Code) for clients that speak it. */
+  readonly grpcStatus: number
+  /** The plain sentence in `error`. */
+  readonly sentence: string
+  /** What happened and what to do, for docs/errors.md. */
+  readonly meaning: string
+  /** Seconds for Retry-After, where trying again soon makes sense. */
+  readonly retryAfter?: number
+}
+
+/** The one table from cause to answer. */
+export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
+  request_malformed: {
+    status: 400,
+    grpcStatus: 3,
+    sentence: 'Malformed request',
+    meaning: 'The bytes were not a well-formed HTTP/1.1 request (RFC 9112), or could be read in two ways.',
+  },
+  request_framing_invalid: {
+    status: 400,
+    grpcStatus: 3,
+    sentence: 'Malformed request',
+    meaning:
+      'The length of the request body is not clear: Content-Length and Transfer-Encoding contradict each other, repeat, or are not well-formed.',
+  },
+  request_path_invalid: {
+    status: 400,
+    grpcStatus: 3,
+    sentence: 'Invalid path',
+    meaning: 'The path leaves the root, or holds encodings that services read differently.',
+  },
+  request_head_timeout: {
+    status: 408,
+    grpcStatus: 4,
+    sentence: 'Request timeout',
+    meaning: 'The request head was not complete within `limits.headTimeout`.',
+  },
+  request_body_timeout: {
+    status: 408,
+    grpcStatus: 4,
+    sentence: 'Request timeout',
+    meaning: 'The client sent nothing of its body for `limits.bodyIdleTimeout`.',
+  },
+  request_body_too_large: {
+    status: 413,
+    grpcStatus: 8,
+    sentence: 'Request body too large',
+    meaning: 'The body is larger than `limits.bodyMax`, or than the `request-size` policy allows.',
+  },
+  request_target_too_long: {
+    status: 414,
+    grpcStatus: 3,
+    sentence: 'Request target too long',
+    meaning: 'The request target is longer than `limits.uriMax`.',
+  },
+  request_head_too_large: {
+    status: 431,
+    grpcStatus: 3,
+    sentence: 'Request head too large',
+    meaning: 'The request head is larger than `limits.headMax`, or has more fields than `limits.headersMax`.',
+  },
+  expectation_not_supported: {
+    status: 417,
+    grpcStatus: 3,
+    sentence: 'Expectation failed',
+    meaning: 'Expect asks for something other than 100-continue.',
+  },
+  method_not_supported: {
+    status: 501,
+    grpcStatus: 12,
+    sentence: 'Method not supported',
+    meaning: 'CONNECT, or a method of more than 32 characters.',
+  },
+  http_version_not_supported: {
+    status: 505,
+    grpcStatus: 12,
+    sentence: 'HTTP version not supported',
+    meaning: 'Neither HTTP/1.1 nor HTTP/1.0.',
+  },
+  route_not_found: {
+    status: 404,
+    grpcStatus: 12,
+    sentence: 'No route found',
+    meaning: 'No route matches; `turnpike explain` shows which came near.',
+  },
+  method_not_allowed: {
+    status: 405,
+    grpcStatus: 12,
+    sentence: 'Method not allowed',
+    meaning: 'Routes match but for the method; `Allow` lists the methods they take.',
+  },
+  client_closed: {
+    status: 499,
+    grpcStatus: 1,
+    sentence: 'Client closed the connection',
+    meaning: 'The client was gone before the response was complete. Stands in logs and metrics only.',
+  },
+  response_write_timeout: {
+    status: 499,
+    grpcStatus: 1,
+    sentence: 'Client does not read',
+    meaning: 'The client took nothing of the response for `limits.writeIdleTimeout`. Stands in logs and metrics only.',
+  },
+  service_unavailable: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Service unavailable',
+    meaning: 'The service has no target that could be tried.',
+    retryAfter: 1,
+  },
+  upstream_dns_failed: { status: 502, grpcStatus: 14, sentence: 'Bad gateway', meaning: 'The name of the target has no address.' },
+  upstream_connect_refused: {
+    status: 502,
+    grpcStatus: 14,
+    sentence: 'Bad gateway',
+    meaning: 'The target refuses connections: nothing listens there.',
+  },
+  upstream_connect_failed: {
+    status: 502,
+    grpcStatus: 14,
+    sentence: 'Bad gateway',
+    meaning: 'No connection to the target could be made (unreachable, reset).',
+  },
+  upstream_connect_timeout: {
+    status: 504,
+    grpcStatus: 14,
+    sentence: 'Gateway timeout',
+    meaning: 'The target did not accept the connection within `connectTimeout`.',
+  },
+  upstream_reset_before_headers: {
+    status: 502,
+    grpcStatus: 14,
+    sentence: 'Bad gateway',
+    meaning: 'The target closed the connection before its response head was complete.',
+  },
+  upstream_response_malformed: {
+    status: 502,
+    grpcStatus: 13,
+    sentence: 'Bad gateway',
+    meaning: 'The target answered something that is not well-formed HTTP/1.1, or could be read in two ways.',
+  },
+  upstream_head_too_large: {
+    status: 502,
+    grpcStatus: 13,
+    sentence: 'Bad gateway',
+    meaning: 'The response head is larger than `responseHeadBytesMax`.',
+  },
+  upstream_timeout: {
+    status: 504,
+    grpcStatus: 4,
+    sentence: 'Gateway timeout',
+    meaning:
+      "No response head within the route's `timeout`, or none of a try within `attemptTimeout`; or the body fell silent for `streamIdleTimeout`.",
+  },
+  upstream_body_aborted: {
+    status: 502,
+    grpcStatus: 13,
+    sentence: 'Bad gateway',
+    meaning: 'The response broke off. When its head was already sent, the client sees its connection reset.',
+  },
+  upstream_connections_exhausted: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Service unavailable',
+    meaning: 'All `connectionsMax` connections to the target are in use.',
+    retryAfter: 1,
+  },
+  gateway_shutting_down: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Service unavailable',
+    meaning: 'This instance is going away.',
+    retryAfter: 1,
+  },
+  internal_error: {
+    status: 500,
+    grpcStatus: 13,
+    sentence: 'Internal gateway error',
+    meaning: 'A fault of Turnpike itself; the event log has the details under the request id.',
+  },
+}
+
+/** Puts a reply into `exchange.response`; returns the body to send. The request method decides about the body only when it is written. */
+export function renderReply(exchange: Exchange, reply: Reply): Buffer {
+  const { response } = exchange
+  const { headers } = response
+  headers.reset(EMPTY, 0)
+  const body = reply.code === null ? toBuffer(reply.body) : renderRefusal(exchange, reply, reply.code)
+  if (reply.code === null) response.status = reply.status
+  for (const [name, value] of reply.headers) headers.append(name, value)
+  response.bodyLength = body.length
+  return body
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** RFC 9457: a problem document with `error`, `code` and `requestId`; the sentence alone for clients that want plain text. */
+function renderRefusal(exchange: Exchange, reply: Reply, code: ErrorCode): Buffer {
+  const { response, request } = exchange
+  const { headers } = response
+  const { status, sentence, retryAfter } = ERRORS[code]
+  exchange.error = code
+  response.status = status
+  headers.append('Turnpike-Error', code)
+  headers.append('Cache-Control', 'no-store')
+  if (retryAfter !== undefined && !reply.headers.some(([name]) => name.toLowerCase() === 'retry-after')) {
+    headers.append('Retry-After', String(retryAfter))
+  }
+  if (prefersPlainText(request.headers.getJoined('Accept'))) {
+    headers.append('Content-Type', 'text/plain; charset=utf-8')
+    return Buffer.from(`${reply.detail ?? sentence} (${code})\n`)
+  }
+  headers.append('Content-Type', 'application/problem+json')
+  const problem = {
+    type: 'about:blank',
+    title: STATUS_CODES[status] ?? '',
+    status,
+    ...(reply.detail === null ? {} : { detail: reply.detail }),
+    error: sentence,
+    code,
+    ...(exchange.requestId === '' ? {} : { requestId: exchange.requestId }),
+  }
+  return Buffer.from(`${JSON.stringify(problem)}\n`)
+}
+
+function toBuffer(body: string | Buffer): Buffer {
+  return typeof body === 'string' ? Buffer.from(body) : body
+}
+
+/** Whether text/plain is asked for and JSON is not (RFC 9110, 12.5.1; weights are not looked at beyond that). */
+function prefersPlainText(accept: string | undefined): boolean {
+  if (accept === undefined || accept.includes('json')) return false
+  return accept.includes('text/plain') || (accept.includes('text/') && !accept.includes('*/*'))
+}
