@@ -27,7 +27,7 @@ export interface ServerContext {
   readonly clock: Clock
   /** Set while the gateway shuts down: responses then close their connection. */
   draining: boolean
-  isTrusted(address: string): boolean
+  readonly isTrusted: (address: string) => boolean
   createHandler(exchange: Exchange): ExchangeHandler
   readonly connections: Gauge
   readonly requestsInFlight: Gauge

@@ -9,7 +9,7 @@ import { RouteMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gatewa
 import { Service } from '../upstream/service.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
 import { Listener } from './listener.ts'
-import { Proxy, type ProxyContext } from './proxy.ts'
+import { ExchangeProxy, type ProxyContext } from './proxy.ts'
 
 export interface GatewayParts {
   readonly clock: Clock
@@ -75,7 +75,7 @@ export class Gateway implements DataPlane {
           wheel: this.#wheel,
           metrics: this.#parts.metrics,
           limits: ir.limits,
-          createHandler: (exchange) => new Proxy(exchange, this.#context),
+          createHandler: (exchange) => new ExchangeProxy(exchange, this.#context),
         })
         // A connection may come in before the commit of a first configuration: the snapshot must be there.
         this.#snapshot ??= snapshot

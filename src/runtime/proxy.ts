@@ -39,7 +39,7 @@ export interface ProxyContext {
  * onRequest → route → request steps → try [pick target → connect → attempt steps → send] → onHead → upstream-response steps →
  * response steps → send head → onData … onEnd → onFinished. Refusals join at the response steps; every way ends in `#finish`, once.
  */
-export class Proxy implements ExchangeHandler, UpstreamHandler {
+export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   readonly #context: ProxyContext
   readonly #exchange: Exchange
   readonly #relay: RequestRelay
