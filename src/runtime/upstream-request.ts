@@ -1,6 +1,6 @@
 import type { RoutePlan } from '../compile/snapshot.ts'
 import type { Exchange } from '../core/exchange.ts'
-import type { UpstreamRequest } from '../http/h1/client-connection.ts'
+import type { UpstreamRequest } from '../http/h1/request-head.ts'
 
 /** What is sent to a target for this exchange: the head as policies left it, with the Host that the service wants to see. */
 export function upstreamRequest(exchange: Exchange, plan: RoutePlan, targetLabel: string, bodyLength: number): UpstreamRequest {

@@ -9,6 +9,7 @@ import { TransportTunnel } from '../tunnel.ts'
 import { ChunkedDecoder } from './chunked.ts'
 import { Framing, frameResponse } from './framing.ts'
 import { HEAD_TOO_LARGE, INCOMPLETE, parseResponseHead, StatusLine } from './parser.ts'
+import { requestHeadSizeMax, type UpstreamRequest, writeRequestHead } from './request-head.ts'
 import { chunkHeadBytesMax, LAST_CHUNK, writeChunkHead, writeLastChunk } from './wire.ts'
 
 const CONNECTING = 0
@@ -20,25 +21,6 @@ const CLOSED = 4
 /** More 1xx responses than this for one request are an attempt to keep us busy (RFC 9110, 15.2 sets no bound). */
 const INFORMATIONAL_MAX = 32
 const HEADERS_MAX = 200
-const VIA = 'Via: 1.1 turnpike\r\n'
-const VIA_1_0 = 'Via: 1.0 turnpike\r\n'
-
-/** What a request to a service consists of. */
-export interface UpstreamRequest {
-  readonly method: string
-  /** Path with query, as it goes on the wire. */
-  readonly target: string
-  /** Null when the Host line is among the headers as it came. */
-  readonly authority: string | null
-  readonly headers: Headers
-  /** Bytes of the body, LENGTH_UNKNOWN for chunked. A length of 0 or more is stated by the Content-Length among the headers. */
-  readonly bodyLength: number
-  /** Protocol to upgrade to, or empty. */
-  readonly upgrade: string
-  readonly expectsContinue: boolean
-  /** Minor version of the client's request, for Via. */
-  readonly minorVersion: number
-}
 
 /** Who waits for a response. After `onEnd`, `onFailed` or `onUpgraded` nothing more is called for this request. */
 export interface UpstreamHandler extends BodySink {
@@ -132,22 +114,9 @@ export class ClientConnection implements TransportOwner {
     this.requestSent = true
 
     const output = upstreamOutput
-    const { headers } = request
     output.begin(this.transport)
-    output.reserve(headers.sizeMax() + request.target.length + (request.authority?.length ?? 0) + 256)
-    const { buffer } = output
-    let at = writeAscii(buffer, output.length, request.method)
-    buffer[at++] = 0x20
-    at = writeAscii(buffer, at, request.target)
-    at = writeAscii(buffer, at, ' HTTP/1.1\r\n')
-    if (request.authority !== null) at = writeAscii(buffer, writeAscii(buffer, writeAscii(buffer, at, 'Host: '), request.authority), '\r\n')
-    at = headers.writeTo(buffer, at)
-    // RFC 9110, 7.6.3: a gateway names itself in what it forwards.
-    at = writeAscii(buffer, at, request.minorVersion === 1 ? VIA : VIA_1_0)
-    if (this.#requestChunked) at = writeAscii(buffer, at, 'Transfer-Encoding: chunked\r\n')
-    if (request.expectsContinue) at = writeAscii(buffer, at, 'Expect: 100-continue\r\n')
-    if (request.upgrade !== '') at = writeAscii(buffer, at, `Connection: upgrade\r\nUpgrade: ${request.upgrade}\r\n`)
-    output.length = writeAscii(buffer, at, '\r\n')
+    output.reserve(requestHeadSizeMax(request))
+    output.length = writeRequestHead(output.buffer, output.length, request)
     if (this.#requestDone) output.flush()
   }
 

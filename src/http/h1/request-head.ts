@@ -1,0 +1,43 @@
+import { LENGTH_UNKNOWN } from '../../core/body.ts'
+import { type Headers, writeAscii } from '../../core/headers.ts'
+
+/** What a request to a service consists of. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path with query, as it goes on the wire. */
+  readonly target: string
+  /** Null when the Host line is among the headers as it came. */
+  readonly authority: string | null
+  readonly headers: Headers
+  /** Bytes of the body, LENGTH_UNKNOWN for chunked. A length of 0 or more is stated by the Content-Length among the headers. */
+  readonly bodyLength: number
+  /** Protocol to upgrade to, or empty. */
+  readonly upgrade: string
+  readonly expectsContinue: boolean
+  /** Minor version of the client's request, for Via. */
+  readonly minorVersion: number
+}
+
+const VIA = 'Via: 1.1 turnpike\r\n'
+const VIA_1_0 = 'Via: 1.0 turnpike\r\n'
+
+/** Upper bound of the bytes that {@link writeRequestHead} writes. */
+export function requestHeadSizeMax({ headers, target, authority }: UpstreamRequest): number {
+  return headers.sizeMax() + target.length + (authority?.length ?? 0) + 256
+}
+
+/** Writes the head of a request to a service, its empty line included, where there is room for it. Returns the end. */
+export function writeRequestHead(buffer: Buffer, offset: number, request: UpstreamRequest): number {
+  let at = writeAscii(buffer, offset, request.method)
+  buffer[at++] = 0x20
+  at = writeAscii(buffer, at, request.target)
+  at = writeAscii(buffer, at, ' HTTP/1.1\r\n')
+  if (request.authority !== null) at = writeAscii(buffer, writeAscii(buffer, writeAscii(buffer, at, 'Host: '), request.authority), '\r\n')
+  at = request.headers.writeTo(buffer, at)
+  // RFC 9110, 7.6.3: a gateway names itself in what it forwards.
+  at = writeAscii(buffer, at, request.minorVersion === 1 ? VIA : VIA_1_0)
+  if (request.bodyLength === LENGTH_UNKNOWN) at = writeAscii(buffer, at, 'Transfer-Encoding: chunked\r\n')
+  if (request.expectsContinue) at = writeAscii(buffer, at, 'Expect: 100-continue\r\n')
+  if (request.upgrade !== '') at = writeAscii(buffer, at, `Connection: upgrade\r\nUpgrade: ${request.upgrade}\r\n`)
+  return writeAscii(buffer, at, '\r\n')
+}
