@@ -20,6 +20,14 @@ export interface ClientInfo {
   address: string
 }
 
+/** Parts of an access-log line that depend on the request head and the route alone. */
+export interface LogMemo {
+  readonly route: RouteInfo | null
+  readonly request: string
+  readonly routed: string
+  readonly userAgent: string
+}
+
 /** The request as it was received. Its headers carry the edits that policies make for the service. */
 export class RequestHead {
   /** Upper case as sent; any token. */
@@ -42,6 +50,8 @@ export class RequestHead {
   upgrade = ''
   /** Whether the client waits for 100 (Continue) before it sends the body (RFC 9110, 10.1.1). */
   expectsContinue = false
+  /** Kept by the access log while a connection sends the same head again and again; whoever fills the head anew clears it. */
+  logMemo: LogMemo | null = null
 }
 
 /** The response: a service's, or the gateway's own. */

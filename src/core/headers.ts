@@ -42,6 +42,10 @@ export class Headers {
   #frozenCount = 0
   #names: HeaderName[] = []
   #values: string[] = []
+  /** Which ids, and of other names which lengths (modulo 32), were received: most fields that are asked for are not there. */
+  #idsLow = 0
+  #idsHigh = 0
+  #lengths = 0
 
   /** Empties the block, so that it can take the next message's bytes. */
   reset(bytes: Buffer, begin: number): void {
@@ -53,6 +57,9 @@ export class Headers {
     this.#frozenCount = 0
     this.#names.length = 0
     this.#values.length = 0
+    this.#idsLow = 0
+    this.#idsHigh = 0
+    this.#lengths = 0
   }
 
   /** Makes what is removed so far (the connection's own fields) part of what was received. */
@@ -85,6 +92,9 @@ export class Headers {
     table[at + VALUE_END] = valueEnd
     const id = knownNameId(this.bytes, nameStart, nameEnd)
     table[at + NAME_ID] = id
+    if (id === 0) this.#lengths |= 1 << (nameEnd - nameStart)
+    else if (id < 32) this.#idsLow |= 1 << id
+    else this.#idsHigh |= 1 << id
     this.#removed[this.count] = 0
     this.count++
     return id
@@ -288,7 +298,14 @@ export class Headers {
     return this.bytes.latin1Slice(this.#table[at + VALUE_START], this.#table[at + VALUE_END])
   }
 
+  /** False when no received field can be the one wanted. Shifts count modulo 32. */
+  #mayHave({ id, lower }: HeaderName): boolean {
+    const seen = id === 0 ? this.#lengths >>> lower.length : id < 32 ? this.#idsLow >>> id : this.#idsHigh >>> id
+    return (seen & 1) !== 0
+  }
+
   #find(wanted: HeaderName, from: number): number {
+    if (!this.#mayHave(wanted)) return -1
     const table = this.#table
     for (let i = from; i < this.count; i++) {
       const at = i * STRIDE
@@ -336,7 +353,8 @@ const EMPTY = Buffer.alloc(0)
  * line break would otherwise let a client write our headers.
  */
 export function checkField(name: string, value: string): void {
-  if (name === '' || ILLEGAL_NAME.test(name))
+  // A known name needs no second look.
+  if (headerName(name).id === 0 && (name === '' || ILLEGAL_NAME.test(name)))
     throw new GatewayError('internal_error', `illegal header name ${JSON.stringify(name)}`, 'internal')
   if (ILLEGAL_VALUE.test(value)) throw new GatewayError('request_malformed', `illegal value for header ${name}`, 'downstream')
 }

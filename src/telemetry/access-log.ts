@@ -1,4 +1,4 @@
-import type { Exchange } from '../core/exchange.ts'
+import type { Exchange, LogMemo } from '../core/exchange.ts'
 import type { Outcome } from '../core/policy.ts'
 import { type LineSink, openLineSink } from './line-sink.ts'
 
@@ -156,20 +156,36 @@ let truncated = false
 
 /** All of a line behind `"requestId":"`. */
 function formatExchange(exchange: Exchange, outcome: Outcome, limits: FieldLimits): string {
-  const { request, route, attempts } = exchange
+  const { attempts } = exchange
   const lastAttempt = attempts.length === 0 ? null : attempts[attempts.length - 1]
   truncated = false
+  const memo = memoOf(exchange, limits)
   const line =
-    `${field(exchange.requestId, limits.name)}","client":"${field(exchange.client.address, limits.name)}` +
-    `","method":"${field(request.method, limits.name)}","host":"${field(request.host, limits.text)}` +
-    `","path":"${field(request.path, limits.path)}","protocol":"HTTP/1.${request.minorVersion}","status":${outcome.status}` +
+    `${field(exchange.requestId, limits.name)}${memo.request}${outcome.status}` +
     `,"error":${outcome.error === null ? 'null' : `"${outcome.error}"`},"durationMs":${Math.round(outcome.durationMs * 10) / 10}` +
-    `,"route":${route === null ? 'null' : `"${field(route.name, limits.name)}"`}` +
-    `,"service":${route === null || route.serviceName === '' ? 'null' : `"${field(route.serviceName, limits.name)}"`}` +
-    `,"target":${lastAttempt ? `"${field(lastAttempt.target, limits.name)}"` : 'null'},"attempts":${attempts.length}` +
-    `,"requestBytes":${exchange.requestBytes},"responseBytes":${exchange.responseBytes}` +
-    `,"userAgent":"${field(request.headers.get('user-agent') ?? '', limits.text)}"`
+    `${memo.routed}${lastAttempt ? `"${lastAttempt.target}"` : 'null'},"attempts":${attempts.length}` +
+    `,"requestBytes":${exchange.requestBytes},"responseBytes":${exchange.responseBytes}${memo.userAgent}`
   return truncated ? `${line},"truncated":true}\n` : `${line}}\n`
+}
+
+/** What the head and the route say; made once for as long as a connection repeats its head. */
+function memoOf(exchange: Exchange, limits: FieldLimits): LogMemo {
+  const { request, route } = exchange
+  const seen = request.logMemo
+  if (seen !== null && seen.route === route) return seen
+  const memo: LogMemo = {
+    route,
+    request:
+      `","client":"${field(exchange.client.address, limits.name)}` +
+      `","method":"${field(request.method, limits.name)}","host":"${field(request.host, limits.text)}` +
+      `","path":"${field(request.path, limits.path)}","protocol":"HTTP/1.${request.minorVersion}","status":`,
+    routed:
+      `,"route":${route === null ? 'null' : `"${field(route.name, limits.name)}"`}` +
+      `,"service":${route === null || route.serviceName === '' ? 'null' : `"${field(route.serviceName, limits.name)}"`},"target":`,
+    userAgent: `,"userAgent":"${field(request.headers.get('user-agent') ?? '', limits.text)}"`,
+  }
+  if (!truncated) request.logMemo = memo
+  return memo
 }
 
 /** The inside of a JSON string. */
