@@ -49,8 +49,9 @@ Examples:
     .argument('<method>', 'method, such as GET')
     .argument('<url>', 'URL, or a path alone')
     .option('-H, --header <header>', 'a header as `Name: value`; may be given several times', collect)
-    .action((file: string, method: string, url: string, options: { header?: string[] }) =>
-      run(async () => (await import('./cli/explain.ts')).explainCommand(file, method, url, { header: options.header ?? [] })),
+    .option('--json', 'print it as JSON')
+    .action((file: string, method: string, url: string, { header = [], json = false }: { header?: string[]; json?: boolean }) =>
+      run(async () => (await import('./cli/explain.ts')).explainCommand(file, method, url, { header, json })),
     )
   program
     .command('schema')

@@ -24,6 +24,11 @@ export function stateOf(exchange: Exchange): ExchangeState {
 /** Fields whose values stay out of every record. */
 const SECRET = /^(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key)$/
 
+/** A field's value as a record may show it. @param name in lower case */
+export function hideSecret(name: string, value: string): string {
+  return SECRET.test(name) ? '***' : value
+}
+
 /** What differs, in words. */
 export function describeChanges(before: ExchangeState, after: ExchangeState): string[] {
   const changes = [...fieldChanges('request', before.request, after.request), ...fieldChanges('response', before.response, after.response)]
@@ -39,9 +44,9 @@ function fieldChanges(side: string, before: ExchangeState['request'], after: Exc
   const left = [...after]
   for (const [name, value] of before) {
     const index = left.findIndex((pair) => pair[0] === name && pair[1] === value)
-    if (index === -1) changes.push(`remove ${side} header ${name}: ${SECRET.test(name) ? '***' : value}`)
+    if (index === -1) changes.push(`remove ${side} header ${name}: ${hideSecret(name, value)}`)
     else left.splice(index, 1)
   }
-  for (const [name, value] of left) changes.push(`set ${side} header ${name}: ${SECRET.test(name) ? '***' : value}`)
+  for (const [name, value] of left) changes.push(`set ${side} header ${name}: ${hideSecret(name, value)}`)
   return changes
 }

@@ -1,0 +1,125 @@
+import type { SourceLocation } from '../config/ir.ts'
+import type { ExplainedService, ExplainedStep, Explanation } from '../runtime/explain.ts'
+import { columns, count, paint } from './terminal.ts'
+
+type Style = Parameters<typeof paint>[0]
+type Row = readonly string[]
+
+const BODY_LINES_MAX = 10
+
+/** An explanation for a person at a terminal; plain where the stream is none. Ends with a line feed. */
+export function renderExplanation(explanation: Explanation, stream: NodeJS.WriteStream): string {
+  return new View(stream).render(explanation)
+}
+
+class View {
+  readonly #stream: NodeJS.WriteStream
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream
+  }
+
+  render(explanation: Explanation): string {
+    const { request, route, nearMisses, policies, answer, service } = explanation
+    const query = request.query === '' ? '' : `?${request.query}`
+    const sections: (readonly string[])[] = [
+      [this.#paint('bold', `${request.method} ${request.host}${request.path}${query}`)],
+      this.#section('Route', this.#route(explanation)),
+      this.#section(
+        route === null ? 'Came near' : 'Not taken',
+        nearMisses.map(({ route: name, message }) => [name, this.#paint('dim', message)]),
+      ),
+      this.#section(
+        'Policies',
+        policies.flatMap((step) => this.#step(step)),
+      ),
+    ]
+    if (service !== null) {
+      sections.push(
+        this.#section('Service', this.#service(service)),
+        this.#section(
+          'Sends',
+          service.head.map((line) => [line]),
+        ),
+      )
+    }
+    if (answer !== null) {
+      const by = answer.by === null ? 'the gateway' : `the policy ${answer.by}`
+      const cause = answer.code === null ? '' : this.#paint('dim', ` (${answer.code})`)
+      const status = this.#paint(answer.status >= 400 ? 'red' : 'green', String(answer.status))
+      const body = answer.body.trimEnd().split('\n').slice(0, BODY_LINES_MAX)
+      const lines = [`${status} from ${by}${cause}`, ...answer.headers, ...body.map((line) => this.#paint('dim', line))]
+      sections.push(
+        this.#section(
+          'Answer',
+          lines.filter((line) => line !== '').map((line) => [line]),
+        ),
+      )
+    }
+    return `${sections
+      .filter((lines) => lines.length > 0)
+      .map((lines) => lines.join('\n'))
+      .join('\n\n')}\n`
+  }
+
+  #route({ route, answer }: Explanation): Row[] {
+    if (route === null) return [[this.#paint('yellow', answer?.status === 405 ? 'none takes this method' : 'none')]]
+    const captures = Object.entries(route.captures).map(([name, value]) => [`${this.#paint('cyan', name)} = ${value}`])
+    return [[this.#paint('green', route.name), route.pattern, this.#place(route.at)], ...captures]
+  }
+
+  #step({ policy, phase, mode, verdict, changes, answer, scope, at }: ExplainedStep): Row[] {
+    const shadow = mode === 'shadow'
+    const style: Style = verdict === 'answered' ? (shadow ? 'yellow' : 'red') : verdict === 'continue' ? 'green' : 'dim'
+    const says = {
+      continue: phase === 'response' ? 'acts on the answer' : 'goes on',
+      answered: `${shadow ? 'would answer' : 'answers'} ${answer ?? ''}`.trimEnd(),
+      waiting: 'acts on the response',
+      'not reached': 'not reached',
+    }[verdict]
+    const name = shadow ? `${policy} ${this.#paint('magenta', '(shadow)')}` : policy
+    const would = shadow ? 'would ' : ''
+    return [
+      [name, this.#paint(style, says), scope, scope === 'everywhere' && at.line === 1 ? '' : this.#place(at)],
+      ...changes.map((change) => [`  ${this.#paint('dim', `${would}${change}`)}`]),
+    ]
+  }
+
+  #service({ name, at, balancer, targets, timeoutMs, attemptTimeoutMs, connectTimeoutMs, retry }: ExplainedService): Row[] {
+    const weighted = targets.some(({ weight }) => weight !== 1)
+    const addresses = targets.map(({ address, weight }) => (weighted ? `${address} (weight ${weight})` : address))
+    const limits = [`${span(timeoutMs)} in all`, ...(attemptTimeoutMs < timeoutMs ? [`${span(attemptTimeoutMs)} a try`] : [])]
+    return [
+      [this.#paint('green', name), this.#place(at)],
+      ['targets', `${addresses.join(', ')}${targets.length > 1 ? `, ${balancer}` : ''}`],
+      ['time', [...limits, `${span(connectTimeoutMs)} to connect`].join(', ')],
+      ['retry', retryWords(retry)],
+    ]
+  }
+
+  #section(title: string, rows: readonly Row[]): readonly string[] {
+    const [first, ...rest] = columns(rows)
+    if (first === undefined) return []
+    return [`${this.#paint('bold', title.padEnd(10))} ${first}`, ...rest.map((line) => `${' '.repeat(11)}${line}`)]
+  }
+
+  #place({ file, line }: SourceLocation): string {
+    return this.#paint('dim', `${file}:${line}`)
+  }
+
+  #paint(style: Style, text: string): string {
+    return paint(style, text, this.#stream)
+  }
+}
+
+function retryWords({ attempts, backoff, backoffBaseMs, backoffMaxMs, statuses, nonIdempotent }: ExplainedService['retry']): string {
+  if (attempts === 1) return 'none'
+  const on = statuses.length === 0 ? '' : `, also on ${statuses.join(' ')}`
+  const methods = nonIdempotent ? ', any method' : ''
+  return `${count(attempts, 'try', 'tries')}, ${backoff} from ${span(backoffBaseMs)} up to ${span(backoffMaxMs)}${on}${methods}`
+}
+
+/** `250 ms`, `1.5 s`. */
+function span(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
+}

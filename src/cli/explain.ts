@@ -1,0 +1,71 @@
+import { compileSnapshot, type Snapshot } from '../compile/snapshot.ts'
+import type { GatewayIr } from '../config/ir.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import type { Metrics } from '../core/observe.ts'
+import { TimerWheel } from '../core/timers.ts'
+import { POLICIES } from '../policies/index.ts'
+import { explainRequest } from '../runtime/explain.ts'
+import { Service } from '../upstream/service.ts'
+import { loadConfigFiles } from './config-source.ts'
+import { headOf } from './described-request.ts'
+import { renderExplanation } from './explain-view.ts'
+
+export interface ExplainCommandOptions {
+  /** Each `Name: value`. */
+  readonly header: readonly string[]
+  /** Print the explanation as JSON. */
+  readonly json?: boolean
+}
+
+const EXIT_CONFIG = 1
+const EXIT_USAGE = 2
+/** RFC 5737: an address that is nobody's, so that no listener takes the described client for a trusted proxy. */
+const PEER_ADDRESS = '192.0.2.1'
+
+/** Chance and ids are the same each time, so that two explanations differ only where the configurations do. */
+const CLOCK: Clock = { ...systemClock, random: () => 0, uuid: () => '00000000-0000-4000-8000-000000000000' }
+
+/**
+ * `turnpike explain FILE METHOD URL`: what would happen to a request, on standard output. Opens no port and no connection.
+ * @returns the exit status: 0, 1 when the configuration is wrong, 2 when what was described is no request
+ */
+export async function explainCommand(file: string, method: string, url: string, options: ExplainCommandOptions): Promise<number> {
+  const { stdout, stderr } = process
+  const loaded = await loadConfigFiles([file], process.env)
+  if (!loaded.ok) {
+    stderr.write(`${loaded.problems}\n`)
+    return EXIT_CONFIG
+  }
+  if (loaded.warnings !== '') stderr.write(`${loaded.warnings}\n`)
+  const [listener] = loaded.ir.listeners
+  const head = headOf({ method, url, headers: options.header }, `localhost:${listener?.port ?? 80}`)
+  if ('problem' in head) {
+    stderr.write(`turnpike: ${head.problem}\n`)
+    return EXIT_USAGE
+  }
+  const explanation = await explainRequest(compileForShow(loaded.ir), head, { clock: CLOCK, peerAddress: PEER_ADDRESS })
+  stdout.write(options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation, stdout))
+  return 0
+}
+
+/** The snapshot that a worker would have. Its services are real ones; they connect when they are asked to, and nobody asks. */
+function compileForShow(ir: GatewayIr): Snapshot {
+  const context = { wheel: new TimerWheel(), connections: NO_NUMBER, connectionsTotal: NO_NUMBER }
+  const services = new Map(ir.services.map((service) => [service.name, new Service(service, CLOCK, context)]))
+  return compileSnapshot(ir, {
+    clock: CLOCK,
+    log: { info: ignore, warn: ignore, error: ignore },
+    metrics: NO_METRICS,
+    policies: POLICIES,
+    service(name) {
+      const service = services.get(name)
+      if (service === undefined) throw new Error(`no service ${name}`)
+      return service
+    },
+  })
+}
+
+function ignore(): void {}
+
+const NO_NUMBER = { add: ignore, set: ignore, observe: ignore }
+const NO_METRICS: Metrics = { counter: () => NO_NUMBER, gauge: () => NO_NUMBER, histogram: () => NO_NUMBER }

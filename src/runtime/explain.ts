@@ -1,0 +1,250 @@
+import type { NearMiss } from '../compile/router.ts'
+import type { RoutePlan, Snapshot, Step } from '../compile/snapshot.ts'
+import type { PolicyIr, RetryIr, SourceLocation } from '../config/ir.ts'
+import { LENGTH_UNKNOWN } from '../core/body.ts'
+import type { Clock } from '../core/clock.ts'
+import type { ErrorCode } from '../core/errors.ts'
+import { type Attempt, type Downstream, Exchange } from '../core/exchange.ts'
+import type { Headers } from '../core/headers.ts'
+import { type Reply, refuse } from '../core/reply.ts'
+import type { Phase, StepRecord } from '../core/trace.ts'
+import { HeadReader } from '../http/h1/head-reader.ts'
+import { requestHeadSizeMax, writeRequestHead } from '../http/h1/request-head.ts'
+import { describeChanges, hideSecret, stateOf } from './changes.ts'
+import { runSteps } from './phases.ts'
+import { renderReply } from './respond.ts'
+import { upstreamRequest } from './upstream-request.ts'
+
+/** What would happen to a request: plain data, for people and for programs. */
+export interface Explanation {
+  readonly request: { readonly method: string; readonly host: string; readonly path: string; readonly query: string }
+  /** Null when none takes it. */
+  readonly route: {
+    readonly name: string
+    readonly at: SourceLocation
+    readonly pattern: string
+    readonly captures: Readonly<Record<string, string>>
+  } | null
+  readonly nearMisses: readonly NearMiss[]
+  /** In the order in which they act. */
+  readonly policies: readonly ExplainedStep[]
+  /** What the client gets from the gateway itself; null when a service is asked. */
+  readonly answer: ExplainedAnswer | null
+  readonly service: ExplainedService | null
+}
+
+/** One step of one policy. */
+export interface ExplainedStep extends Omit<StepRecord, 'verdict'> {
+  /** `waiting`: it acts on the service's response. `not reached`: a step before it answers. */
+  readonly verdict: StepRecord['verdict'] | 'waiting' | 'not reached'
+  /** Where it is configured; the most specific place counts. */
+  readonly scope: 'route' | 'service' | 'everywhere'
+  readonly at: SourceLocation
+}
+
+export interface ExplainedAnswer {
+  readonly status: number
+  /** The policy that answers; null for the gateway itself. */
+  readonly by: string | null
+  readonly code: ErrorCode | null
+  /** Field lines. Framing and Date are not among them. */
+  readonly headers: readonly string[]
+  readonly body: string
+}
+
+export interface ExplainedService {
+  readonly name: string
+  readonly at: SourceLocation
+  readonly balancer: string
+  readonly targets: readonly { readonly address: string; readonly weight: number }[]
+  readonly timeoutMs: number
+  readonly attemptTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly retry: RetryIr
+  /** The request line and the field lines as they would reach a target; the values of credentials are hidden. */
+  readonly head: readonly string[]
+}
+
+export interface ExplainOptions {
+  readonly clock: Clock
+  /** Address that the request is taken to come from; never a trusted proxy's. */
+  readonly peerAddress: string
+}
+
+/**
+ * Says what the gateway would do with a request, by doing it as far as nothing is sent: the same parser, router, policies and writer
+ * as for traffic, on a snapshot whose services are never connected to.
+ * @param head the request's head as bytes, its empty line included.
+ */
+export async function explainRequest(snapshot: Snapshot, head: Buffer, options: ExplainOptions): Promise<Explanation> {
+  const { exchange, fault } = receive(snapshot, head, options)
+  const { request } = exchange
+  const match = fault === null ? snapshot.router.match(request) : null
+  const plan = match?.kind === 'found' ? match.value : snapshot.unmatched
+  exchange.route = plan
+  if (match?.kind === 'found') exchange.params = match.params
+  exchange.forward.path = request.path
+  exchange.forward.query = request.query
+
+  const records: StepRecord[] = []
+  exchange.trace = { step: (record) => records.push(record) }
+  const reply = await run(plan.requestSteps, 'request', exchange)
+  const by = reply === null ? null : (records.findLast(({ mode, verdict }) => mode === 'enforce' && verdict === 'answered')?.policy ?? null)
+  const own = fault === null ? (reply ?? ownReply(exchange, plan, match)) : refuse(fault)
+
+  const service = own === null ? explainService(exchange, plan, options.clock, records) : null
+  const answer = own === null ? null : await explainAnswer(exchange, plan, own, fault === null ? by : null)
+  return {
+    request: { method: request.method, host: request.host, path: request.path, query: request.query },
+    route: explainRoute(exchange, plan),
+    nearMisses: fault === null ? snapshot.router.explain(request) : [],
+    policies: explainSteps(snapshot, plan, records, service === null ? 'not reached' : 'waiting'),
+    answer,
+    service,
+  }
+}
+
+/** Reads the head as a connection would. */
+function receive(
+  snapshot: Snapshot,
+  head: Buffer,
+  { clock, peerAddress }: ExplainOptions,
+): { exchange: Exchange; fault: ErrorCode | null } {
+  const { limits, listeners } = snapshot.ir
+  const downstream = new NoClient()
+  const exchange = new Exchange({ name: listeners[0]?.name ?? '', port: listeners[0]?.port ?? 0, scheme: 'http' }, downstream)
+  const reader = new HeadReader(exchange.request)
+  const end = reader.read(head, 0, head.length, limits)
+  if (end === HeadReader.INCOMPLETE) throw new Error('the request head is not whole')
+  exchange.client.peerAddress = peerAddress
+  exchange.reset()
+  exchange.requestBodyBytesMax = limits.bodyBytesMax
+  exchange.startedAt = clock.now()
+  const { body, contentLength } = reader.framing
+  downstream.requestBody.length = body === 'chunked' ? LENGTH_UNKNOWN : contentLength
+  return { exchange, fault: reader.fault }
+}
+
+/** The gateway's own answer when no policy has given one, or null when a service is asked; as the proxy decides it. */
+function ownReply(exchange: Exchange, plan: RoutePlan, match: ReturnType<Snapshot['router']['match']> | null): Reply | null {
+  if (match?.kind === 'method-not-allowed') return refuse('method_not_allowed', null, [['Allow', match.allow.join(', ')]])
+  if (plan.service === null || plan.ir === null) return refuse('route_not_found')
+  if (exchange.downstream.requestBody.length > exchange.requestBodyBytesMax) return refuse('request_body_too_large')
+  return plan.service.targets.some(({ weight }) => weight > 0) ? null : refuse('service_unavailable')
+}
+
+function run(steps: readonly Step[], phase: Phase, exchange: Exchange): Promise<Reply | null> {
+  return new Promise((resolve, reject) => {
+    runSteps(steps, 0, phase, exchange, (policy, error) => reject(new Error(`the policy ${policy} failed`, { cause: error })), resolve)
+  })
+}
+
+function explainRoute({ params }: Exchange, { ir, name, pattern }: RoutePlan): Explanation['route'] {
+  return ir === null ? null : { name, at: ir.at, pattern, captures: Object.fromEntries(params) }
+}
+
+async function explainAnswer(exchange: Exchange, plan: RoutePlan, reply: Reply, by: string | null): Promise<ExplainedAnswer> {
+  exchange.response.headers = exchange.ownHeaders
+  const body = renderReply(exchange, reply).toString()
+  await run(plan.responseSteps, 'response', exchange)
+  const { status, headers } = exchange.response
+  return { status, by, code: reply.code, headers: linesOf(headers), body }
+}
+
+/** The first try: its steps, and the head as it would be written. */
+function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, records: StepRecord[]): ExplainedService | null {
+  const { service, ir } = plan
+  const target = service?.pick(exchange, null)
+  if (ir === null || service === null || !target) return null
+  const attempt: Attempt = { number: 1, target: target.label, startedAt: clock.now(), endedAt: 0, status: 0, error: null }
+  for (const step of plan.attemptSteps) {
+    const before = stateOf(exchange)
+    const mark = exchange.request.headers.mark()
+    step.run(exchange, attempt)
+    const changes = describeChanges(before, stateOf(exchange))
+    if (step.shadow) exchange.request.headers.restore(mark)
+    const mode = step.shadow ? 'shadow' : 'enforce'
+    records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, answer: null })
+  }
+  const request = upstreamRequest(exchange, plan, target.label, exchange.downstream.requestBody.length)
+  const buffer = Buffer.alloc(requestHeadSizeMax(request))
+  const text = buffer.latin1Slice(0, writeRequestHead(buffer, 0, request))
+  return {
+    name: service.name,
+    at: service.ir.at,
+    balancer: service.ir.balancer.kind,
+    targets: service.targets.map(({ label, weight }) => ({ address: label, weight })),
+    timeoutMs: ir.timeoutMs,
+    attemptTimeoutMs: ir.attemptTimeoutMs,
+    connectTimeoutMs: service.ir.connectTimeoutMs,
+    retry: ir.retry,
+    head: splitLines(text).map((line, index) => (index === 0 ? line : hideInLine(line))),
+  }
+}
+
+/** Every step of the plan in its order, with the record of those that ran, and `otherwise` for the others. */
+function explainSteps(
+  snapshot: Snapshot,
+  plan: RoutePlan,
+  records: readonly StepRecord[],
+  otherwise: ExplainedStep['verdict'],
+): ExplainedStep[] {
+  const phases: readonly (readonly [Phase, readonly { readonly policy: string; readonly shadow: boolean }[]])[] = [
+    ['request', plan.requestSteps],
+    ['attempt', plan.attemptSteps],
+    ['upstream-response', plan.upstreamResponseSteps],
+    ['response', plan.responseSteps],
+  ]
+  return phases.flatMap(([phase, steps]) =>
+    steps.map(({ policy, shadow }): ExplainedStep => {
+      const record = records.find((known) => known.policy === policy && known.phase === phase)
+      const mode = shadow ? 'shadow' : 'enforce'
+      return {
+        ...(record ?? { policy, phase, mode, verdict: otherwise, changes: [], answer: null }),
+        ...configured(snapshot, plan, policy),
+      }
+    }),
+  )
+}
+
+/** The place that counts for a kind of policy: the most specific one. */
+function configured({ ir }: Snapshot, plan: RoutePlan, kind: string): { scope: ExplainedStep['scope']; at: SourceLocation } {
+  const scopes: readonly (readonly [ExplainedStep['scope'], readonly PolicyIr[]])[] = [
+    ['route', plan.ir?.policies ?? []],
+    ['service', ir.services.find(({ name }) => name === plan.serviceName)?.policies ?? []],
+    ['everywhere', ir.policies],
+  ]
+  for (const [scope, policies] of scopes) {
+    const policy = policies.findLast((candidate) => candidate.kind === kind)
+    if (policy !== undefined) return { scope, at: policy.at }
+  }
+  throw new Error(`the policy ${kind} is configured nowhere`)
+}
+
+function linesOf(headers: Headers): string[] {
+  const buffer = Buffer.alloc(headers.sizeMax())
+  return splitLines(buffer.latin1Slice(0, headers.writeTo(buffer, 0))).map(hideInLine)
+}
+
+function splitLines(text: string): string[] {
+  return text.split('\r\n').filter((line) => line !== '')
+}
+
+function hideInLine(line: string): string {
+  const colon = line.indexOf(':')
+  return `${line.slice(0, colon)}: ${hideSecret(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim())}`
+}
+
+/** A client that only has a body, whose length is known and which is never read. */
+class NoClient implements Downstream {
+  readonly requestBody = { length: 0, start: notHere, pause: notHere, resume: notHere }
+  readonly responseBody = { onData: notHere, onEnd: notHere, onError: notHere, flush: notHere }
+  readonly headSent = false
+  readonly sendInformational = notHere
+  readonly sendHead = notHere
+  readonly openTunnel = notHere
+}
+
+function notHere(): never {
+  throw new Error('nothing is sent or read when a request is explained')
+}
