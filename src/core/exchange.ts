@@ -50,6 +50,8 @@ export class RequestHead {
   upgrade = ''
   /** Whether the client waits for 100 (Continue) before it sends the body (RFC 9110, 10.1.1). */
   expectsContinue = false
+  /** Counts the heads read on this connection that differ from the one before: the same number means the same head. */
+  serial = 0
   /** Kept by the access log while a connection sends the same head again and again; whoever fills the head anew clears it. */
   logMemo: LogMemo | null = null
 }

@@ -5,6 +5,8 @@ export interface HeaderName {
   readonly lower: string
   /** 1 and up for the names below, 0 for all others. */
   readonly id: number
+  /** The value that was last found fit to be written under this name: most values come again and again. */
+  fitValue: string
 }
 
 /** Names the gateway itself reads or writes. Their position is their id, so that a parsed field is compared by number. */
@@ -67,7 +69,7 @@ const INTERNED_MAX = 10_000
 
 for (let id = 1; id < KNOWN.length; id++) {
   const text = KNOWN[id] ?? ''
-  const name: HeaderName = { text, lower: text.toLowerCase(), id }
+  const name: HeaderName = { text, lower: text.toLowerCase(), id, fitValue: '' }
   byLower.set(name.lower, name)
   byText.set(text, name)
   byText.set(name.lower, name)
@@ -79,7 +81,7 @@ export function headerName(text: string): HeaderName {
   if (seen !== undefined) return seen
   const lower = text.toLowerCase()
   const known = byLower.get(lower)
-  const name: HeaderName = known ?? { text, lower, id: 0 }
+  const name: HeaderName = known ?? { text, lower, id: 0, fitValue: '' }
   if (byText.size < INTERNED_MAX) {
     byText.set(text, name)
     if (known === undefined) byLower.set(lower, name)

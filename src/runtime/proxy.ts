@@ -1,3 +1,4 @@
+import type { RouteMatch } from '../compile/router.ts'
 import type { RoutePlan, Snapshot } from '../compile/snapshot.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
@@ -45,6 +46,9 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   readonly #relay: RequestRelay
   readonly #held: HeldResponse
   #plan: RoutePlan | null = null
+  #match: RouteMatch<RoutePlan> | null = null
+  #serial = 0
+  #snapshot: Snapshot | null = null
   #finished = true
   #service: Service | null = null
   #target: Target | null = null
@@ -82,7 +86,11 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     const { request, forward } = exchange
     const snapshot = this.#context.snapshot()
     this.#begin()
-    const match = snapshot.router.match(request)
+    // Routing looks at nothing but the head: the same head in the same configuration takes the same way.
+    const match = this.#match !== null && this.#serial === request.serial && this.#snapshot === snapshot ? this.#match : snapshot.router.match(request)
+    this.#match = match
+    this.#serial = request.serial
+    this.#snapshot = snapshot
     const plan = match.kind === 'found' ? match.value : snapshot.unmatched
     this.#plan = plan
     exchange.route = plan

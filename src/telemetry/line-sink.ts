@@ -20,7 +20,7 @@ export interface LineSink {
 
 /** pipe(7): a write of up to PIPE_BUF bytes to a pipe is atomic, so that workers who share one never mix their lines. */
 const PIPE_BUF = 4096
-const FILE_CHUNK_BYTES = 16 * 1024
+const FILE_CHUNK_BYTES = 64 * 1024
 const FILE_MODE = 0o640
 
 /**

@@ -68,6 +68,9 @@ export class ClientConnection implements TransportOwner {
   #requestDone = false
   #bytes: Buffer = Buffer.alloc(0)
   #partial = 0
+  /** Bytes of the last final head, when it lies at the beginning of `#bytes`, and the method that it answered; else 0. */
+  #last = 0
+  #lastMethod = ''
   #remaining = 0
   #informational = 0
   #reusable = false
@@ -147,6 +150,12 @@ export class ClientConnection implements TransportOwner {
     const limits = { headBytesMax: this.#pool.headBytesMax, headersMax: HEADERS_MAX }
     const before = this.#partial
     let result: number
+    if (before === 0 && this.#isLastHead(bytes, start, end)) {
+      this.#headers.clearEdits()
+      this.#onHead()
+      return start + this.#last
+    }
+    this.#last = 0
     if (before === 0) {
       result = parseResponseHead(bytes, start, end, limits, this.#line, this.#headers)
       if (result > 0) {
@@ -170,8 +179,20 @@ export class ClientConnection implements TransportOwner {
       return end
     }
     this.#partial = 0
+    this.#headers.freeze()
+    if (this.#line.status >= 200) {
+      this.#last = result
+      this.#lastMethod = this.#method
+    }
     this.#onHead()
     return start + result - before
+  }
+
+  /** Whether the head is the same as the one before, as most are within a second: then there is nothing to parse. */
+  #isLastHead(bytes: Buffer, start: number, end: number): boolean {
+    const last = this.#last
+    if (last === 0 || end - start < last || this.#lastMethod !== this.#method) return false
+    return this.#bytes.compare(bytes, start, start + last, 0, last) === 0
   }
 
   #onHead(): void {

@@ -103,6 +103,7 @@ export class HeadReader {
     head.minorVersion = line.minorVersion
     head.authority = ''
     head.expectsContinue = false
+    head.serial++
     this.fault = frameRequest(head, this.framing) ?? readTarget(head)
     head.upgrade = this.framing.body === 'none' ? this.framing.upgrade : ''
     head.headers.freeze()
