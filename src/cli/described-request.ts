@@ -18,10 +18,10 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 export function headOf({ method, url, headers }: DescribedRequest, defaultHost: string): Buffer | { readonly problem: string } {
   if (!TOKEN.test(method)) return { problem: `${JSON.stringify(method)} is no method` }
   const parts = /^(?:https?:\/\/([^/?#]+))?((?:\/[^?#]*)?(?:\?[^#]*)?)(?:#.*)?$/is.exec(url)
-  if (parts === null || url === '') return { problem: `${JSON.stringify(url)} is neither a URL nor a path` }
-  const [, authority, target = ''] = parts
-  if (authority === undefined && !target.startsWith('/'))
-    return { problem: `${JSON.stringify(url)} is neither a URL nor a path: a path begins with /` }
+  const [, authority, target = ''] = parts ?? []
+  if (parts === null || (authority === undefined && !target.startsWith('/'))) {
+    return { problem: `${JSON.stringify(url)} is neither a URL nor a path, which begins with /` }
+  }
   const fields: string[] = []
   for (const header of headers) {
     const [, name = '', value = ''] = /^([^:]*):[ \t]*(.*)$/s.exec(header) ?? []

@@ -1,29 +1,30 @@
 import type { SourceLocation } from '../config/ir.ts'
 import type { ExplainedService, ExplainedStep, Explanation } from '../runtime/explain.ts'
-import { columns, count, paint } from './terminal.ts'
+import { columns, count, type paint } from './terminal.ts'
 
-type Style = Parameters<typeof paint>[0]
 type Row = readonly string[]
+export type Style = Parameters<typeof paint>[0]
+/** Gives a text a style, or leaves it plain. */
+export type Paint = (style: Style, text: string) => string
 
 const BODY_LINES_MAX = 10
 
-/** An explanation for a person at a terminal; plain where the stream is none. Ends with a line feed. */
-export function renderExplanation(explanation: Explanation, stream: NodeJS.WriteStream): string {
-  return new View(stream).render(explanation)
+/** An explanation for a person at a terminal. Ends without a line feed. */
+export function renderExplanation(explanation: Explanation, paint: Paint): string {
+  return new View(paint).render(explanation)
 }
 
 class View {
-  readonly #stream: NodeJS.WriteStream
+  readonly #paint: Paint
 
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream
+  constructor(paint: Paint) {
+    this.#paint = paint
   }
 
   render(explanation: Explanation): string {
     const { request, route, nearMisses, policies, answer, service } = explanation
-    const query = request.query === '' ? '' : `?${request.query}`
     const sections: (readonly string[])[] = [
-      [this.#paint('bold', `${request.method} ${request.host}${request.path}${query}`)],
+      [this.#paint('bold', `${request.method} ${request.authority}${request.target}`)],
       this.#section('Route', this.#route(explanation)),
       this.#section(
         route === null ? 'Came near' : 'Not taken',
@@ -56,10 +57,10 @@ class View {
         ),
       )
     }
-    return `${sections
+    return sections
       .filter((lines) => lines.length > 0)
       .map((lines) => lines.join('\n'))
-      .join('\n\n')}\n`
+      .join('\n\n')
   }
 
   #route({ route, answer }: Explanation): Row[] {
@@ -78,10 +79,9 @@ class View {
       'not reached': 'not reached',
     }[verdict]
     const name = shadow ? `${policy} ${this.#paint('magenta', '(shadow)')}` : policy
-    const would = shadow ? 'would ' : ''
     return [
       [name, this.#paint(style, says), scope, scope === 'everywhere' && at.line === 1 ? '' : this.#place(at)],
-      ...changes.map((change) => [`  ${this.#paint('dim', `${would}${change}`)}`]),
+      ...changes.map((change) => [`  ${this.#paint('dim', shadow ? `would: ${change}` : change)}`]),
     ]
   }
 
@@ -105,10 +105,6 @@ class View {
 
   #place({ file, line }: SourceLocation): string {
     return this.#paint('dim', `${file}:${line}`)
-  }
-
-  #paint(style: Style, text: string): string {
-    return paint(style, text, this.#stream)
   }
 }
 

@@ -4,17 +4,18 @@ import { type Clock, systemClock } from '../core/clock.ts'
 import type { Metrics } from '../core/observe.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { POLICIES } from '../policies/index.ts'
-import { explainRequest } from '../runtime/explain.ts'
+import { type Explanation, explainRequest } from '../runtime/explain.ts'
 import { Service } from '../upstream/service.ts'
 import { loadConfigFiles } from './config-source.ts'
-import { headOf } from './described-request.ts'
+import { type DescribedRequest, headOf } from './described-request.ts'
 import { renderExplanation } from './explain-view.ts'
+import { paint } from './terminal.ts'
 
 export interface ExplainCommandOptions {
   /** Each `Name: value`. */
   readonly header: readonly string[]
   /** Print the explanation as JSON. */
-  readonly json?: boolean
+  readonly json: boolean
 }
 
 const EXIT_CONFIG = 1
@@ -32,20 +33,26 @@ const CLOCK: Clock = { ...systemClock, random: () => 0, uuid: () => '00000000-00
 export async function explainCommand(file: string, method: string, url: string, options: ExplainCommandOptions): Promise<number> {
   const { stdout, stderr } = process
   const loaded = await loadConfigFiles([file], process.env)
-  if (!loaded.ok) {
-    stderr.write(`${loaded.problems}\n`)
-    return EXIT_CONFIG
-  }
-  if (loaded.warnings !== '') stderr.write(`${loaded.warnings}\n`)
-  const [listener] = loaded.ir.listeners
-  const head = headOf({ method, url, headers: options.header }, `localhost:${listener?.port ?? 80}`)
-  if ('problem' in head) {
-    stderr.write(`turnpike: ${head.problem}\n`)
+  const problems = loaded.ok ? loaded.warnings : loaded.problems
+  if (problems !== '') stderr.write(`${problems}\n`)
+  if (!loaded.ok) return EXIT_CONFIG
+  const explanation = await explain(loaded.ir, { method, url, headers: options.header })
+  if ('problem' in explanation) {
+    stderr.write(`turnpike: ${explanation.problem}\n`)
     return EXIT_USAGE
   }
-  const explanation = await explainRequest(compileForShow(loaded.ir), head, { clock: CLOCK, peerAddress: PEER_ADDRESS })
-  stdout.write(options.json === true ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation, stdout))
+  const text = options.json
+    ? JSON.stringify(explanation, null, 2)
+    : renderExplanation(explanation, (style, part) => paint(style, part, stdout))
+  stdout.write(`${text}\n`)
   return 0
+}
+
+/** Explains a request as it was described. @returns what is wrong with the description when it is no request. */
+export async function explain(ir: GatewayIr, described: DescribedRequest): Promise<Explanation | { readonly problem: string }> {
+  const head = headOf(described, `localhost:${ir.listeners[0]?.port ?? 80}`)
+  if ('problem' in head) return head
+  return explainRequest(compileForShow(ir), head, { clock: CLOCK, peerAddress: PEER_ADDRESS })
 }
 
 /** The snapshot that a worker would have. Its services are real ones; they connect when they are asked to, and nobody asks. */

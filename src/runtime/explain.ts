@@ -17,7 +17,14 @@ import { upstreamRequest } from './upstream-request.ts'
 
 /** What would happen to a request: plain data, for people and for programs. */
 export interface Explanation {
-  readonly request: { readonly method: string; readonly host: string; readonly path: string; readonly query: string }
+  readonly request: {
+    readonly method: string
+    readonly authority: string
+    /** As it was sent. */
+    readonly target: string
+    /** In its normal form; empty when there is none. */
+    readonly path: string
+  }
   /** Null when none takes it. */
   readonly route: {
     readonly name: string
@@ -95,7 +102,7 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const service = own === null ? explainService(exchange, plan, options.clock, records) : null
   const answer = own === null ? null : await explainAnswer(exchange, plan, own, fault === null ? by : null)
   return {
-    request: { method: request.method, host: request.host, path: request.path, query: request.query },
+    request: { method: request.method, authority: request.authority, target: request.target, path: request.path },
     route: explainRoute(exchange, plan),
     nearMisses: fault === null ? snapshot.router.explain(request) : [],
     policies: explainSteps(snapshot, plan, records, service === null ? 'not reached' : 'waiting'),

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { Explanation } from '../runtime/explain.ts'
+
+const BIN = join(import.meta.dirname, '..', '..', 'bin', 'turnpike')
+const folder = mkdtempSync(join(tmpdir(), 'turnpike-explain-'))
+after(() => rmSync(folder, { recursive: true }))
+writeFileSync(
+  join(folder, 'gateway.yaml'),
+  `services: { a: { targets: ["127.0.0.1:9"] } }
+routes:
+  a: { path: /a/:id, service: a, policies: { headers: { request: { set: { Authorization: "\${env:TOKEN}" } } } } }
+`,
+)
+writeFileSync(join(folder, 'wrong.yaml'), 'routes: 7\n')
+
+function turnpike(...args: string[]) {
+  const env = { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, TOKEN: 'value of the token' }
+  const { status, stdout, stderr } = spawnSync(BIN, ['explain', ...args], { cwd: folder, encoding: 'utf8', timeout: 30_000, env })
+  return { status, stdout, stderr }
+}
+
+test('explain prints plain text where there is no terminal, and no credentials', () => {
+  const { status, stdout, stderr } = turnpike('gateway.yaml', 'GET', '/a/7')
+  assert.deepEqual([status, stderr], [0, ''])
+  assert.match(stdout, /^GET localhost:8080\/a\/7\n\nRoute {6}a {2}\/a\/:id {2}gateway\.yaml:3\n {11}id = 7\n/)
+  assert.match(stdout, /\n {11}Authorization: \*\*\*\n/)
+  assert.doesNotMatch(stdout, /value of the token|\u001b/)
+})
+
+test('explain --json gives the same to programs', () => {
+  const { status, stdout } = turnpike('gateway.yaml', 'GET', 'http://x.example/a/7?b', '--json')
+  assert.equal(status, 0)
+  const explanation = JSON.parse(stdout) as Explanation
+  assert.deepEqual(explanation.request, { method: 'GET', authority: 'x.example', target: '/a/7?b', path: '/a/7' })
+  assert.deepEqual(explanation.route?.captures, { id: '7' })
+  assert.deepEqual(explanation.service?.targets, [{ address: '127.0.0.1:9', weight: 1 }])
+  assert.equal(explanation.service.head[0], 'GET /a/7?b HTTP/1.1')
+})
+
+test('explain says of a wrong configuration what check says, and ends with 1', () => {
+  const { status, stdout, stderr } = turnpike('wrong.yaml', 'GET', '/')
+  assert.deepEqual([status, stdout], [1, ''])
+  assert.match(stderr, /^wrong\.yaml:1:9: error: /)
+})
+
+test('explain ends with 2 when what is described is no request', () => {
+  const { status, stdout, stderr } = turnpike('gateway.yaml', 'GET', '/', '-H', 'no colon')
+  assert.deepEqual([status, stdout, stderr], [2, '', `turnpike: "no colon" is no header: expected 'Name: value'\n`])
+})
