@@ -16,6 +16,13 @@ const DONE = 7
 const SIZE_DIGITS_MAX = 12
 /** A chunk's extensions are read past, and their length is bounded: they are a way to send much that nobody counts. */
 const EXTENSION_BYTES_MAX = 1024
+/**
+ * RFC 9112, 7.1.1: names with values that are tokens or quoted. Not its optional white space, which nobody sends and which parsers have
+ * been made to disagree by.
+ */
+const EXTENSIONS = new RegExp(
+  String.raw`^(?:;T+(?:=(?:T+|"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)+$`.replaceAll('T', "[!#$%&'*+.^_`|~0-9A-Za-z-]"),
+)
 const TRAILER_BYTES_MAX = 8 * 1024
 const TRAILERS_MAX = 64
 
@@ -24,7 +31,7 @@ export class ChunkedDecoder {
   #state = SIZE
   #size = 0
   #sizeDigits = 0
-  #extensionBytes = 0
+  #extension = ''
   #trailerBytes: Buffer | null = null
   #trailerLength = 0
   /** Set once the sink asked for a pause, until the next call of {@link decode}. */
@@ -34,7 +41,7 @@ export class ChunkedDecoder {
     this.#state = SIZE
     this.#size = 0
     this.#sizeDigits = 0
-    this.#extensionBytes = 0
+    this.#extension = ''
     this.#trailerLength = 0
   }
 
@@ -73,6 +80,7 @@ export class ChunkedDecoder {
             this.#state = SIZE_LF
           } else if (byte === 0x3b) {
             this.#state = EXTENSION
+            this.#extension = ';'
           } else {
             return -1
           }
@@ -80,9 +88,13 @@ export class ChunkedDecoder {
           break
         }
         case EXTENSION:
-          if (++this.#extensionBytes > EXTENSION_BYTES_MAX) return -1
-          if (byte === 0x0d) this.#state = SIZE_LF
-          else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) return -1
+          if (byte === 0x0d) {
+            if (!EXTENSIONS.test(this.#extension)) return -1
+            this.#state = SIZE_LF
+          } else {
+            if (this.#extension.length === EXTENSION_BYTES_MAX) return -1
+            this.#extension += String.fromCharCode(byte)
+          }
           at++
           break
         case SIZE_LF:
@@ -107,7 +119,6 @@ export class ChunkedDecoder {
         case DATA_LF:
           if (byte !== 0x0a) return -1
           this.#state = SIZE
-          this.#extensionBytes = 0
           at++
           break
         case TRAILERS:

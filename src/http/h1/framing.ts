@@ -15,6 +15,10 @@ import {
 } from '../../core/header-names.ts'
 import type { Headers } from '../../core/headers.ts'
 
+const HTAB = 0x09
+const CR = 0x0d
+const SP = 0x20
+
 /** How a message's body is delimited (RFC 9112, 6). */
 export type BodyFraming = 'none' | 'length' | 'chunked' | 'close'
 
@@ -58,7 +62,7 @@ export function frameRequest(head: RequestHead, framing: Framing): ErrorCode | n
         break
       case ID_TRANSFER_ENCODING:
         // RFC 9112, 6.1: `chunked` once and alone; from HTTP/1.0 it is a faulty message.
-        if (chunked || head.minorVersion === 0 || !valueIs(headers, i, 'chunked')) return 'request_framing_invalid'
+        if (chunked || head.minorVersion === 0 || !isChunked(headers, i)) return 'request_framing_invalid'
         chunked = true
         headers.deleteAt(i)
         break
@@ -87,7 +91,7 @@ export function frameRequest(head: RequestHead, framing: Framing): ErrorCode | n
   // RFC 9112, 3.2: HTTP/1.1 needs a Host, also an empty one.
   if (hosts === 0 && head.minorVersion === 1) return 'request_malformed'
   if (connectionFields > 0 && !readConnection(headers, framing)) return 'request_malformed'
-  if (upgradeIndex !== -1) takeUpgrade(headers, upgradeIndex, framing)
+  takeUpgrade(headers, upgradeIndex, framing, head.minorVersion)
   if (chunked) {
     framing.body = 'chunked'
   } else if (length > 0) {
@@ -118,7 +122,7 @@ export function frameResponse(headers: Headers, status: number, minorVersion: nu
         if (status < 200 || status === 204) headers.deleteAt(i)
         break
       case ID_TRANSFER_ENCODING:
-        if (chunked || minorVersion === 0 || !valueIs(headers, i, 'chunked')) return false
+        if (chunked || minorVersion === 0 || !isChunked(headers, i)) return false
         chunked = true
         headers.deleteAt(i)
         break
@@ -140,8 +144,10 @@ export function frameResponse(headers: Headers, status: number, minorVersion: nu
     }
   }
   if (chunked && length !== -1) return false
+  // RFC 9112, 6.3 (1): a 1xx has no body. One that states a body is read in two ways (llhttp waits for it after all but a few).
+  if (status < 200 && (chunked || length > 0)) return false
   if (connectionFields > 0 && !readConnection(headers, framing)) return false
-  if (upgradeIndex !== -1) takeUpgrade(headers, upgradeIndex, framing)
+  takeUpgrade(headers, upgradeIndex, framing, minorVersion)
   // RFC 9112, 6.3 (1): these have no body, whatever their fields say.
   if (requestMethod === 'HEAD' || status < 200 || status === 204 || status === 304) {
     framing.body = 'none'
@@ -183,7 +189,7 @@ function readConnection(headers: Headers, framing: Framing): boolean {
       const options = headers.bytes.latin1Slice(headers.valueStartAt(i), headers.valueEndAt(i)).toLowerCase().split(',')
       let closes = false
       for (const raw of options) {
-        const option = raw.trim()
+        const option = trimSpace(raw)
         if (option === 'close') closes = true
         else if (option === 'keep-alive') framing.keepAlive = true
         else if (option === 'upgrade') framing.upgrade = 'asked'
@@ -201,6 +207,19 @@ function readConnection(headers: Headers, framing: Framing): boolean {
   return true
 }
 
+/** Without spaces and tabs at both ends. `trim` would take a byte 0xa0 as well, which is part of a name to everyone else. */
+function trimSpace(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isSpace(unit: number): boolean {
+  return unit === SP || unit === HTAB
+}
+
 /** A `close` anywhere decides (RFC 9112, 9.3); the other Connection fields still have to be read and removed. */
 function closeWins(headers: Headers, framing: Framing): boolean {
   const sane = readConnection(headers, framing)
@@ -208,13 +227,17 @@ function closeWins(headers: Headers, framing: Framing): boolean {
   return sane
 }
 
-/** Takes the Upgrade field out, and keeps its value when Connection asked for it. */
-function takeUpgrade(headers: Headers, index: number, framing: Framing): void {
-  const asked = framing.upgrade !== ''
-  framing.upgrade =
-    asked && headers.idAt(index) !== -1
-      ? headers.bytes.latin1Slice(headers.valueStartAt(index), headers.valueEndAt(index)).toLowerCase()
-      : ''
+/**
+ * Takes the Upgrade field out, and keeps its value when Connection asked for it. RFC 9110, 7.8: HTTP/1.0 has no upgrade.
+ * @param index of the field; -1 when there is none, and then `Connection: upgrade` alone asks for nothing.
+ */
+function takeUpgrade(headers: Headers, index: number, framing: Framing, minorVersion: number): void {
+  const asked = framing.upgrade !== '' && minorVersion === 1
+  framing.upgrade = ''
+  if (index === -1) return
+  if (asked && headers.idAt(index) !== -1) {
+    framing.upgrade = headers.bytes.latin1Slice(headers.valueStartAt(index), headers.valueEndAt(index)).toLowerCase()
+  }
   headers.delete('Upgrade')
 }
 
@@ -242,6 +265,17 @@ function valueIs(headers: Headers, index: number, lower: string): boolean {
     if (folded !== lower.charCodeAt(i)) return false
   }
   return true
+}
+
+/**
+ * Whether a Transfer-Encoding is `chunked` and nothing else. RFC 9110, 5.5 lets a tab follow; with one, llhttp does not see the coding, and
+ * what is read in two ways is refused.
+ */
+function isChunked(headers: Headers, index: number): boolean {
+  if (!valueIs(headers, index, 'chunked')) return false
+  let at = headers.valueEndAt(index)
+  while (headers.bytes[at] === SP) at++
+  return headers.bytes[at] === CR
 }
 
 /** The seconds of `timeout=` in a Keep-Alive field, 0 when there are none. */
