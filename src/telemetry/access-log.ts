@@ -163,7 +163,7 @@ function formatExchange(exchange: Exchange, outcome: Outcome, limits: FieldLimit
   const line =
     `${field(exchange.requestId, limits.name)}${memo.request}${outcome.status}` +
     `,"error":${outcome.error === null ? 'null' : `"${outcome.error}"`},"durationMs":${Math.round(outcome.durationMs * 10) / 10}` +
-    `${memo.routed}${lastAttempt ? `"${lastAttempt.target}"` : 'null'},"attempts":${attempts.length}` +
+    `${memo.routed}${lastAttempt ? `"${field(lastAttempt.target, limits.name)}"` : 'null'},"attempts":${attempts.length}` +
     `,"requestBytes":${exchange.requestBytes},"responseBytes":${exchange.responseBytes}${memo.userAgent}`
   return truncated ? `${line},"truncated":true}\n` : `${line}}\n`
 }

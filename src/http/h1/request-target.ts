@@ -52,9 +52,17 @@ export function readTarget(head: RequestHead): ErrorCode | null {
   return readAuthority(head)
 }
 
+let lastAuthority = ''
+let lastHost = ''
+
 function readAuthority(head: RequestHead): ErrorCode | null {
-  const match = AUTHORITY.exec(head.authority)
-  if (match === null) return 'request_malformed'
-  head.host = (match[1] ?? '').toLowerCase()
+  // Most requests of a worker name the same host.
+  if (head.authority !== lastAuthority) {
+    const match = AUTHORITY.exec(head.authority)
+    if (match === null) return 'request_malformed'
+    lastAuthority = head.authority
+    lastHost = (match[1] ?? '').toLowerCase()
+  }
+  head.host = lastHost
   return null
 }
