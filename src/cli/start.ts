@@ -1,8 +1,7 @@
 import cluster from 'node:cluster'
-import { enableCompileCache, constants as moduleConstants } from 'node:module'
 import { join } from 'node:path'
 import { WorkerProcess } from '../runtime/worker-process.ts'
-import { runtimeFolder } from './runtime-folder.ts'
+import { enableOwnCompileCache } from './compile-cache.ts'
 
 export interface StartOptions {
   /** The program of a worker; for tests. */
@@ -33,21 +32,7 @@ function workerForker(exec: string): () => WorkerProcess {
   // The kernel hands out connections from one shared socket, so that a worker which dies takes only its own with it.
   cluster.schedulingPolicy = cluster.SCHED_NONE
   cluster.setupPrimary({ exec, serialization: 'advanced' })
-  const cache = compileCacheFolder()
+  const cache = enableOwnCompileCache(process.env)
   const env = cache === null ? {} : { NODE_COMPILE_CACHE: cache }
   return () => new WorkerProcess(cluster.fork(env))
-}
-
-/**
- * Compiled code is kept in a folder of our own: Node's default lies open in the temporary folder, where another user could plant
- * code. null when there is no such folder; the start is a little slower then.
- */
-function compileCacheFolder(): string | null {
-  try {
-    const { status, directory } = enableCompileCache(join(runtimeFolder(process.env), 'compile-cache'))
-    const { ENABLED, ALREADY_ENABLED } = moduleConstants.compileCacheStatus
-    return status === ENABLED || status === ALREADY_ENABLED ? (directory ?? null) : null
-  } catch {
-    return null
-  }
 }

@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 
 const ROOT = join(import.meta.dirname, '..', '..')
+/** Shared by all gateways of all tests, so that only the first start compiles. */
+const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'turnpike-compile')
 
 export interface GatewayProcessOptions {
   /** Text of the configuration file. */
@@ -43,7 +45,7 @@ export class GatewayProcess {
         : [join(import.meta.dirname, 'start-with.ts'), options.workerFile]
     this.child = spawn(process.execPath, [...program, this.configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, XDG_RUNTIME_DIR: this.folder, NODE_COMPILE_CACHE: '', ...options.env },
+      env: { ...process.env, XDG_RUNTIME_DIR: this.folder, NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.env },
     })
     this.exited = once(this.child, 'close').then(([code, signal]) => {
       this.#isOver = true

@@ -1,0 +1,85 @@
+/** argv to command. Each command is loaded when it is called, so that `--help` and `check` do not wait for what `start` needs. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+
+/** What a command answers: the exit status. */
+type Run = () => Promise<number>
+
+const EXIT_USAGE = 2
+
+function buildProgram(run: (command: Run) => void): Command {
+  const program = new Command('turnpike')
+    .description('An API gateway: one entry point in front of many services.')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .showHelpAfterError('\nSee turnpike --help.')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Files are YAML or JSON, or TypeScript that exports defineGateway({ … }). Several are read as one configuration.
+
+Exit status: 0 all is well, 1 the configuration is wrong, 2 the command was called wrongly.
+
+Examples:
+  turnpike start turnpike.yaml
+  turnpike check turnpike.yaml
+  turnpike explain turnpike.yaml GET https://shop.example/api/v1/users/7 -H 'Accept: text/html'
+  turnpike schema > turnpike.schema.json`,
+    )
+  program
+    .command('start')
+    .summary('run the gateway')
+    .description('Runs the gateway until SIGTERM or SIGINT. The configuration is loaded again when a file changes and on SIGHUP.')
+    .argument('<files...>', 'configuration files')
+    .action((files: string[], options: object) => run(async () => (await import('./start.ts')).startCommand(files, options)))
+  program
+    .command('check')
+    .summary('say what is wrong with a configuration')
+    .description('Reads a configuration and says all that is wrong with it, each with file, line and column, without running it.')
+    .argument('<files...>', 'configuration files')
+    .action((files: string[]) => run(async () => (await import('./check.ts')).checkCommand(files)))
+  program
+    .command('explain')
+    .summary('say what would happen to a request')
+    .description('Says which route a request takes and why not another, what each policy does to it, and where it goes. Sends nothing.')
+    .argument('<file>', 'configuration file')
+    .argument('<method>', 'method, such as GET')
+    .argument('<url>', 'URL, or a path alone')
+    .option('-H, --header <header>', 'a header as `Name: value`; may be given several times', collect)
+    .option('--json', 'print it as JSON')
+    .action((file: string, method: string, url: string, { header = [], json = false }: { header?: string[]; json?: boolean }) =>
+      run(async () => (await import('./explain.ts')).explainCommand(file, method, url, { header, json })),
+    )
+  program
+    .command('schema')
+    .summary('print the JSON Schema of configurations')
+    .description('Prints the JSON Schema (2020-12) of configuration files, for editors and other tools.')
+    .action(() => run(async () => (await import('./schema.ts')).schemaCommand()))
+  return program
+}
+
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value]
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
+}
+
+/** Runs one command line. @returns the exit status */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const chosen: Run[] = []
+  const program = buildProgram((command) => void chosen.push(command))
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? 0 : EXIT_USAGE
+  }
+  const [command] = chosen
+  return command === undefined ? EXIT_USAGE : command()
+}
