@@ -1,11 +1,14 @@
 /**
- * `npm test [-- [--no-check] [--fuzz] [text …]]`: check, then unit, wire and end-to-end tests in that order.
+ * `npm test [-- [--no-check] [text …]]`: check, then unit, wire and end-to-end tests in that order.
  *
- * A text keeps the test files whose path contains it. `--fuzz` runs the long fuzzers of test/fuzz instead of everything else.
+ * A text keeps the test files whose path contains it. `npm run fuzz [-- [--inputs N] [--seed N] [--from N] [text …]]` runs the long
+ * fuzzers of test/fuzz instead of everything else.
  * The closing lines (`# tests N`, `# pass N` …) are those of Node's test runner; CI reads them. In CI a skipped test is a failure,
  * unless its reason is in ALLOWED_SKIPS: what was not run was not shown.
  */
 import './node-guard.ts'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
@@ -28,7 +31,13 @@ const ROOT = join(import.meta.dirname, '..')
 
 const { values: options, positionals: texts } = parseArgs({
   allowPositionals: true,
-  options: { 'no-check': { type: 'boolean' }, fuzz: { type: 'boolean' } },
+  options: {
+    'no-check': { type: 'boolean' },
+    fuzz: { type: 'boolean' },
+    inputs: { type: 'string' },
+    seed: { type: 'string' },
+    from: { type: 'string' },
+  },
 })
 
 /** Test files, quick ones first, so that a plain mistake shows early. */
@@ -143,16 +152,31 @@ class Report {
 function runTests(files: readonly string[]): Promise<boolean> {
   const events = run({
     files: files.map((file) => join(ROOT, file)),
-    concurrency: options.fuzz ? 1 : availableParallelism(),
+    concurrency: availableParallelism(),
     isolation: 'process',
-    ...(options.fuzz ? {} : { timeout: FILE_TIMEOUT_MS }),
+    timeout: FILE_TIMEOUT_MS,
   })
   return new Report(files.length).follow(events)
+}
+
+/** Runs fuzzers one after the other, each a program of its own that shows its progress itself. @returns whether none found anything */
+async function runFuzzers(files: readonly string[]): Promise<boolean> {
+  const args = (['inputs', 'seed', 'from'] as const).flatMap((name) => {
+    const value = options[name]
+    return value === undefined ? [] : [`--${name}=${value}`]
+  })
+  let ok = true
+  for (const file of files) {
+    const child = spawn(process.execPath, [join(ROOT, file), ...args], { stdio: 'inherit' })
+    await once(child, 'exit')
+    ok = child.exitCode === 0 && ok
+  }
+  return ok
 }
 
 const checked = options['no-check'] || options.fuzz || texts.length > 0 || (await check())
 const files = findFiles()
 if (files.length === 0) process.stdout.write(`No test file matches ${texts.join(' ')}\n`)
-const tested = files.length > 0 && (await runTests(files))
+const tested = files.length > 0 && (await (options.fuzz ? runFuzzers(files) : runTests(files)))
 if (!checked) process.stdout.write(`${paint('red', '✖')} npm run check failed, see above\n`)
 process.exitCode = checked && tested ? 0 : 1

@@ -5,7 +5,9 @@
  * input has a number: `--from I --inputs 1` with the printed seed runs one again.
  */
 import { randomInt } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { onParentGone } from '../../scripts/parent.ts'
 import { duration, LiveLine, paint } from '../../scripts/terminal.ts'
 import { Differential } from './differential.ts'
 
@@ -28,6 +30,7 @@ function integer(name: string, text: string | undefined, preset: number): number
 const inputs = integer('inputs', values.inputs, INPUTS_DEFAULT)
 const seed = integer('seed', values.seed, randomInt(2 ** 31))
 const from = integer('from', values.from, 0)
+onParentGone(() => process.exit(1))
 const differential = new Differential(seed)
 const line = new LiveLine()
 const startedAt = performance.now()
@@ -47,6 +50,8 @@ function runBatch(): void {
 line.print(`llhttp ${process.versions['llhttp'] ?? ''}: ${inputs} inputs, --seed ${seed}${from === 0 ? '' : ` --from ${from}`}`)
 while (done < inputs && findings < FINDINGS_MAX) {
   runBatch()
+  // For signals, and for the timer of the line.
+  await setImmediate()
   const seconds = (performance.now() - startedAt) / 1000
   const left = ((inputs - done) / done) * seconds * 1000
   line.show(`${done} of ${inputs} · ${Math.round(done / seconds)} a second · ${duration(left)} left`)
