@@ -6,10 +6,9 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 setFlagsFromString('--expose-gc')
-const collect: unknown = runInNewContext('gc')
 
 process.on('SIGWINCH', () => {
-  if (typeof collect === 'function') collect()
+  runInNewContext('gc()')
   const { heapUsed, external } = process.memoryUsage()
   process.stderr.write(`${JSON.stringify({ message: 'heap probed', pid: process.pid, heapUsed, external })}\n`)
 })

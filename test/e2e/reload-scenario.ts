@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { renameSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import { WebSocketServer } from 'ws'
+import { startUpstream, type Upstream } from './echo-upstream.ts'
 import { GatewayProcess } from './gateway-process.ts'
 import { KeepAliveClient } from './keep-alive-client.ts'
 
@@ -16,32 +14,6 @@ const GUEST_ROUTES = 7
 const GUEST_SERVICES = 3
 /** Between two requests of a client, and two messages of a WebSocket. Reloads shall meet traffic, not starve. */
 const PAUSE_MS = 2
-
-export interface Upstream {
-  readonly port: number
-  /** Requests answered. */
-  answered: number
-}
-
-/** A service within the test's process: answers every request, and echoes on WebSockets. */
-export async function startUpstream(t: TestContext): Promise<Upstream> {
-  const server = createServer((request, response) => {
-    upstream.answered++
-    request.resume()
-    response.setHeader('Content-Length', 2).end('ok')
-  })
-  new WebSocketServer({ server }).on('connection', (socket) => {
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const upstream = { port: (server.address() as AddressInfo).port, answered: 0 }
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return upstream
-}
 
 /** Each round adds and removes a route, a service and a target; what is under load stays. */
 function configOf(round: number, [first, second]: readonly [Upstream, Upstream]): string {
