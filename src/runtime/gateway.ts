@@ -118,6 +118,7 @@ export class Gateway implements DataPlane {
       listener.stop()
       this.#leaving.add(listener)
     }
+    for (const listener of this.#leaving) if (listener.connections.size === 0) this.#leaving.delete(listener)
     this.#listeners = listeners
   }
 

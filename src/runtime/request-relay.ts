@@ -81,9 +81,9 @@ export class RequestRelay implements BodySink {
 
   #keep(bytes: Buffer, start: number, end: number): void {
     const size = end - start
-    if (this.#keptBytes + size > this.#keepMax) {
+    // Between two tries nobody else has these bytes: they are kept beyond the bound, which is one read at most, since then the client waits.
+    if (this.#keptBytes + size > this.#keepMax && this.#connection !== null) {
       this.repeatable = false
-      // Without a connection this is all there is of these bytes: then the exchange has no further try and ends.
       this.#kept = []
       return
     }

@@ -8,7 +8,7 @@ import { UpstreamProcess } from './upstream-process.ts'
 
 const TIMEOUT = { timeout: 30_000 }
 
-function config(upstreams: readonly UpstreamProcess[], attempts: number): string {
+function config(upstreams: readonly UpstreamProcess[], attempts: number, retry = 'backoffBase: 10ms'): string {
   const targets = upstreams.map(({ port }) => `"127.0.0.1:${port}"`).join(', ')
   return `
 listeners: [{ host: 127.0.0.1, port: 0 }]
@@ -16,12 +16,12 @@ admin: { port: 0 }
 workers: 1
 accessLog: false
 services: { s: { targets: [${targets}] } }
-routes: { all: { path: /*, service: s, timeout: 20s, retry: { attempts: ${attempts}, backoff: constant, backoffBase: 10ms } } }
+routes: { all: { path: /*, service: s, timeout: 20s, retry: { attempts: ${attempts}, backoff: constant, ${retry} } } }
 `
 }
 
-async function start(t: TestContext, upstreams: readonly UpstreamProcess[], attempts = 1): Promise<GatewayProcess> {
-  return new GatewayProcess(t, { config: config(upstreams, attempts) }).ready()
+async function start(t: TestContext, upstreams: readonly UpstreamProcess[], attempts = 1, retry?: string): Promise<GatewayProcess> {
+  return new GatewayProcess(t, { config: config(upstreams, attempts, retry) }).ready()
 }
 
 function portOf(gateway: GatewayProcess): number {
@@ -196,4 +196,17 @@ test('another target takes over from one that refuses connections, for any metho
   assert.equal((await MetricsReading.of(gateway)).sum('gateway_upstream_retries_total'), 2)
   peer.reset()
   await untilBusy(gateway, 0, 1)
+})
+
+test('a body that comes while the next try is waited for reaches that whole, also when it outgrows what is kept', TIMEOUT, async (t) => {
+  const killed = await UpstreamProcess.start(t)
+  const other = await UpstreamProcess.start(t)
+  const gateway = await start(t, [killed, other], 2, 'backoffBase: 500ms, bodyMax: 1KiB')
+  const chunk = `3e8\r\n${'b'.repeat(1_000)}\r\n`
+  const peer = await send(t, gateway, `PUT /length HTTP/1.1\r\nHost: gateway.test\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`)
+  await killed.said('body')
+  await killed.kill()
+  await untilBusy(gateway, 1, 0)
+  peer.write(`${chunk}${chunk}0\r\n\r\n`)
+  assert.equal((await peer.readResponse()).body, '3000')
 })

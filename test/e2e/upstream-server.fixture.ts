@@ -3,6 +3,7 @@
  * with a request, so that a test kills it at exactly that point:
  *
  * - `/ok` answers its process id; `/last` too, and closes the connection.
+ * - `/length` reads a body and answers how many bytes it had; says `body` with the first of them.
  * - `/stuck` reads the request and never answers; says `request`, and `body` with the first bytes of a body.
  * - `/half/length` and `/half/chunked` send the head and half of a body; say `half`.
  */
@@ -28,6 +29,13 @@ const server = createServer((request, response) => {
     sendHalf(response, { 'Content-Length': String(2 * HALF.length) })
   } else if (request.url === '/half/chunked') {
     sendHalf(response, {})
+  } else if (request.url === '/length') {
+    let length = 0
+    request.once('data', () => say('body'))
+    request.on('data', (bytes: Buffer) => {
+      length += bytes.length
+    })
+    request.once('end', () => response.end(String(length)))
   } else {
     const body = String(process.pid)
     if (request.url === '/last') response.setHeader('Connection', 'close')
