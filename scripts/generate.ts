@@ -10,6 +10,8 @@ import { parseArgs } from 'node:util'
 import { editorJsonSchema, writtenJsonSchema } from '../src/config/json-schema.ts'
 import { loadSchemas } from '../src/config/load.ts'
 import { POLICIES } from '../src/policies/index.ts'
+import { ERRORS } from '../src/runtime/respond.ts'
+import { errorsPage } from './errors.ts'
 import { configurationReference } from './reference.ts'
 import { paint } from './terminal.ts'
 
@@ -22,7 +24,7 @@ const FILES: readonly (readonly [string, () => Promise<string>])[] = [
     'docs/configuration.md',
     async () => configurationReference(writtenJsonSchema(await loadSchemas(POLICIES)), POLICIES.map(documentation)),
   ],
-  // docs/errors.md, from the table of runtime/respond.ts, goes here.
+  ['docs/errors.md', async () => errorsPage(ERRORS)],
 ]
 
 /** A policy with the example of its page, the first YAML block of src/policies/<kind>/README.md. */

@@ -53,19 +53,19 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 413,
     grpcStatus: 8,
     sentence: 'Request body too large',
-    meaning: 'The body is larger than `limits.bodyMax`, or than the `request-size` policy allows.',
+    meaning: 'The body is larger than `limits.bodyBytesMax`, or than the `request-size` policy allows.',
   },
   request_target_too_long: {
     status: 414,
     grpcStatus: 3,
     sentence: 'Request target too long',
-    meaning: 'The request target is longer than `limits.uriMax`.',
+    meaning: 'The request target is longer than `limits.uriBytesMax`.',
   },
   request_head_too_large: {
     status: 431,
     grpcStatus: 3,
     sentence: 'Request head too large',
-    meaning: 'The request head is larger than `limits.headMax`, or has more fields than `limits.headersMax`.',
+    meaning: 'The request head is larger than `limits.headBytesMax`, or has more fields than `limits.headersMax`.',
   },
   expectation_not_supported: {
     status: 417,
