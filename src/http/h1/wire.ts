@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http'
 import { type Headers, writeAscii } from '../../core/headers.ts'
+import { STATUS_TEXT } from '../../core/status-text.ts'
 import type { Output } from '../output.ts'
 
 /** Bytes that are written often, made once. */
@@ -9,7 +9,7 @@ const STATUS_LINES: (Buffer | undefined)[] = []
 export function statusLine(status: number): Buffer {
   const seen = STATUS_LINES[status]
   if (seen !== undefined) return seen
-  const line = Buffer.from(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`, 'latin1')
+  const line = Buffer.from(`HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? ''}\r\n`, 'latin1')
   STATUS_LINES[status] = line
   return line
 }
