@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Reply } from '../core/reply.ts'
+import { STATUS_TEXT } from '../core/status-text.ts'
 
 /** What a code means to the client, and to us. */
 export interface ErrorMeaning {
@@ -221,7 +221,7 @@ function renderRefusal(exchange: Exchange, reply: Reply, code: ErrorCode): Buffe
   headers.append('Content-Type', 'application/problem+json')
   const problem = {
     type: 'about:blank',
-    title: STATUS_CODES[status] ?? '',
+    title: STATUS_TEXT[status] ?? '',
     status,
     ...(reply.detail === null ? {} : { detail: reply.detail }),
     error: sentence,
