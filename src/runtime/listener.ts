@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Metrics } from '../core/observe.ts'
-import type { TimerWheel } from '../core/timers.ts'
+import { Deadline, type TimerWheel } from '../core/timers.ts'
 import { unmapAddress } from '../http/h1/client-address.ts'
 import { ServerConnection } from '../http/h1/server-connection.ts'
 import type { ExchangeHandler, ServerContext } from '../http/http.ts'
@@ -12,6 +12,12 @@ import { Transport } from '../http/transport.ts'
 import { type ListenerMetrics, listenerMetrics } from '../telemetry/gateway-metrics.ts'
 
 const BACKLOG = 4096
+
+/**
+ * How long unused connections stay open once the listener stops. A request that is on its way when a connection is closed is lost to its
+ * client; in this time it is answered, and told to close. What was unused for so long is unlikely to be used just then.
+ */
+const IDLE_GRACE_MS = 500
 
 /** What a listener needs of its worker. */
 export interface ListenerParts {
@@ -28,6 +34,9 @@ export class Listener {
   readonly #server: Server
   readonly #metrics: ListenerMetrics
   readonly #context: ServerContext
+  readonly #idleGrace = new Deadline(() => {
+    for (const connection of this.connections) connection.closeWhenIdle()
+  })
   #trusted: BlockList
   #address: { readonly host: string; readonly port: number }
 
@@ -99,11 +108,11 @@ export class Listener {
     if (!connection.transport.closed) this.connections.add(connection)
   }
 
-  /** Stops accepting; connections close after the response they are at, unused ones now. */
+  /** Stops accepting; connections close after the response they are at or still get in the next {@link IDLE_GRACE_MS}, unused ones then. */
   stop(): void {
     this.#server.close()
     this.#context.draining = true
-    for (const connection of this.connections) connection.closeWhenIdle()
+    if (this.connections.size > 0) this.#context.wheel.set(this.#idleGrace, IDLE_GRACE_MS)
   }
 
   /** Ends what is left. */
