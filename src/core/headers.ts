@@ -145,16 +145,16 @@ export class Headers {
     return this.#find(wanted, 0) !== -1 || this.#findEdit(wanted, 0) !== -1
   }
 
-  /** Replaces all values of a field by one. Throws as {@link checkField} does. */
+  /** Replaces all values of a field by one. Throws as {@link append} does. */
   set(name: string, value: string): void {
     this.delete(name)
     this.append(name, value)
   }
 
-  /** Adds a value behind those that are there. */
+  /** Adds a value behind those that are there. Throws a GatewayError for a name or a value that no field may have. */
   append(name: string, value: string): void {
     const interned = headerName(name)
-    checkInterned(interned, value)
+    checkField(interned, value)
     this.#names.push(interned)
     this.#values.push(value)
   }
@@ -353,11 +353,7 @@ const EMPTY = Buffer.alloc(0)
  * Refuses a field that could not be written as one line. A value made from traffic (a decoded path capture, say) that holds a
  * line break would otherwise let a client write our headers.
  */
-export function checkField(name: string, value: string): void {
-  checkInterned(headerName(name), value)
-}
-
-function checkInterned(name: HeaderName, value: string): void {
+function checkField(name: HeaderName, value: string): void {
   if (name.fitValue === value && value !== '') return
   // A known name needs no second look.
   if (name.id === 0 && (name.text === '' || ILLEGAL_NAME.test(name.text))) {
