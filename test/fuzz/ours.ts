@@ -6,10 +6,23 @@ import { DEFAULT_LIMITS } from '../../src/core/limits.ts'
 import { ChunkedDecoder } from '../../src/http/h1/chunked.ts'
 import { type BodyFraming, Framing, frameRequest, frameResponse } from '../../src/http/h1/framing.ts'
 import { HeadReader } from '../../src/http/h1/head-reader.ts'
-import { INCOMPLETE, parseRequestHead, parseResponseHead, RequestLine, StatusLine } from '../../src/http/h1/parser.ts'
+import {
+  INCOMPLETE,
+  METHOD_TOO_LONG,
+  parseRequestHead,
+  parseResponseHead,
+  RequestLine,
+  StatusLine,
+  VERSION_NOT_SUPPORTED,
+} from '../../src/http/h1/parser.ts'
 import { methodAt, readTarget } from '../../src/http/h1/request-target.ts'
 import type { Message, Outcome } from './outcome.ts'
 
+/** What the reader calls the parser's faults that may come up below every limit. */
+const FAULTS: ReadonlyMap<number, string> = new Map([
+  [METHOD_TOO_LONG, 'method_not_supported'],
+  [VERSION_NOT_SUPPORTED, 'http_version_not_supported'],
+])
 const HEAD_END = Buffer.from('\r\n\r\n')
 const NO_FIELDS: readonly string[] = []
 
@@ -96,7 +109,7 @@ export class RequestParser {
       if (!inBody) {
         const result = parseRequestHead(bytes, at, bytes.length, DEFAULT_LIMITS, this.#line, head.headers)
         if (result === INCOMPLETE) return outcome
-        if (result < 0) return fail(outcome, result === -4 ? 'http_version_not_supported' : 'request_malformed')
+        if (result < 0) return fail(outcome, FAULTS.get(result) ?? 'request_malformed')
         at = result
         const fields = flat(head.headers)
         const line = this.#line

@@ -74,7 +74,7 @@ export class HeadReader {
     this.#append(bytes, start, taken)
     const state = scanForHeadEnd(this.#bytes, 0, before, this.#partial)
     if (state === PARSE_INCOMPLETE) {
-      if (this.#partial > limits.headBytesMax) return this.#refuse(this.#tooLarge(), this.#bytes, end)
+      if (this.#partial > limits.headBytesMax) return this.#refuse(this.#tooLarge(limits), this.#bytes, end)
       return HeadReader.INCOMPLETE
     }
     const result = parseRequestHead(this.#bytes, 0, this.#partial, limits, this.#line, this.#head.headers)
@@ -143,9 +143,10 @@ export class HeadReader {
     this.#describe(this.#bytes, 0)
   }
 
-  /** Which limit a head broke that is still not whole: without a line break it is the target that is too long. */
-  #tooLarge(): number {
-    return this.#bytes.subarray(0, this.#partial).includes(0x0a, 2) ? HEAD_TOO_LARGE : TARGET_TOO_LONG
+  /** Which limit a head broke that is still not whole: what the parser says of it, or else that of the head. */
+  #tooLarge(limits: Limits): number {
+    const result = parseRequestHead(this.#bytes, 0, this.#partial, limits, this.#line, this.#head.headers)
+    return result < 0 ? result : HEAD_TOO_LARGE
   }
 
   #append(bytes: Buffer, start: number, end: number): void {
