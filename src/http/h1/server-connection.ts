@@ -6,7 +6,7 @@ import { Deadline } from '../../core/timers.ts'
 import type { ExchangeHandler, ServerContext } from '../http.ts'
 import type { Transport, TransportOwner } from '../transport.ts'
 import { TransportTunnel } from '../tunnel.ts'
-import { ChunkedDecoder } from './chunked.ts'
+import { BodyReader } from './body-reader.ts'
 import { clientBehindProxies } from './client-address.ts'
 import { HeadReader } from './head-reader.ts'
 import { ResponseWriter, type WriterOwner } from './response-writer.ts'
@@ -32,11 +32,10 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
   readonly #handler: ExchangeHandler
   readonly #reader: HeadReader
   readonly #writer: ResponseWriter
-  readonly #decoder = new ChunkedDecoder()
+  readonly #body: BodyReader
   readonly #onClosed: (connection: ServerConnection) => void
   #reading = HEAD
   #sink: BodySink | null = null
-  #bodyRemaining = 0
   #bodyStarted = false
   /** An exchange has begun and not yet finished. */
   #active = false
@@ -63,6 +62,7 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
     this.exchange.client.peerAddress = peerAddress
     this.exchange.client.trusted = context.isTrusted(peerAddress)
     this.#reader = new HeadReader(this.exchange.request)
+    this.#body = new BodyReader(this.exchange, this.#reader.framing)
     this.#handler = context.createHandler(this.exchange)
     this.transport = accept(this)
     this.#writer = new ResponseWriter(this.transport, this)
@@ -141,11 +141,11 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
       this.#handler.onRefused(this.#reader.fault)
       return end
     }
-    const { framing } = this.#reader
-    this.#bodyRemaining = framing.body === 'length' ? framing.contentLength : 0
-    if (framing.body === 'chunked') this.#decoder.reset()
-    this.#reading = framing.body === 'none' ? COMPLETE : BODY
+    this.#body.reset()
+    this.#reading = this.#body.done ? COMPLETE : BODY
     this.#handler.onRequest()
+    // Here the end of the client's sending side came before its request could be looked at.
+    if (this.#readEnded && this.#active && this.#reading === COMPLETE) wheel.set(this.#readDeadline, limits.halfCloseGraceMs)
     return at
   }
 
@@ -165,58 +165,24 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
   }
 
   #readBody(sink: BodySink, bytes: Buffer, start: number, end: number): number {
-    const { framing } = this.#reader
-    const { wheel, limits } = this.#context
-    let at: number
-    let done: boolean
-    if (framing.body === 'length') {
-      at = Math.min(end, start + this.#bodyRemaining)
-      this.#bodyRemaining -= at - start
-      done = this.#bodyRemaining === 0
-      if (!this.#countBody(at - start)) return end
-      if (!sink.onData(bytes, start, at)) this.pause()
-    } else {
-      at = this.#decoder.decode(bytes, start, end, this.#countingSink(sink))
-      if (at === -1) {
-        this.#failBody(new GatewayError('request_framing_invalid', 'broken chunked coding', 'downstream'))
-        return end
-      }
-      if (this.#sink === null) return end
-      if (this.#decoder.paused) this.pause()
-      done = this.#decoder.done
+    const body = this.#body
+    const at = body.read(bytes, start, end, sink)
+    // The sink may have ended the exchange, and with it the reading, while it took the bytes.
+    if (this.#sink !== sink) return end
+    if (body.fault !== null) {
+      this.#failBody(body.fault)
+      return end
     }
-    if (!done) {
-      if (!this.#paused) wheel.set(this.#readDeadline, limits.bodyIdleTimeoutMs)
+    if (body.paused) this.pause()
+    if (!body.done) {
+      if (!this.#paused) this.#context.wheel.set(this.#readDeadline, this.#context.limits.bodyIdleTimeoutMs)
       return at
     }
-    wheel.clear(this.#readDeadline)
+    this.#context.wheel.clear(this.#readDeadline)
     this.#reading = COMPLETE
     this.#sink = null
-    sink.onEnd(framing.body === 'chunked' ? this.#decoder.trailers() : null)
+    sink.onEnd(body.trailers())
     return at
-  }
-
-  /** Chunks are counted as they are decoded, so that a body without a stated length is bounded too. */
-  #countingSink(sink: BodySink): BodySink {
-    this.#counted.sink = sink
-    return this.#counted
-  }
-
-  readonly #counted: BodySink & { sink: BodySink | null } = {
-    sink: null,
-    onData: (bytes, start, end) => (this.#countBody(end - start) ? (this.#counted.sink?.onData(bytes, start, end) ?? true) : true),
-    onEnd: () => {},
-    onError: () => {},
-    flush: () => {},
-  }
-
-  #countBody(bytes: number): boolean {
-    if (this.#sink === null) return false
-    const { exchange } = this
-    exchange.requestBytes += bytes
-    if (exchange.requestBytes <= exchange.requestBodyBytesMax) return true
-    this.#failBody(new GatewayError('request_body_too_large', 'the body is longer than allowed', 'downstream'))
-    return false
   }
 
   /** The body cannot go on: what its sink makes of it (an answer, if none has begun) is its own matter; no more of it is read. */
@@ -294,7 +260,9 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
 
   mayKeepAlive(): boolean {
     // RFC 9112, 9.6: what is still to come of the request could be taken for the next one.
-    return this.#reading === COMPLETE && this.#reader.framing.keepAlive && !this.#context.draining && !this.#readEnded
+    // A client that pipelined and then closed its sending side still waits for every answer.
+    const nothingMore = this.#readEnded && this.#ahead === null
+    return this.#reading === COMPLETE && this.#reader.framing.keepAlive && !this.#context.draining && !nothingMore
   }
 
   onResponseWritten(keepAlive: boolean): void {
