@@ -48,11 +48,14 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   #plan: RoutePlan | null = null
   #match: RouteMatch<RoutePlan> | null = null
   #serial = 0
-  #snapshot: Snapshot | null = null
+  /** Stands for the snapshot of the last match: the whole one would live on for as long as an idle connection or a WebSocket. */
+  #matchedIn: RoutePlan | null = null
   #finished = true
   #service: Service | null = null
   #target: Target | null = null
   #connection: ClientConnection | null = null
+  /** Kept out of its pool for the headers of a whole response that waits. */
+  #detained: ClientConnection | null = null
   #attempt: Attempt | null = null
   #failed: Set<Target> | null = null
   /** A used connection died under the request, and a new one has been tried for it. */
@@ -87,10 +90,11 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     const snapshot = this.#context.snapshot()
     this.#begin()
     // Routing looks at nothing but the head: the same head in the same configuration takes the same way.
-    const match = this.#match !== null && this.#serial === request.serial && this.#snapshot === snapshot ? this.#match : snapshot.router.match(request)
+    const isKnown = this.#serial === request.serial && this.#matchedIn === snapshot.unmatched
+    const match = this.#match !== null && isKnown ? this.#match : snapshot.router.match(request)
     this.#match = match
     this.#serial = request.serial
-    this.#snapshot = snapshot
+    this.#matchedIn = snapshot.unmatched
     const plan = match.kind === 'found' ? match.value : snapshot.unmatched
     this.#plan = plan
     exchange.route = plan
@@ -302,9 +306,16 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
 
   onEnd(trailers: Headers | null): void {
     this.#context.wheel.clear(this.#deadline)
+    const connection = this.#connection
     this.#endAttempt(this.#exchange.response.status, null)
-    if (this.#held.holds) this.#held.onEnd(trailers)
-    else this.#exchange.downstream.responseBody.onEnd(trailers)
+    if (!this.#held.holds) {
+      this.#exchange.downstream.responseBody.onEnd(trailers)
+      return
+    }
+    this.#held.onEnd(trailers)
+    // The head has yet to be sent: another exchange's response on this connection would write over it.
+    this.#detained = connection
+    connection?.detain()
   }
 
   onError(error: GatewayError): void {
@@ -428,6 +439,8 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   #finish(status: number): void {
     if (this.#finished) return
     this.#finished = true
+    this.#detained?.giveBack()
+    this.#detained = null
     this.#stopWaiting()
     this.#context.wheel.clear(this.#deadline)
     const exchange = this.#exchange

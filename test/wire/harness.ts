@@ -5,6 +5,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import type { NativeInput } from '../../src/config/schema.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import type { ErrorCode } from '../../src/core/errors.ts'
+import type { PolicyDefinition } from '../../src/core/policy.ts'
 import { POLICIES } from '../../src/policies/index.ts'
 import { Gateway } from '../../src/runtime/gateway.ts'
 import { MetricsRegistry } from '../../src/telemetry/metrics.ts'
@@ -42,6 +43,8 @@ export interface RigOptions {
   /** What is said of the route `all`, which takes every path, besides path and service. */
   readonly route?: Omit<Routes[string], 'path' | 'service'>
   readonly routes?: Routes
+  /** A policy of the test's own, which holds everywhere. */
+  readonly policy?: PolicyDefinition<unknown>
   /** Ports of the service's targets. Default: the one scripted server. */
   readonly ports?: (upstreamPort: number) => readonly number[]
 }
@@ -57,7 +60,9 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     services: { main: { ...options.service, targets: ports.map((port) => `127.0.0.1:${port}`) } },
     routes: { all: { ...options.route, path: '/*', service: 'main' }, ...options.routes },
   }
-  const loaded = await loadConfig(['wire.yaml'], { policies: POLICIES, env: {}, readFile: async () => JSON.stringify(config) })
+  const policies = options.policy === undefined ? POLICIES : [...POLICIES, options.policy]
+  const text = JSON.stringify(options.policy === undefined ? config : { ...config, policies: { [options.policy.kind]: {} } })
+  const loaded = await loadConfig(['wire.yaml'], { policies, env: {}, readFile: async () => text })
   if (!('ir' in loaded)) throw new Error(loaded.problems.map(({ message }) => message).join('\n'))
 
   const logged: Logged[] = []
@@ -70,7 +75,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     accessLog: {
       write: (exchange, outcome) => logged.push({ status: outcome.status, error: outcome.error, attempts: exchange.attempts.length }),
     },
-    policies: POLICIES,
+    policies,
   })
   await gateway.prepare(loaded.ir)
   gateway.commit()

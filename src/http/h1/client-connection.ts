@@ -74,6 +74,7 @@ export class ClientConnection implements TransportOwner {
   #remaining = 0
   #informational = 0
   #reusable = false
+  #detained = false
 
   constructor(host: string, port: number, connectTimeoutMs: number, pool: ConnectionPool, handler: UpstreamHandler) {
     this.#pool = pool
@@ -266,6 +267,19 @@ export class ClientConnection implements TransportOwner {
     if (this.#framing.keepAlive && this.#requestDone) this.#reusable = true
     else this.#close()
     handler?.onEnd(trailers)
+  }
+
+  /** For a handler in its `onEnd`: the connection stays out of its pool, and the response's headers valid, until {@link giveBack}. */
+  detain(): void {
+    if (!this.#reusable) return
+    this.#reusable = false
+    this.#detained = true
+  }
+
+  giveBack(): void {
+    if (!this.#detained) return
+    this.#detained = false
+    this.#release()
   }
 
   #release(): void {
