@@ -7,6 +7,7 @@ import { MetricsReading } from './metrics-reader.ts'
 import { UpstreamProcess } from './upstream-process.ts'
 
 const TIMEOUT = { timeout: 30_000 }
+const UPGRADE = 'GET / HTTP/1.1\r\nHost: gateway.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'
 
 function config(upstreams: readonly UpstreamProcess[], attempts: number, retry = 'backoffBase: 10ms'): string {
   const targets = upstreams.map(({ port }) => `"127.0.0.1:${port}"`).join(', ')
@@ -16,7 +17,7 @@ admin: { port: 0 }
 workers: 1
 accessLog: false
 services: { s: { targets: [${targets}] } }
-routes: { all: { path: /*, service: s, timeout: 20s, retry: { attempts: ${attempts}, backoff: constant, ${retry} } } }
+routes: { all: { path: /*, service: s, timeout: 20s, upgrades: [websocket], retry: { attempts: ${attempts}, backoff: constant, ${retry} } } }
 `
 }
 
@@ -150,6 +151,24 @@ test('a service that dies', { timeout: 60_000 }, async (t) => {
     await peer.readBytes(1_000)
     await upstream.kill()
     assert.deepEqual(await peer.readAll(), { text: '', ending: 'reset' })
+  })
+
+  await dying('behind a WebSocket closes it', async (t) => {
+    const peer = await send(t, gateway, UPGRADE)
+    assert.match(await peer.readHead(), /^HTTP\/1\.1 101 /)
+    peer.write('hello')
+    assert.equal(await peer.readBytes(5), 'hello')
+    await upstream.kill()
+    await peer.ended()
+    peer.finish()
+  })
+
+  await t.test('a WebSocket whose client vanishes lets its service go', async (t) => {
+    const peer = await send(t, gateway, UPGRADE)
+    assert.match(await peer.readHead(), /^HTTP\/1\.1 101 /)
+    await untilBusy(gateway, 1, 1)
+    peer.reset()
+    await assertClean(t, gateway, upstream)
   })
 
   for (const path of ['/half/length', '/half/chunked']) {

@@ -6,6 +6,8 @@
  * - `/length` reads a body and answers how many bytes it had; says `body` with the first of them.
  * - `/stuck` reads the request and never answers; says `request`, and `body` with the first bytes of a body.
  * - `/half/length` and `/half/chunked` send the head and half of a body; say `half`.
+ *
+ * An upgrade to `websocket` is accepted; what comes then is answered with the same bytes.
  */
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -41,5 +43,10 @@ const server = createServer((request, response) => {
     if (request.url === '/last') response.setHeader('Connection', 'close')
     request.resume().once('end', () => response.setHeader('Content-Length', body.length).end(body))
   }
+})
+server.on('upgrade', (_request, socket) => {
+  socket.on('error', () => {})
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
+  socket.pipe(socket)
 })
 server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => say((server.address() as AddressInfo).port))
