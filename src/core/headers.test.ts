@@ -86,6 +86,18 @@ test('set puts one value in place of all, append adds one behind', () => {
   assert.equal(written(headers), 'Host: h\r\nX-Own: 1\r\nCookie: a=b\r\nx-OWN: 2\r\nEmpty: \r\nCookie: c=d\r\nOwn-Set: 5\r\n')
 })
 
+test('what a peer names is removed from what was received, and its spelling is not kept', () => {
+  const headers = received([
+    ['x-peer-name', '1'],
+    ['X-Peer', '2'],
+    ['X-PEER-NAME', '3'],
+  ])
+  headers.deleteReceived('x-peer-name')
+  assert.equal(written(headers), 'X-Peer: 2\r\n')
+  headers.set('X-Peer-Name', '4')
+  assert.equal(written(headers), 'X-Peer: 2\r\nX-Peer-Name: 4\r\n')
+})
+
 test('taking edits back leaves what was received, less what the framing took out', () => {
   const headers = received(FIELDS)
   headers.deleteAt(0)

@@ -183,6 +183,11 @@ export class Headers {
     this.#removedCount++
   }
 
+  /** Removes what was received under a name that a peer chose. {@link delete} would keep the name for ever, as it may one from configuration. */
+  deleteReceived(lowerName: string): void {
+    for (let i = 0; i < this.count; i++) if (this.#nameEquals(i * STRIDE, lowerName)) this.deleteAt(i)
+  }
+
   /** The id of the received field at `index`, for loops that look at each field once; -1 when it has been removed. */
   idAt(index: number): number {
     return this.#removed[index] === 1 ? -1 : (this.#table[index * STRIDE + NAME_ID] as number)

@@ -194,7 +194,7 @@ function readConnection(headers: Headers, framing: Framing): boolean {
         else if (option === 'keep-alive') framing.keepAlive = true
         else if (option === 'upgrade') framing.upgrade = 'asked'
         else if (option === 'host' || option === 'content-length' || option === 'transfer-encoding') return false
-        else if (option !== '') headers.delete(option)
+        else if (option !== '') headers.deleteReceived(option)
       }
       if (closes) {
         framing.keepAlive = false
