@@ -228,4 +228,5 @@ test('a body that comes while the next try is waited for reaches that whole, als
   await untilBusy(gateway, 1, 0)
   peer.write(`${chunk}${chunk}0\r\n\r\n`)
   assert.equal((await peer.readResponse()).body, '3000')
+  peer.reset()
 })
