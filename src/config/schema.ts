@@ -47,7 +47,11 @@ const listener = object({
 const admin = object({
   host: listenHostText().default('127.0.0.1').describe('Address of the admin listener.'),
   port: portNumber(0).default(9901).describe('Port of the admin listener; 0 picks a free one.'),
-  token: secret().optional().describe('Bearer token for what is not public. Default: one is made at start and kept in a file.'),
+  token: secret()
+    .regex(/^[\x21-\x7e]{1,512}$/, { error: 'expected at most 512 printable ASCII characters without blanks, as a Bearer token is sent' })
+    .meta({ secret: true })
+    .optional()
+    .describe('Bearer token for what is not public. Default: one is made at start and kept in a file.'),
 })
 
 const limits = object({

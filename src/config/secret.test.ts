@@ -7,13 +7,14 @@ const ROUTE = 'routes: { r: { path: /, policies: { redirect: { to: / } } } }\n'
 test('the environment and files give values, and a doubled dollar none', async () => {
   const loaded = await loadTexts(
     {
-      'gateway.yaml': `admin: { token: "x-\${env:TOKEN}-\${file:token.txt}-$\${env:NO}" }\n${ROUTE}`,
+      'gateway.yaml': `policies: { signing: { key: "x-\${env:TOKEN}-\${file:token.txt}-$\${env:NO}" } }\n${ROUTE}`,
       'token.txt': 'from file\n\n',
     },
     { env: { TOKEN: 'from env' }, only: ['gateway.yaml'] },
   )
   assert.ok('ir' in loaded)
-  assert.equal(loaded.ir.admin.token, `x-from env-from file\n-\${env:NO}`)
+  const signing = loaded.ir.policies.find(({ kind }) => kind === 'signing')
+  assert.deepEqual(signing?.options, { key: `x-from env-from file\n-\${env:NO}` })
   assert.equal(loaded.files.length, 2)
   assert.match(loaded.files[1] ?? '', /\/token\.txt$/)
 })

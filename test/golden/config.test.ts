@@ -10,7 +10,7 @@ import { renderProblems } from '../../src/config/diagnostics.ts'
 import { loadTexts } from '../../src/config/testing.ts'
 
 const FOLDER = join(import.meta.dirname, 'config')
-const ENV = { ADMIN_TOKEN: 'token of the admin', HOST: 'upstream.internal', TOK: 'value of TOK' }
+const ENV = { ADMIN_TOKEN: 'token-of-the-admin', HOST: 'upstream.internal', TOK: 'value of TOK' }
 
 async function outcomeOf(file: string): Promise<string> {
   const loaded = await loadTexts({ [file]: readFileSync(join(FOLDER, file), 'utf8') }, { env: ENV })
