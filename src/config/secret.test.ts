@@ -80,3 +80,10 @@ routes:
     },
   })
 })
+
+test('an admin token that cannot be sent as a Bearer token is a problem, and is not shown', async () => {
+  const problems = await problemsIn(`admin: { token: "\${env:TOKEN}" }\n${ROUTE}`, { env: { TOKEN: 'two words' } })
+  assert.equal(problems.length, 1)
+  assert.match(problems[0] ?? '', /^1:17 error the value of `\$\{env:TOKEN\}` will not do here: expected at most 512 printable/)
+  assert.doesNotMatch(problems[0] ?? '', /two words/)
+})
