@@ -62,10 +62,12 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   #freshTried = false
   #tunnel: TunnelEnd | null = null
   /** Waits of the moment: for the service's 100, for the next try. */
-  #waiting: 'none' | 'continue' | 'backoff' | 'attempt' = 'none'
+  #waiting: 'none' | 'backoff' | 'attempt' = 'none'
   /** All tries together; then each silence of the response body. */
   readonly #deadline = new Deadline(() => this.#onTimeout())
   readonly #attemptDeadline = new Deadline(() => this.#onAttemptTimeout())
+  /** Beside the attempt's own: a service that says nothing to `Expect` must not escape that one. */
+  readonly #continueDeadline = new Deadline(() => this.#continue())
 
   // Bound once: a closure for each request would cost more than the step it continues.
   readonly #afterRequestSteps = (reply: Reply | null): void => this.#onRouted(reply)
@@ -181,7 +183,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     if (length === 0) return
     if (request.expectsContinue && !this.#relay.started) {
       connection.requestBody.flush()
-      this.#wait('continue', CONTINUE_TIMEOUT_MS)
+      this.#context.wheel.set(this.#continueDeadline, CONTINUE_TIMEOUT_MS)
       return
     }
     this.#sendBody(connection)
@@ -196,9 +198,14 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
 
   onInformational(status: number, headers: Headers): void {
     this.#exchange.downstream.sendInformational(status, headers)
-    if (status !== 100 || this.#waiting !== 'continue') return
-    this.#stopWaiting()
-    if (this.#connection !== null) this.#sendBody(this.#connection)
+    if (status === 100) this.#continue()
+  }
+
+  /** The service asked for the body, or said nothing for long enough. */
+  #continue(): void {
+    this.#context.wheel.clear(this.#continueDeadline)
+    const connection = this.#connection
+    if (connection !== null && this.#relay.length !== 0 && !this.#relay.started) this.#sendBody(connection)
   }
 
   onFailed(error: GatewayError): void {
@@ -387,19 +394,19 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#waiting = 'none'
     if (this.#finished) return
     if (waiting === 'backoff') this.#try(false)
-    else if (waiting === 'continue' && this.#connection !== null) this.#sendBody(this.#connection)
     else if (waiting === 'attempt') {
       this.#connection?.abort()
       this.onFailed(new GatewayError('upstream_timeout', 'no answer to this try in time', 'upstream', 'safe'))
     }
   }
 
-  #wait(reason: 'continue' | 'backoff' | 'attempt', delayMs: number): void {
+  #wait(reason: 'backoff' | 'attempt', delayMs: number): void {
     this.#waiting = reason
     this.#context.wheel.set(this.#attemptDeadline, delayMs)
   }
 
   #stopWaiting(): void {
+    this.#context.wheel.clear(this.#continueDeadline)
     if (this.#waiting === 'none') return
     this.#waiting = 'none'
     this.#context.wheel.clear(this.#attemptDeadline)

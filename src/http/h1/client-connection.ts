@@ -214,7 +214,9 @@ export class ClientConnection implements TransportOwner {
     this.#state = BODY
     this.#remaining = framing.contentLength
     if (framing.body === 'chunked') this.#decoder.reset()
-    const length = framing.body === 'length' ? framing.contentLength : framing.body === 'none' ? 0 : LENGTH_UNKNOWN
+    let length = framing.body === 'length' ? framing.contentLength : framing.body === 'none' ? 0 : LENGTH_UNKNOWN
+    // RFC 9110, 8.6: an answer to HEAD that states no length has one that nobody knows, and not 0.
+    if (this.#method === 'HEAD' && !this.#headers.has('Content-Length')) length = LENGTH_UNKNOWN
     handler.onHead(status, this.#headers, length)
     if (framing.body === 'none' && this.#state === BODY) this.#end(null)
   }
