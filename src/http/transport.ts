@@ -84,7 +84,8 @@ export class Transport {
       host,
       port,
       noDelay: true,
-      allowHalfOpen: false,
+      // After a switch of protocols each side ends by itself; in HTTP the end of what a service sends closes its connection.
+      allowHalfOpen: true,
       // Node's own racing of address families has timers of its own; discovery gives us one address a target.
       autoSelectFamily: false,
       onread: slabReader((bytes, length) => transport.owner.onBytes(bytes, 0, length)),

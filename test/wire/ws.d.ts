@@ -1,0 +1,10 @@
+/** What the wire tests use of `ws` besides the server that test/e2e/ws.d.ts declares. */
+declare module 'ws' {
+  import type { EventEmitter } from 'node:events'
+
+  export class WebSocket extends EventEmitter {
+    constructor(address: string)
+    send(data: string | Buffer): void
+    close(code?: number, reason?: string): void
+  }
+}
