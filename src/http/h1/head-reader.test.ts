@@ -113,3 +113,16 @@ test('a head without an end is given up at the limit, not kept for ever', () => 
   assert.equal(readFresh(['GET /', ...many('a')], LIMITS).fault, 'request_target_too_long')
   assert.equal(readFresh(['GET / HTTP/1.1\r\n', ...many('A')], LIMITS).fault, 'request_head_too_large')
 })
+
+test('a head that is refused keeps nothing of the one before it', () => {
+  const head = new RequestHead()
+  const reader = new HeadReader(head)
+  for (const [refused, host] of [
+    ['GET /../x?secret HTTP/1.1\r\nHost: two\r\n\r\n', 'two'],
+    ['GET /x HTTP/1.1\r\nHost: two\r\nContent-Length: x\r\n\r\n', ''],
+  ] as const) {
+    assert.equal(read(reader, head, ['GET /first?q HTTP/1.1\r\nHost: one\r\n\r\n']).fault, null)
+    assert.ok(read(reader, head, [refused]).fault)
+    assert.deepEqual([head.path, head.host], ['', host])
+  }
+})

@@ -102,6 +102,10 @@ export class HeadReader {
     head.target = source.latin1Slice(line.targetStart, line.targetEnd)
     head.minorVersion = line.minorVersion
     head.authority = ''
+    // One that is refused must not stand in the log under what the request before it asked for.
+    head.path = ''
+    head.query = ''
+    head.host = ''
     head.expectsContinue = false
     head.serial++
     this.fault = frameRequest(head, this.framing) ?? readTarget(head)

@@ -47,7 +47,7 @@ export function readTarget(head: RequestHead): ErrorCode | null {
   const raw = question === -1 ? rest : rest.slice(0, question)
   head.query = question === -1 ? '' : rest.slice(question + 1)
   const path = normalisePath(raw)
-  if (path === null) return 'request_path_invalid'
+  if (path === null) return readAuthority(head) ?? 'request_path_invalid'
   head.path = path
   return readAuthority(head)
 }
