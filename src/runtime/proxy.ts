@@ -11,13 +11,11 @@ import { Deadline, type TimerWheel } from '../core/timers.ts'
 import type { ClientConnection, UpstreamHandler } from '../http/h1/client-connection.ts'
 import type { ExchangeHandler } from '../http/http.ts'
 import type { RouteMetrics } from '../telemetry/gateway-metrics.ts'
-import { backoffMs, isRepeatable, mayRetry } from '../upstream/retry.ts'
-import type { Service } from '../upstream/service.ts'
-import type { Target } from '../upstream/target.ts'
 import { HeldResponse } from './held-response.ts'
 import { runSteps } from './phases.ts'
 import { RequestRelay } from './request-relay.ts'
 import { renderReply } from './respond.ts'
+import { Tries } from './tries.ts'
 import { upstreamRequest } from './upstream-request.ts'
 
 /** How long a client's 100-continue waits for the service's, before the body is asked for anyway (RFC 9110, 10.1.1). */
@@ -44,6 +42,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   readonly #context: ProxyContext
   readonly #exchange: Exchange
   readonly #relay: RequestRelay
+  readonly #tries: Tries
   readonly #held: HeldResponse
   #plan: RoutePlan | null = null
   #match: RouteMatch<RoutePlan> | null = null
@@ -51,15 +50,9 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   /** Stands for the snapshot of the last match: the whole one would live on for as long as an idle connection or a WebSocket. */
   #matchedIn: RoutePlan | null = null
   #finished = true
-  #service: Service | null = null
-  #target: Target | null = null
   #connection: ClientConnection | null = null
   /** Kept out of its pool for the headers of a whole response that waits. */
   #detained: ClientConnection | null = null
-  #attempt: Attempt | null = null
-  #failed: Set<Target> | null = null
-  /** A used connection died under the request, and a new one has been tried for it. */
-  #freshTried = false
   #tunnel: TunnelEnd | null = null
   /** Waits of the moment: for the service's 100, for the next try. */
   #waiting: 'none' | 'backoff' | 'attempt' = 'none'
@@ -81,6 +74,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#exchange = exchange
     this.#context = context
     this.#relay = new RequestRelay(exchange, (error) => this.#onRequestBroken(error))
+    this.#tries = new Tries(exchange, context.clock)
     this.#held = new HeldResponse(exchange)
   }
 
@@ -122,10 +116,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   #begin(): void {
     this.#finished = false
     this.#plan = null
-    this.#service = null
     this.#connection = null
-    this.#failed = null
-    this.#freshTried = false
     this.#tunnel = null
     this.#unroutable = NOT_FOUND
     this.#relay.reset()
@@ -138,8 +129,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     if (reply !== null) return this.#answer(reply)
     if (plan.service === null || plan.ir === null) return this.#answer(this.#unroutable)
     if (this.#relay.length > this.#exchange.requestBodyBytesMax) return this.#answer(refuse('request_body_too_large'))
-    this.#service = plan.service
-    plan.service.budget.earn()
+    this.#tries.begin(plan)
     this.#context.wheel.set(this.#deadline, plan.ir.timeoutMs)
     this.#try(false)
   }
@@ -148,25 +138,10 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
 
   /** @param fresh asks for a new connection. */
   #try(fresh: boolean): void {
-    const exchange = this.#exchange
-    const service = this.#service as Service
-    const target = service.pick(exchange, this.#failed)
-    if (target === null) return this.#giveUp(new GatewayError('service_unavailable', `${service.name} has no target`, 'upstream'))
-    this.#target = target
-    target.inFlight++
-    this.#attempt = {
-      number: exchange.attempts.length + 1,
-      target: target.label,
-      startedAt: exchange.attempts.length === 0 ? exchange.startedAt : this.#context.clock.now(),
-      endedAt: 0,
-      status: 0,
-      error: null,
-    }
-    exchange.attempts.push(this.#attempt)
+    const connection = this.#tries.start(this, fresh)
+    if (connection instanceof GatewayError) return this.onFailed(connection)
     const route = this.#plan?.ir
     if (route != null && route.attemptTimeoutMs < route.timeoutMs) this.#wait('attempt', route.attemptTimeoutMs)
-    const connection = target.acquire(this, fresh)
-    if (connection instanceof GatewayError) return this.onFailed(connection)
     this.#connection = connection
     if (connection.idle) this.onConnected(connection)
   }
@@ -176,9 +151,9 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     const plan = this.#plan as RoutePlan
     const { request } = exchange
     const mark = plan.attemptSteps.length > 0 ? request.headers.mark() : null
-    for (const step of plan.attemptSteps) if (!step.shadow) step.run(exchange, this.#attempt as Attempt)
+    for (const step of plan.attemptSteps) if (!step.shadow) step.run(exchange, this.#tries.current as Attempt)
     const { length } = this.#relay
-    connection.send(upstreamRequest(exchange, plan, (this.#target as Target).label, length))
+    connection.send(upstreamRequest(exchange, plan, this.#tries.targetLabel, length))
     if (mark !== null) request.headers.restore(mark)
     if (length === 0) return
     if (request.expectsContinue && !this.#relay.started) {
@@ -190,10 +165,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   }
 
   #sendBody(connection: ClientConnection): void {
-    const retry = this.#plan?.ir?.retry
-    const { method } = this.#exchange.request
-    const mayRepeat = retry != null && isRepeatable(method, retry) && (retry.attempts > 1 || connection.requestsServed > 0)
-    this.#relay.attach(connection, mayRepeat ? retry.bodyBytesMax : 0)
+    this.#relay.attach(connection, this.#tries.bodyBytesToKeep(connection))
   }
 
   onInformational(status: number, headers: Headers): void {
@@ -214,49 +186,24 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#relay.detach()
     if (this.#finished) return
     if (this.#exchange.downstream.headSent || this.#held.holds) return this.#breakResponse(error)
-    const route = this.#plan?.ir
-    const service = this.#service
-    if (route == null || service === null) return this.#giveUp(error)
-    const repeatable = this.#relay.repeatable && mayRetry(error, this.#exchange.request.method, route.retry)
-    const wasReused = connection !== null && connection.requestsServed > 0 && error.code === 'upstream_reset_before_headers'
-    if (repeatable && wasReused && !this.#freshTried) {
-      // The server closed an unused connection just when it was taken: no failure of the service, and no try of the route's.
-      this.#freshTried = true
-      return this.#try(true)
-    }
-    if (!repeatable || !this.#mayTryAgain()) return this.#giveUp(error)
-    this.#tryLater()
-  }
-
-  #mayTryAgain(): boolean {
-    const route = this.#plan?.ir
-    const tries = this.#exchange.attempts.length - (this.#freshTried ? 1 : 0)
-    return route != null && tries < route.retry.attempts && (this.#service as Service).budget.spend(this.#context.clock.now())
+    const next = this.#tries.after(error, connection, this.#relay.repeatable)
+    if (next === 'fresh') this.#try(true)
+    else if (next === 'later') this.#tryLater()
+    else this.#giveUp(error)
   }
 
   #tryLater(): void {
-    const route = this.#plan?.ir
-    if (route == null || this.#plan === null) return
-    this.#context.metricsOf(this.#plan).retry()
-    if (this.#target !== null) {
-      this.#failed ??= new Set()
-      this.#failed.add(this.#target)
-    }
-    this.#wait(
-      'backoff',
-      backoffMs(route.retry, this.#exchange.attempts.length + 1, () => this.#context.clock.random()),
-    )
+    this.#context.metricsOf(this.#plan as RoutePlan).retry()
+    this.#wait('backoff', this.#tries.postpone())
   }
 
   // --- the response
 
   onHead(status: number, headers: Headers, bodyLength: number): void {
     const plan = this.#plan as RoutePlan
-    const { response, request } = this.#exchange
-    const retry = plan.ir?.retry
+    const { response } = this.#exchange
     this.#context.metricsOf(plan).upstreamStatus(status)
-    if (this.#attempt !== null) this.#attempt.status = status
-    if (retry?.statuses.includes(status) && isRepeatable(request.method, retry) && this.#relay.repeatable && this.#mayTryAgain()) {
+    if (this.#tries.isRetryStatus(status, this.#relay.repeatable)) {
       this.#connection?.abort()
       this.#endAttempt(status, null)
       this.#relay.detach()
@@ -416,12 +363,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   #endAttempt(status: number, error: ErrorCode | null): void {
     this.#connection = null
     this.#stopWaiting()
-    if (this.#attempt === null) return
-    this.#attempt.endedAt = this.#context.clock.now()
-    this.#attempt.status = status
-    this.#attempt.error = error
-    this.#attempt = null
-    if (this.#target !== null) this.#target.inFlight--
+    this.#tries.end(status, error)
   }
 
   #dropConnection(error: ErrorCode | null = null): void {
@@ -439,7 +381,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   }
 
   onFinished(): void {
-    if (this.#connection !== null || this.#attempt !== null) this.#dropConnection()
+    if (this.#connection !== null || this.#tries.current !== null) this.#dropConnection()
     this.#finish(this.#exchange.response.status)
   }
 
