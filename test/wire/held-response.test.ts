@@ -5,9 +5,10 @@ import type { PolicyDefinition } from '../../src/core/policy.ts'
 import { object } from '../../src/core/schema.ts'
 import { eventually, startRig } from './harness.ts'
 
-test('the headers of a response that waits are its own, whatever the service sends meanwhile', async (t) => {
+/** A policy that holds responses back, and what lets each of them go. */
+function waitingPolicy(): { policy: PolicyDefinition<unknown>; gates: (() => void)[] } {
   const gates: (() => void)[] = []
-  const waiting: PolicyDefinition<unknown> = {
+  const policy: PolicyDefinition<unknown> = {
     kind: 'waiting',
     summary: 'Holds responses back until the test lets them go.',
     loadSchema: async () => object({}),
@@ -15,7 +16,12 @@ test('the headers of a response that waits are its own, whatever the service sen
       onResponse: () => new Promise((resolve) => gates.push(() => resolve(undefined))),
     }),
   }
-  const rig = await startRig(t, { policy: waiting })
+  return { policy, gates }
+}
+
+test('the headers of a response that waits are its own, whatever the service sends meanwhile', async (t) => {
+  const { policy, gates } = waitingPolicy()
+  const rig = await startRig(t, { policy })
   let served = 0
   rig.upstream.onConnection = async (peer) => {
     for (;;) {
@@ -35,4 +41,21 @@ test('the headers of a response that waits are its own, whatever the service sen
     assert.match(head, new RegExp(`\r\nX-Served: ${i + 1}\r\n`))
     assert.equal(body, String(i + 1))
   }
+})
+
+test('what a service sends behind a switch of protocols that waits is not lost', async (t) => {
+  const { policy, gates } = waitingPolicy()
+  const rig = await startRig(t, { policy })
+  const client = await rig.connect()
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
+  const service = await rig.upstream.accept()
+  await service.readHead()
+  service.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nearly ')
+  await eventually(() => gates.length === 1, 'the switch to wait')
+  service.write('and late')
+  gates[0]?.()
+  assert.match(await client.readHead(), /^HTTP\/1.1 101 /)
+  assert.equal(await client.readThrough('late'), 'early and late')
+  client.finish()
+  service.finish()
 })

@@ -73,6 +73,8 @@ export class ClientConnection implements TransportOwner {
   #lastMethod = ''
   #remaining = 0
   #informational = 0
+  #switched = false
+  #behindSwitch: Buffer | null = null
   #reusable = false
   #detained = false
 
@@ -132,6 +134,11 @@ export class ClientConnection implements TransportOwner {
         if (this.transport.owner !== this) {
           // The protocol was switched: what came behind the head is the tunnel's.
           if (at < end) this.transport.owner.onBytes(bytes, at, end)
+          return
+        }
+        if (this.#switched) {
+          // A response step still waits: the tunnel gets these when it is opened. Nothing more is read before.
+          if (at < end) this.#behindSwitch = Buffer.from(bytes.subarray(at, end))
           return
         }
       } else if (this.#state === BODY) {
@@ -228,9 +235,11 @@ export class ClientConnection implements TransportOwner {
       return
     }
     this.#state = CLOSED
+    this.#switched = true
     this.#handler = null
+    this.transport.pause()
     handler.onUpgraded(this.#headers, () => {
-      const tunnel = new TransportTunnel(this.transport, null, this.#pool.wheel, () => this.#pool.onGone(this))
+      const tunnel = new TransportTunnel(this.transport, this.#behindSwitch, this.#pool.wheel, () => this.#pool.onGone(this))
       return tunnel
     })
   }
