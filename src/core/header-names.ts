@@ -75,17 +75,13 @@ for (let id = 1; id < KNOWN.length; id++) {
   byText.set(name.lower, name)
 }
 
-/** The interned form of a name in any case. The first spelling seen of an unknown name is the one written. */
+/** The interned form of a name in any case. A known name has one spelling; others are written as they were given. */
 export function headerName(text: string): HeaderName {
   const seen = byText.get(text)
   if (seen !== undefined) return seen
   const lower = text.toLowerCase()
-  const known = byLower.get(lower)
-  const name: HeaderName = known ?? { text, lower, id: 0, fitValue: '' }
-  if (byText.size < INTERNED_MAX) {
-    byText.set(text, name)
-    if (known === undefined) byLower.set(lower, name)
-  }
+  const name: HeaderName = byLower.get(lower) ?? { text, lower, id: 0, fitValue: '' }
+  if (byText.size < INTERNED_MAX) byText.set(text, name)
   return name
 }
 

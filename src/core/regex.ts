@@ -103,8 +103,9 @@ export function literalPrefix(source: string): string {
       break
     }
     const next = source.charAt(at + width)
-    // RE2 lets a repetition reach over a group of flags: `a(?i)*` may do without the a.
-    if (next === '?' || next === '*' || next === '{' || source.startsWith('(?', at + width)) break
+    // RE2 lets a repetition reach over a group of flags: `a(?i)*` may do without the a, and so may `a+(?i)*`.
+    const behind = next === '+' ? at + width + 1 : at + width
+    if (next === '?' || next === '*' || next === '{' || source.startsWith('(?', behind)) break
     prefix += char
     at += width
     if (next === '+') break

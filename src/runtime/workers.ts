@@ -21,7 +21,7 @@ export interface WorkerTimeouts {
   readonly prepareMs: number
   readonly commitMs: number
   readonly metricsMs: number
-  /** How often workers are asked whether they live and for their numbers; 3 s by default. */
+  /** How often workers are asked whether they live; every fifth time also for their numbers. 3 s by default. */
   readonly pollMs: number
   /** A worker whose loop has not turned for so long is killed; 10 s by default. */
   readonly pingMs: number
@@ -30,6 +30,9 @@ export interface WorkerTimeouts {
 }
 
 const TIMEOUTS: WorkerTimeouts = { prepareMs: 30_000, commitMs: 10_000, metricsMs: 2_000, pollMs: 3_000, pingMs: 10_000, exitMs: 3_000 }
+
+/** How many looks after the workers' lives go by for one at their numbers. */
+const CHECKS_PER_COLLECTION = 5
 
 /** What came of a new configuration. */
 export type ApplyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
@@ -52,6 +55,7 @@ export class WorkerPool {
   #ending = false
   /** Numbers of workers that have ended. */
   #retired: MetricsDump = []
+  #checks = 0
   #collecting: Promise<MetricsDump> | null = null
 
   constructor(options: WorkerPoolOptions) {
@@ -239,7 +243,8 @@ export class WorkerPool {
   /** Kills workers whose loop is stuck, and keeps the numbers of the others at hand, in case they die. */
   #check(): void {
     for (const worker of this.#of('serving')) void this.#checkOne(worker)
-    void this.collectMetrics()
+    // Numbers are kept for a worker that may die. With many routes they are large, and a scrape brings newer ones anyway.
+    if (this.#checks++ % CHECKS_PER_COLLECTION === 0) void this.collectMetrics()
   }
 
   async #checkOne(worker: WorkerProcess): Promise<void> {
