@@ -53,5 +53,7 @@ test('every match begins with the literal prefix', () => {
     { numRuns: 5_000 },
   )
   assert.equal(literalPrefix('/api/v\\d+'), '/api/v')
+  for (const source of ['/a(?i)*', '/a+(?i)*', '/a+?(?i){0,1}'])
+    assert.equal(literalPrefix(source), '', 'the repetition reaches over the flags')
   assert.equal(literalPrefix('^/a\\.json$'), '/a.json')
 })

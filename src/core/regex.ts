@@ -83,13 +83,16 @@ class AnchoredRegex implements Regex {
 
 const PLACEHOLDER = /\$\$|\$(\d{1,2})|\$<([A-Za-z_][A-Za-z0-9_]*)>/g
 
+const FLAGS = /\(\?[A-Za-z-]*\)/
+
 /**
  * The longest text that every match of an expression anchored at the start must begin with; empty when that is not easily told.
  * Comparing it first spares most requests the expression.
  */
 export function literalPrefix(source: string): string {
-  // An alternative may make any part of the text optional. (A flag begins with a parenthesis, where the literal text ends.)
-  if (source.includes('|')) return ''
+  // An alternative may make any part of the text optional; and so may a group of flags, for RE2 lets a repetition behind it reach over it
+  // to what stands before: `a(?i)*` and `a+?(?i){0,1}` may do without the a.
+  if (source.includes('|') || FLAGS.test(source)) return ''
   let prefix = ''
   let at = source.startsWith('^') ? 1 : 0
   while (at < source.length) {
@@ -103,9 +106,7 @@ export function literalPrefix(source: string): string {
       break
     }
     const next = source.charAt(at + width)
-    // RE2 lets a repetition reach over a group of flags: `a(?i)*` may do without the a, and so may `a+(?i)*`.
-    const behind = next === '+' ? at + width + 1 : at + width
-    if (next === '?' || next === '*' || next === '{' || source.startsWith('(?', behind)) break
+    if (next === '?' || next === '*' || next === '{') break
     prefix += char
     at += width
     if (next === '+') break
