@@ -1,10 +1,13 @@
-import { compileSnapshot, type Snapshot } from '../compile/snapshot.ts'
+import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { Metrics } from '../core/observe.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { POLICIES } from '../policies/index.ts'
 import { type Explanation, explainRequest } from '../runtime/explain.ts'
+import { httpClient } from '../runtime/http-client.ts'
+import { ResourceRegistry } from '../runtime/resources.ts'
+import { createStores } from '../stores/index.ts'
 import { Service } from '../upstream/service.ts'
 import { loadConfigFiles } from './config-source.ts'
 import { type DescribedRequest, headOf } from './described-request.ts'
@@ -52,6 +55,7 @@ export async function explainCommand(file: string, method: string, url: string, 
 export async function explain(ir: GatewayIr, described: DescribedRequest): Promise<Explanation | { readonly problem: string }> {
   const head = headOf(described, `localhost:${ir.listeners[0]?.port ?? 80}`)
   if ('problem' in head) return head
+  await loadPolicies(ir, POLICIES)
   return explainRequest(compileForShow(ir), head, { clock: CLOCK, peerAddress: PEER_ADDRESS })
 }
 
@@ -59,11 +63,19 @@ export async function explain(ir: GatewayIr, described: DescribedRequest): Promi
 function compileForShow(ir: GatewayIr): Snapshot {
   const context = { wheel: new TimerWheel(), connections: NO_NUMBER, connectionsTotal: NO_NUMBER }
   const services = new Map(ir.services.map((service) => [service.name, new Service(service, CLOCK, context)]))
-  return compileSnapshot(ir, {
+  const parts = {
     clock: CLOCK,
     log: { info: ignore, warn: ignore, error: ignore },
     metrics: NO_METRICS,
+    resources: new ResourceRegistry().lease(),
+  }
+  const stores = createStores(ir.stores, parts)
+  return compileSnapshot(ir, {
+    ...parts,
     policies: POLICIES,
+    http: httpClient,
+    // Counting where the running gateway counts would change what it does: every store is a memory of this process alone.
+    stores: { limits: () => stores.limits('memory'), values: () => null },
     service(name) {
       const service = services.get(name)
       if (service === undefined) throw new Error(`no service ${name}`)

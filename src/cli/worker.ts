@@ -2,6 +2,17 @@
 import { systemClock } from '../core/clock.ts'
 import { POLICIES } from '../policies/index.ts'
 import { Gateway } from '../runtime/gateway.ts'
+import { httpClient } from '../runtime/http-client.ts'
+import { createStores } from '../stores/index.ts'
 import { serveWorker } from './serve-worker.ts'
 
-serveWorker((parts) => new Gateway({ ...parts, clock: systemClock, policies: POLICIES }))
+serveWorker(
+  (parts) =>
+    new Gateway({
+      ...parts,
+      clock: systemClock,
+      policies: POLICIES,
+      http: httpClient,
+      createStores: (ir, resources) => createStores(ir, { ...parts, clock: systemClock, resources }),
+    }),
+)

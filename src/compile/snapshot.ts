@@ -1,7 +1,9 @@
-import type { GatewayIr, PolicyIr, RouteIr } from '../config/ir.ts'
+import type { ConsumerIr, GatewayIr, PolicyIr, RouteIr, ServiceIr } from '../config/ir.ts'
+import type { Consumer } from '../core/caller.ts'
 import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
 import type { CompileContext, Outcome, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
 import type { Service } from '../upstream/service.ts'
+import { compileConsumers } from './consumers.ts'
 import { compileRouter, type Router } from './router.ts'
 
 /** One step of one policy, ready to run. */
@@ -9,6 +11,14 @@ export interface Step {
   readonly policy: string
   readonly shadow: boolean
   readonly run: (exchange: Exchange) => Verdict | Promise<Verdict>
+}
+
+export interface BodyStep {
+  readonly policy: string
+  readonly shadow: boolean
+  readonly bytesMax: number
+  wanted(exchange: Exchange): boolean
+  run(exchange: Exchange, body: Buffer): Verdict | Promise<Verdict>
 }
 
 export interface AttemptStep {
@@ -23,11 +33,19 @@ export interface RoutePlan extends RouteInfo {
   readonly ir: RouteIr | null
   /** Null when a policy answers. */
   readonly service: Service | null
+  /** What runs for every arrival, also of what is no request: up to the guards. */
+  readonly arrivalSteps: readonly Step[]
+  /** Arrival, guards and authentication: after them the consumer is known. */
+  readonly identitySteps: readonly Step[]
+  /** What follows, before any try. */
   readonly requestSteps: readonly Step[]
+  readonly bodySteps: readonly BodyStep[]
   readonly attemptSteps: readonly AttemptStep[]
   readonly upstreamResponseSteps: readonly Step[]
   readonly responseSteps: readonly Step[]
   readonly finishSteps: readonly ((exchange: Exchange, outcome: Outcome) => void)[]
+  /** The plan once this consumer is known: its own policies in place of others. The same plan for one that has none. */
+  forConsumer(consumer: Consumer): RoutePlan
   /** For the runtime: what it keeps of a route. */
   metrics: unknown
 }
@@ -41,74 +59,181 @@ export interface Snapshot {
 }
 
 /** What compiling needs from outside. */
-export interface SnapshotContext extends CompileContext {
+export interface SnapshotContext extends Omit<CompileContext, 'consumers' | 'scope'> {
   /** In the order in which they act. */
   readonly policies: readonly PolicyDefinition<unknown>[]
   /** The running service of that name; services outlive snapshots. */
   service(name: string): Service
 }
 
+/** Loads the code that only some kinds of policy need; before {@link compileSnapshot}. */
+export async function loadPolicies(ir: GatewayIr, definitions: readonly PolicyDefinition<unknown>[]): Promise<void> {
+  const used = new Set<string>()
+  for (const { policies } of scopesOf(ir)) for (const { kind, mode } of policies) if (mode !== 'off') used.add(kind)
+  await Promise.all(definitions.filter(({ kind }) => used.has(kind)).map((definition) => definition.load?.()))
+}
+
+/** Every place where policies are configured. */
+function scopesOf(ir: GatewayIr): { readonly scope: string; readonly policies: readonly PolicyIr[] }[] {
+  return [
+    { scope: 'everywhere', policies: ir.policies },
+    ...ir.services.map(({ name, policies }) => ({ scope: `service ${name}`, policies })),
+    ...ir.routes.map(({ name, policies }) => ({ scope: `route ${name}`, policies })),
+    ...ir.consumers.flatMap(({ name, policies, routes }) => [
+      { scope: `consumer ${name}`, policies },
+      ...routes.map((route) => ({ scope: `consumer ${name} route ${route.route}`, policies: route.policies })),
+    ]),
+  ]
+}
+
 /**
- * Compiles a configuration. For each kind of policy one configuration applies, the most specific: route, service, everywhere.
+ * Compiles a configuration. For each kind of policy one configuration applies, the most specific: route and consumer, consumer, route,
+ * service, everywhere.
  * @throws Error when a policy cannot be compiled.
  */
 export function compileSnapshot(ir: GatewayIr, context: SnapshotContext): Snapshot {
-  // A policy that holds everywhere is compiled once, not once a route.
-  const compiled = new Map<PolicyIr, PolicySteps>()
-  const stepsOf = (policy: PolicyIr): PolicySteps => {
-    let steps = compiled.get(policy)
-    if (steps === undefined) {
-      const definition = context.policies.find(({ kind }) => kind === policy.kind)
-      if (definition === undefined) throw new Error(`no policy of the kind ${policy.kind}`)
-      steps = definition.compile(policy.options, context)
-      compiled.set(policy, steps)
-    }
-    return steps
-  }
-  const order = context.policies.map(({ kind }) => kind)
-  const serviceIrs = new Map(ir.services.map((service) => [service.name, service]))
+  const compiler = new Compiler(ir, context)
+  const entries = ir.routes.map((route) => ({
+    name: route.name,
+    match: route.match,
+    priority: route.priority,
+    value: compiler.planOf(route),
+  }))
+  return { ir, router: compileRouter(entries), unmatched: compiler.planOf(null) }
+}
 
-  const planOf = (route: RouteIr | null): RoutePlan => {
-    const serviceIr = route?.service == null ? undefined : serviceIrs.get(route.service)
-    const effective = effectivePolicies([ir.policies, serviceIr?.policies ?? [], route?.policies ?? []], order)
-    return {
+class Compiler {
+  readonly #ir: GatewayIr
+  readonly #context: SnapshotContext
+  /** A policy is compiled once for the place it is configured at, not once a route. */
+  readonly #compiled = new Map<PolicyIr, PolicySteps>()
+  readonly #services: ReadonlyMap<string, ServiceIr>
+  readonly #consumers: ReadonlyMap<string, ConsumerIr>
+
+  constructor(ir: GatewayIr, context: SnapshotContext) {
+    this.#ir = ir
+    this.#context = context
+    this.#services = new Map(ir.services.map((service) => [service.name, service]))
+    this.#consumers = new Map(ir.consumers.map((consumer) => [consumer.name, consumer]))
+    const consumers = compileConsumers(ir.consumers)
+    const definitions = new Map(context.policies.map((definition) => [definition.kind, definition]))
+    for (const { scope, policies } of scopesOf(ir)) {
+      for (const policy of policies) {
+        if (policy.mode === 'off') continue
+        const definition = definitions.get(policy.kind)
+        if (definition === undefined) throw new Error(`no policy of the kind ${policy.kind}`)
+        this.#compiled.set(policy, definition.compile(policy.options, { ...context, consumers, scope }))
+      }
+    }
+  }
+
+  /** @param route null for requests that match none */
+  planOf(route: RouteIr | null): RoutePlan {
+    const serviceIr = route?.service == null ? undefined : this.#services.get(route.service)
+    const about = {
       name: route?.name ?? '',
       pattern: route?.match.paths.join(' ') ?? '',
       serviceName: serviceIr?.name ?? '',
       ir: route,
-      service: serviceIr === undefined ? null : context.service(serviceIr.name),
-      ...planSteps(effective, stepsOf),
-      metrics: null,
+      service: serviceIr === undefined ? null : this.#context.service(serviceIr.name),
     }
+    const scopes = [this.#ir.policies, serviceIr?.policies ?? [], route?.policies ?? []]
+    const plan: RoutePlan = { ...about, ...this.#steps(scopes), forConsumer: (consumer) => variantOf(consumer), metrics: null }
+    // Most consumers never call most routes: their plans are put together when they do.
+    const variants = new Map<string, RoutePlan>()
+    const variantOf = ({ name, hasPolicies }: Consumer): RoutePlan => {
+      const consumer = hasPolicies ? this.#consumers.get(name) : undefined
+      if (consumer === undefined) return plan
+      let variant = variants.get(name)
+      if (variant === undefined) {
+        const own = consumer.routes.find((candidate) => candidate.route === route?.name)?.policies ?? []
+        variant = { ...plan, ...this.#steps([...scopes, consumer.policies, own]) }
+        variants.set(name, variant)
+      }
+      return variant
+    }
+    return plan
   }
 
-  const entries = ir.routes.map((route) => ({ name: route.name, match: route.match, priority: route.priority, value: planOf(route) }))
-  return { ir, router: compileRouter(entries), unmatched: planOf(null) }
+  #steps(scopes: readonly (readonly PolicyIr[])[]): PlanSteps {
+    const { policies } = this.#context
+    const effective = effectivePolicies(
+      scopes,
+      policies.map(({ kind }) => kind),
+    )
+    return planSteps(
+      effective.map((policy) => ({ policy, steps: this.#compiled.get(policy) as PolicySteps })),
+      identityBounds(policies),
+    )
+  }
 }
 
 /** @param scopes from the least to the most specific. */
-function effectivePolicies(scopes: readonly (readonly PolicyIr[])[], order: readonly string[]): PolicyIr[] {
+export function effectivePolicies(scopes: readonly (readonly PolicyIr[])[], order: readonly string[]): PolicyIr[] {
   const byKind = new Map<string, PolicyIr>()
   for (const scope of scopes) for (const policy of scope) byKind.set(policy.kind, policy)
   return [...byKind.values()].filter(({ mode }) => mode !== 'off').sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
 }
 
-type PlanSteps = Pick<RoutePlan, 'requestSteps' | 'attemptSteps' | 'upstreamResponseSteps' | 'responseSteps' | 'finishSteps'>
+interface IdentityBounds {
+  /** Kinds that act before the guards, and kinds that act before the consumer is known. */
+  readonly arrival: ReadonlySet<string>
+  readonly identity: ReadonlySet<string>
+}
 
-function planSteps(policies: readonly PolicyIr[], stepsOf: (policy: PolicyIr) => PolicySteps): PlanSteps {
+/** Where in the order of policies the guards run, and from where on the consumer is known. */
+function identityBounds(policies: readonly PolicyDefinition<unknown>[]): IdentityBounds {
+  const first = policies.findIndex(({ identifies }) => identifies === true)
+  const last = policies.findLastIndex(({ identifies }) => identifies === true)
+  const kinds = policies.map(({ kind }) => kind)
+  return { arrival: new Set(kinds.slice(0, Math.max(0, first))), identity: new Set(kinds.slice(0, last + 1)) }
+}
+
+type PlanSteps = Pick<
+  RoutePlan,
+  | 'arrivalSteps'
+  | 'identitySteps'
+  | 'requestSteps'
+  | 'bodySteps'
+  | 'attemptSteps'
+  | 'upstreamResponseSteps'
+  | 'responseSteps'
+  | 'finishSteps'
+>
+
+function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySteps }[], { arrival, identity }: IdentityBounds): PlanSteps {
+  const arrivalSteps: Step[] = []
+  const guardSteps: Step[] = []
+  const authSteps: Step[] = []
   const requestSteps: Step[] = []
+  const bodySteps: BodyStep[] = []
   const attemptSteps: AttemptStep[] = []
   const upstreamResponseSteps: Step[] = []
   const responseSteps: Step[] = []
   const finishSteps: ((exchange: Exchange, outcome: Outcome) => void)[] = []
-  for (const policy of policies) {
-    const steps = stepsOf(policy)
-    const about = { policy: policy.kind, shadow: policy.mode === 'shadow' }
-    if (steps.onRequest !== undefined) requestSteps.push({ ...about, run: steps.onRequest })
+  for (const { policy, steps } of compiled) {
+    const { kind } = policy
+    const about = { policy: kind, shadow: policy.mode === 'shadow' }
+    if (steps.onGuard !== undefined) guardSteps.push({ ...about, run: steps.onGuard })
+    if (steps.onRequest !== undefined) {
+      const list = arrival.has(kind) ? arrivalSteps : identity.has(kind) ? authSteps : requestSteps
+      list.push({ ...about, run: steps.onRequest })
+    }
+    const { requestBody } = steps
+    if (requestBody !== undefined) {
+      const { bytesMax } = requestBody
+      bodySteps.push({
+        ...about,
+        bytesMax,
+        wanted: (exchange) => requestBody.wanted(exchange),
+        run: (exchange, body) => requestBody.run(exchange, body),
+      })
+    }
     if (steps.onAttempt !== undefined) attemptSteps.push({ ...about, run: steps.onAttempt })
     if (steps.onUpstreamResponse !== undefined) upstreamResponseSteps.push({ ...about, run: steps.onUpstreamResponse })
     if (steps.onResponse !== undefined) responseSteps.push({ ...about, run: steps.onResponse })
     if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push(steps.onFinish)
   }
-  return { requestSteps, attemptSteps, upstreamResponseSteps, responseSteps, finishSteps }
+  const identitySteps = [...arrivalSteps, ...guardSteps, ...authSteps]
+  return { arrivalSteps, identitySteps, requestSteps, bodySteps, attemptSteps, upstreamResponseSteps, responseSteps, finishSteps }
 }

@@ -2,6 +2,7 @@
  * The intermediate representation: what a configuration means, whatever form it was written in. Plain frozen data, complete (all
  * defaults filled in), that can be printed, compared and sent to workers.
  */
+import type { Credential } from '../core/consumers.ts'
 import type { Limits } from '../core/limits.ts'
 import type { PolicyMode } from '../core/policy.ts'
 
@@ -23,10 +24,48 @@ export interface GatewayIr {
   readonly accessLog: AccessLogIr | null
   /** Longest time a shutdown waits for exchanges to finish. */
   readonly drainTimeoutMs: number
+  readonly stores: StoresIr
+  readonly consumers: readonly ConsumerIr[]
   readonly services: readonly ServiceIr[]
   readonly routes: readonly RouteIr[]
   /** Policies that hold everywhere, the default ones (`request-id`, `forwarded-headers`) included. */
   readonly policies: readonly PolicyIr[]
+}
+
+export interface StoresIr {
+  readonly memory: {
+    /** Limiter states kept at once, of all limits together; when they are full, the one that would be forgotten first makes room. */
+    readonly limitKeysMax: number
+  }
+  /** Null when none is configured. */
+  readonly redis: RedisIr | null
+}
+
+export interface RedisIr {
+  /** One address, or some nodes of a cluster. */
+  readonly addresses: readonly { readonly host: string; readonly port: number }[]
+  readonly cluster: boolean
+  readonly username: string | null
+  readonly password: string | null
+  /** 0 on a cluster. */
+  readonly database: number
+  readonly tls: boolean
+  /** Put before every key. */
+  readonly keyPrefix: string
+  readonly connectTimeoutMs: number
+  /** Longest wait for an answer. */
+  readonly commandTimeoutMs: number
+}
+
+/** Who calls, with credentials and policies of its own. */
+export interface ConsumerIr {
+  readonly name: string
+  readonly at: SourceLocation
+  readonly groups: readonly string[]
+  readonly credentials: readonly Credential[]
+  readonly policies: readonly PolicyIr[]
+  /** Policies for this consumer on one route. */
+  readonly routes: readonly { readonly route: string; readonly policies: readonly PolicyIr[] }[]
 }
 
 export interface ListenerIr {

@@ -120,6 +120,33 @@ const retry = object({
     .describe('Largest request body that is kept for another try.'),
 })
 
+const redis = object({
+  address: oneOrMore(addressText(), { max: 100 }).describe('`host:port`; of a cluster, some of its nodes.'),
+  cluster: z.boolean().default(false).describe('Whether this is a Redis Cluster.'),
+  username: text({ max: 256 }).optional().describe('Name to authenticate with (Redis 6 ACL).'),
+  password: secret().optional().describe('Password to authenticate with.'),
+  database: integer({ min: 0, max: 65_535 }).default(0).describe('Number of the database; a cluster has only 0.'),
+  tls: z.boolean().default(false).describe('Whether to connect with TLS; the certificate is verified.'),
+  keyPrefix: text({ min: 0, max: 256 }).default('').describe('Put before every key.'),
+  connectTimeout: duration({ min: 1 }).prefault('1s').describe('Longest time to open a connection.'),
+  commandTimeout: duration({ min: 1, max: 60_000 })
+    .prefault('100ms')
+    .describe('Longest wait for an answer; a policy then does what it is told to.'),
+})
+
+const stores = object({
+  memory: object({
+    limitKeysMax: integer({ min: 16, max: 16_000_000 })
+      .default(100_000)
+      .describe(
+        'Limiter states kept at once, of all limits together. When they are full, the one that would be forgotten first makes room.',
+      ),
+  })
+    .prefault({})
+    .describe('The memory of this machine, shared by its workers.'),
+  redis: redis.optional().describe('Redis or Valkey, shared by several instances.'),
+})
+
 const valueMatch = z.union([z.literal(true, { error: 'expected text or `true`' }), checkedText(8_192, valueMatchProblem)])
 
 const service = <P extends z.ZodType>(policies: P) =>
@@ -183,6 +210,7 @@ const root = <P extends z.ZodType>(policies: P) =>
       .prefault({})
       .describe('The access log: one JSON object a line. `false` for none.'),
     drainTimeout: duration().prefault('30s').describe('Longest time a shutdown waits for requests to finish.'),
+    stores: stores.prefault({}).describe('Where limits and records are kept.'),
     services: record(nameText(), service(policies)).default({}).describe('Services by name.'),
     routes: record(nameText(), route(policies))
       .default({})

@@ -1,6 +1,8 @@
 import type { BodySink, BodySource } from './body.ts'
+import { Caller } from './caller.ts'
 import type { ErrorCode } from './errors.ts'
 import { Headers } from './headers.ts'
+import type { LimitDecision } from './store.ts'
 import type { Trace } from './trace.ts'
 
 /** The port an exchange came in on. */
@@ -52,6 +54,8 @@ export class RequestHead {
   expectsContinue = false
   /** Counts the heads read on this connection that differ from the one before: the same number means the same head. */
   serial = 0
+  /** Kept by the policy that verified this head's credential, while a connection sends the same head; cleared as {@link logMemo} is. */
+  authMemo: unknown = null
   /** Kept by the access log while a connection sends the same head again and again; whoever fills the head anew clears it. */
   logMemo: LogMemo | null = null
 }
@@ -135,6 +139,9 @@ export class Exchange {
   readonly ownHeaders = new Headers()
   readonly forward: ForwardHead = { path: '', query: '', authority: '' }
   readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '' }
+  readonly caller = new Caller()
+  /** What the `rate-limit` policy decided; null while it has not. */
+  limit: LimitDecision | null = null
   listener: ListenerInfo
   downstream: Downstream
   /** Set by the `request-id` policy; empty until then. */
@@ -171,6 +178,8 @@ export class Exchange {
     this.route = null
     this.params = NO_PARAMS
     this.error = null
+    this.caller.reset()
+    this.limit = null
     this.attempts.length = 0
     this.requestBytes = 0
     this.responseBytes = 0

@@ -1,9 +1,12 @@
 import type { ZodType } from 'zod'
 import type { Clock } from './clock.ts'
+import type { ConsumerDirectory } from './consumers.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Attempt, Exchange } from './exchange.ts'
 import type { Logger, Metrics } from './observe.ts'
 import type { Reply } from './reply.ts'
+import type { HttpClient, Resources } from './resources.ts'
+import type { StoreName, Stores } from './store.ts'
 
 /** What a step says: nothing, to go on; a reply, to answer with it. */
 export type Verdict = Reply | undefined
@@ -22,8 +25,12 @@ export interface Outcome {
  * Steps are called in the order of `policies/index.ts`; an absent one costs nothing.
  */
 export interface PolicySteps {
+  /** Before authentication, whatever the policy's place: for what guards it. Runs on the plan that does not know the consumer yet. */
+  readonly onGuard?: (exchange: Exchange) => Verdict | Promise<Verdict>
   /** Before any try. */
   readonly onRequest?: (exchange: Exchange) => Verdict | Promise<Verdict>
+  /** Wants the request body as a whole. Its presence has the body gathered, once all `onRequest` steps have let the exchange pass. */
+  readonly requestBody?: RequestBodyStep
   /** Before each try; edits this try's head only. */
   readonly onAttempt?: (exchange: Exchange, attempt: Attempt) => void
   /** On a service's response, before the cache; not on hits. */
@@ -34,11 +41,51 @@ export interface PolicySteps {
   readonly onFinish?: (exchange: Exchange, outcome: Outcome) => void
 }
 
+/** A step on the whole request body; not run for requests without one. */
+export interface RequestBodyStep {
+  /** Largest body in bytes that this policy looks at; a larger one is 413. */
+  readonly bytesMax: number
+  /** Whether this exchange's body is wanted. */
+  wanted(exchange: Exchange): boolean
+  /** @param body valid until the exchange has finished; not to be changed */
+  run(exchange: Exchange, body: Buffer): Verdict | Promise<Verdict>
+}
+
 /** What a policy is given at load. It touches no global, so that it also runs under `explain` and under virtual time. */
 export interface CompileContext {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
+  readonly http: HttpClient
+  readonly resources: Resources
+  readonly stores: Stores
+  readonly consumers: ConsumerDirectory
+  /** Where the policy is configured, to name its state: `everywhere`, `service users`, `route orders`, `consumer app`, `consumer app route orders`. */
+  readonly scope: string
+}
+
+/** What surrounds a policy where it takes effect, for {@link PolicyDefinition.review}. */
+export interface PolicySurroundings {
+  /** The options of the policy of that kind that is in force beside it; undefined for none. */
+  optionsOf(kind: string): unknown
+  /** Whether any policy that authenticates is in force beside it. */
+  readonly authenticates: boolean
+  readonly stores: ReadonlySet<StoreName>
+  readonly consumers: { has(name: string): boolean }
+}
+
+/** Something to be said of a policy's options. */
+export interface Remark {
+  readonly severity: 'error' | 'warning'
+  /** From the policy's block down to what is meant; empty for the block itself. */
+  readonly path: readonly (string | number)[]
+  readonly message: string
+}
+
+/** Reads files that options name, at load, in the control process. */
+export interface OptionFiles {
+  /** The text of a file, found from the configuration file's folder. Rejects with a sentence for the operator. */
+  read(path: string): Promise<string>
 }
 
 /** A kind of policy: one folder below `policies/`, one line in `policies/index.ts`. */
@@ -52,6 +99,17 @@ export interface PolicyDefinition<Options> {
    * been checked, and save the time and memory of the schema library.
    */
   readonly loadSchema: () => Promise<ZodType<Options>>
+  /**
+   * Whether it finds out who calls. After the last of these policies the consumer is known, and its own policies count. Those that stand
+   * before cannot be a consumer's.
+   */
+  readonly identifies?: boolean
+  /** Loads what only this kind needs, before its first `compile`. */
+  load?(): Promise<void>
+  /** Replaces names of files in checked options by what is in them. Rejects with a Remark's message, told at the policy's place. */
+  resolve?(options: Options, files: OptionFiles): Promise<Options>
+  /** Looks, once all is checked, for what the schema cannot see: contradictions with other policies, and what is allowed but seldom meant. */
+  review?(options: Options, around: PolicySurroundings): readonly Remark[]
   /** Makes the steps. At load; does no IO. */
   compile(options: Options, context: CompileContext): PolicySteps
 }

@@ -11,6 +11,8 @@ export interface Reply {
   readonly code: ErrorCode | null
   /** The plain sentence of a refusal, when the code's own does not say enough. Never names an internal host. */
   readonly detail: string | null
+  /** Further members of a refusal's problem document (RFC 9457, 3.2). */
+  readonly members?: Readonly<Record<string, unknown>>
 }
 
 /** An answer with a body of its own. */
@@ -19,6 +21,11 @@ export function answer(status: number, headers: Reply['headers'] = [], body: str
 }
 
 /** A refusal: status and body follow from the code. */
-export function refuse(code: ErrorCode, detail: string | null = null, headers: Reply['headers'] = []): Reply {
-  return { status: 0, headers, body: '', code, detail }
+export function refuse(
+  code: ErrorCode,
+  detail: string | null = null,
+  headers: Reply['headers'] = [],
+  members?: Readonly<Record<string, unknown>>,
+): Reply {
+  return { status: 0, headers, body: '', code, detail, ...(members !== undefined && { members }) }
 }

@@ -5,6 +5,7 @@ import { type Downstream, Exchange } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
 import type { Metrics } from '../core/observe.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
+import type { Resource } from '../core/resources.ts'
 
 export interface ExchangeShape {
   readonly method?: string
@@ -84,16 +85,51 @@ const metrics: Metrics = {
 /** Every id made here is this one. */
 export const UUID = '00000000-0000-4000-8000-000000000000'
 
-export const testContext: CompileContext = {
-  clock: { ...systemClock, uuid: () => UUID },
-  log: { info: nothing, warn: nothing, error: nothing },
-  metrics,
+/** Without stores, consumers and network; resources live as long as the context. */
+export const testContext: CompileContext = contextWith({})
+
+/** A context of its own, with parts replaced. */
+export function contextWith(parts: Partial<CompileContext>): CompileContext {
+  const resources = new Map<string, Resource>()
+  return {
+    clock: { ...systemClock, uuid: () => UUID },
+    log: { info: nothing, warn: nothing, error: nothing },
+    metrics,
+    http: { get: () => Promise.reject(new Error('there is no network here')) },
+    resources: {
+      keep(key, create) {
+        const known = resources.get(key)
+        // The key says what it is: the same one is always made by the same code.
+        if (known !== undefined) return known as ReturnType<typeof create>
+        const made = create()
+        resources.set(key, made)
+        return made
+      },
+    },
+    stores: { limits: noStore, values: noStore },
+    consumers: { byKeyDigest: none, byUsername: () => [], byHmacKeyId: () => [], byJwtKey: () => [], byName: none },
+    scope: 'everywhere',
+    ...parts,
+  }
+}
+
+function noStore(): never {
+  throw new Error('there is no store here')
+}
+
+function none(): undefined {
+  return undefined
 }
 
 /** Compiles a policy from options as they are written in a configuration; throws what the schema says of wrong ones. */
-export async function compilePolicy<Options>(definition: PolicyDefinition<Options>, written: unknown): Promise<PolicySteps> {
+export async function compilePolicy<Options>(
+  definition: PolicyDefinition<Options>,
+  written: unknown,
+  context: CompileContext = testContext,
+): Promise<PolicySteps> {
   const schema = await definition.loadSchema()
-  return definition.compile(schema.parse(written), testContext)
+  await definition.load?.()
+  return definition.compile(schema.parse(written), context)
 }
 
 /** What the schema says of options: one message an issue, none for valid ones. */

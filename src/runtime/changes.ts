@@ -1,3 +1,4 @@
+import type { Caller } from '../core/caller.ts'
 import type { Exchange } from '../core/exchange.ts'
 
 /** What can be seen of an exchange between two steps. */
@@ -8,6 +9,7 @@ export interface ExchangeState {
   readonly query: string
   readonly authority: string
   readonly bodyMax: number
+  readonly caller: string
 }
 
 export function stateOf(exchange: Exchange): ExchangeState {
@@ -18,7 +20,14 @@ export function stateOf(exchange: Exchange): ExchangeState {
     query: exchange.forward.query,
     authority: exchange.forward.authority,
     bodyMax: exchange.requestBodyBytesMax,
+    caller: describeCaller(exchange.caller),
   }
+}
+
+function describeCaller({ method, subject, consumer, user }: Caller): string {
+  const parts = [subject === '' ? '' : `user ${subject}`, consumer === null ? '' : `consumer ${consumer.name}`]
+  const record = user === null ? '' : `, roles: ${user.roles.join(' ') || 'none'}, permissions: ${user.permissions.join(' ') || 'none'}`
+  return method === '' ? 'nobody' : `${parts.filter((part) => part !== '').join(' of ') || 'somebody'} by ${method}${record}`
 }
 
 /** Fields whose values stay out of every record. */
@@ -35,6 +44,7 @@ export function describeChanges(before: ExchangeState, after: ExchangeState): st
   if (before.path !== after.path) changes.push(`path ${before.path} becomes ${after.path}`)
   if (before.query !== after.query) changes.push('the query changes')
   if (before.authority !== after.authority) changes.push(`Host becomes ${after.authority}`)
+  if (before.caller !== after.caller) changes.push(`the caller is ${after.caller}`)
   if (before.bodyMax !== after.bodyMax) changes.push(`the body may have ${after.bodyMax} bytes`)
   return changes
 }

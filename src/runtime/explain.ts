@@ -7,7 +7,7 @@ import type { ErrorCode } from '../core/errors.ts'
 import { type Attempt, type Downstream, Exchange } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
 import { type Reply, refuse } from '../core/reply.ts'
-import type { Phase, StepRecord } from '../core/trace.ts'
+import { type Phase, type StepRecord, Trace } from '../core/trace.ts'
 import { HeadReader } from '../http/h1/head-reader.ts'
 import { requestHeadSizeMax, writeRequestHead } from '../http/h1/request-head.ts'
 import { describeChanges, hideSecret, stateOf } from './changes.ts'
@@ -93,8 +93,9 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   exchange.forward.path = request.path
   exchange.forward.query = request.query
 
-  const records: StepRecord[] = []
-  exchange.trace = { step: (record) => records.push(record) }
+  const trace = new Trace()
+  exchange.trace = trace
+  const { records } = trace
   const reply = await run(plan.requestSteps, 'request', exchange)
   const by = reply === null ? null : (records.findLast(({ mode, verdict }) => mode === 'enforce' && verdict === 'answered')?.policy ?? null)
   const own = fault === null ? (reply ?? ownReply(exchange, plan, match)) : refuse(fault)
@@ -171,7 +172,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     const changes = describeChanges(before, stateOf(exchange))
     if (step.shadow) exchange.request.headers.restore(mark)
     const mode = step.shadow ? 'shadow' : 'enforce'
-    records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, answer: null })
+    records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, notes: [], answer: null })
   }
   const request = upstreamRequest(exchange, plan, target.label, exchange.downstream.requestBody.length)
   const buffer = Buffer.alloc(requestHeadSizeMax(request))
@@ -207,7 +208,7 @@ function explainSteps(
       const record = records.find((known) => known.policy === policy && known.phase === phase)
       const mode = shadow ? 'shadow' : 'enforce'
       return {
-        ...(record ?? { policy, phase, mode, verdict: otherwise, changes: [], answer: null }),
+        ...(record ?? { policy, phase, mode, verdict: otherwise, changes: [], notes: [], answer: null }),
         ...configured(snapshot, plan, policy),
       }
     }),

@@ -1,15 +1,18 @@
-import { compileSnapshot, type RoutePlan, type Snapshot } from '../compile/snapshot.ts'
-import type { GatewayIr } from '../config/ir.ts'
+import { compileSnapshot, loadPolicies, type RoutePlan, type Snapshot } from '../compile/snapshot.ts'
+import type { GatewayIr, StoresIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
+import type { HttpClient, Resources } from '../core/resources.ts'
+import type { Stores } from '../core/store.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { RouteMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
 import { Service } from '../upstream/service.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
 import { Listener } from './listener.ts'
 import { ExchangeProxy, type ProxyContext } from './proxy.ts'
+import { type Lease, ResourceRegistry } from './resources.ts'
 
 export interface GatewayParts {
   readonly clock: Clock
@@ -18,6 +21,9 @@ export interface GatewayParts {
   readonly accessLog: { write(exchange: Exchange, outcome: Outcome): void } | null
   /** In the order in which they act. */
   readonly policies: readonly PolicyDefinition<unknown>[]
+  readonly http: HttpClient
+  /** Makes the stores of a configuration; those that are the same as before come from `resources`. */
+  readonly createStores: (ir: StoresIr, resources: Resources) => Stores
 }
 
 /** What has been compiled and opened, and waits for `commit`. */
@@ -25,6 +31,7 @@ interface Prepared {
   readonly snapshot: Snapshot
   readonly services: ReadonlyMap<string, Service>
   readonly newListeners: ReadonlyMap<string, Listener>
+  readonly lease: Lease
 }
 
 /** How often a drain looks whether it is done. */
@@ -41,6 +48,7 @@ export class Gateway implements DataPlane {
   /** No longer configured; their connections finish. */
   readonly #leaving = new Set<Listener>()
   #prepared: Prepared | null = null
+  readonly #resources = new ResourceRegistry()
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
@@ -58,15 +66,12 @@ export class Gateway implements DataPlane {
     this.abandon()
     const services = new Map<string, Service>()
     for (const service of ir.services) services.set(service.name, this.#services.get(service.name) ?? this.#newService(service))
-    const snapshot = compileSnapshot(ir, {
-      clock: this.#parts.clock,
-      log: this.#parts.log,
-      metrics: this.#parts.metrics,
-      policies: this.#parts.policies,
-      service: (name) => services.get(name) as Service,
-    })
+    await loadPolicies(ir, this.#parts.policies)
+    const lease = this.#resources.lease()
     const newListeners = new Map<string, Listener>()
+    let snapshot: Snapshot
     try {
+      snapshot = this.#compile(ir, services, lease)
       for (const listenerIr of ir.listeners) {
         const key = keyOf(listenerIr)
         if (this.#listeners.has(key)) continue
@@ -84,9 +89,25 @@ export class Gateway implements DataPlane {
       }
     } catch (error) {
       for (const listener of newListeners.values()) listener.stop()
+      lease.abandon()
       throw error
     }
-    this.#prepared = { snapshot, services, newListeners }
+    this.#prepared = { snapshot, services, newListeners, lease }
+  }
+
+  #compile(ir: GatewayIr, services: ReadonlyMap<string, Service>, lease: Lease): Snapshot {
+    const { clock, log, metrics, policies, http, createStores } = this.#parts
+    const stores = createStores(ir.stores, lease)
+    return compileSnapshot(ir, {
+      clock,
+      log,
+      metrics,
+      policies,
+      http,
+      resources: lease,
+      stores,
+      service: (name) => services.get(name) as Service,
+    })
   }
 
   #newService(ir: GatewayIr['services'][number]): Service {
@@ -98,12 +119,13 @@ export class Gateway implements DataPlane {
     const prepared = this.#prepared
     if (prepared === null) return
     this.#prepared = null
-    const { snapshot, services, newListeners } = prepared
+    const { snapshot, services, newListeners, lease } = prepared
     const { ir } = snapshot
     for (const serviceIr of ir.services) services.get(serviceIr.name)?.update(serviceIr)
     for (const [name, service] of this.#services) if (!services.has(name)) service.retire()
     this.#services = services
     this.#snapshot = snapshot
+    lease.commit()
 
     const listeners = new Map<string, Listener>()
     for (const listenerIr of ir.listeners) {
@@ -127,6 +149,7 @@ export class Gateway implements DataPlane {
       listener.stop()
       listener.cut()
     }
+    this.#prepared?.lease.abandon()
     this.#prepared = null
   }
 
@@ -153,6 +176,7 @@ export class Gateway implements DataPlane {
     }
     const aborted = all.reduce((sum, listener) => sum + listener.cut(), 0)
     for (const service of this.#services.values()) service.retire()
+    this.#resources.close()
     return { closed: before - aborted, aborted }
   }
 

@@ -1,9 +1,11 @@
 import type { Step } from '../compile/snapshot.ts'
+import type { CallerState } from '../core/caller.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { HeadersMark } from '../core/headers.ts'
 import type { Verdict } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
+import type { LimitDecision } from '../core/store.ts'
 import type { Phase } from '../core/trace.ts'
 import { describeChanges, type ExchangeState, stateOf } from './changes.ts'
 
@@ -92,6 +94,8 @@ interface Marks {
   readonly status: number
   readonly requestId: string
   readonly bodyMax: number
+  readonly caller: CallerState
+  readonly limit: LimitDecision | null
   readonly forward: { readonly path: string; readonly query: string; readonly authority: string }
 }
 
@@ -102,6 +106,8 @@ function markOf(exchange: Exchange): Marks {
     status: exchange.response.status,
     requestId: exchange.requestId,
     bodyMax: exchange.requestBodyBytesMax,
+    caller: exchange.caller.copy(),
+    limit: exchange.limit,
     forward: { ...exchange.forward },
   }
 }
@@ -112,5 +118,7 @@ function restore(exchange: Exchange, marks: Marks): void {
   exchange.response.status = marks.status
   exchange.requestId = marks.requestId
   exchange.requestBodyBytesMax = marks.bodyMax
+  exchange.caller.restore(marks.caller)
+  exchange.limit = marks.limit
   Object.assign(exchange.forward, marks.forward)
 }

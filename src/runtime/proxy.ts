@@ -13,6 +13,7 @@ import type { ExchangeHandler } from '../http/http.ts'
 import type { RouteMetrics } from '../telemetry/gateway-metrics.ts'
 import { HeldResponse } from './held-response.ts'
 import { runSteps } from './phases.ts'
+import { runBodySteps } from './request-body.ts'
 import { RequestRelay } from './request-relay.ts'
 import { renderReply } from './respond.ts'
 import { Tries } from './tries.ts'
@@ -63,7 +64,9 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   readonly #continueDeadline = new Deadline(() => this.#continue())
 
   // Bound once: a closure for each request would cost more than the step it continues.
+  readonly #afterIdentitySteps = (reply: Reply | null): void => this.#onIdentified(reply)
   readonly #afterRequestSteps = (reply: Reply | null): void => this.#onRouted(reply)
+  readonly #afterBodySteps = (reply: Reply | null): void => this.#onBodyPassed(reply)
   readonly #afterUpstreamSteps = (reply: Reply | null): void => this.#onUpstreamResponse(reply)
   readonly #afterResponseSteps = (_reply: Reply | null): void => this.#sendResponse()
   readonly #reportFault = (policy: string, error: unknown): void => {
@@ -98,6 +101,21 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     else if (match.kind === 'method-not-allowed') this.#unroutable = refuse('method_not_allowed', null, [['Allow', match.allow.join(', ')]])
     forward.path = request.path
     forward.query = request.query
+    runSteps(plan.identitySteps, 0, 'request', exchange, this.#reportFault, this.#afterIdentitySteps)
+  }
+
+  /** Who calls is known as far as it will be: a consumer's own policies count from here on. */
+  #onIdentified(reply: Reply | null): void {
+    if (this.#finished) return
+    if (reply !== null) return this.#answer(reply)
+    const exchange = this.#exchange
+    let plan = this.#plan as RoutePlan
+    const { consumer } = exchange.caller
+    if (consumer !== null) {
+      plan = plan.forConsumer(consumer)
+      this.#plan = plan
+      exchange.route = plan
+    }
     runSteps(plan.requestSteps, 0, 'request', exchange, this.#reportFault, this.#afterRequestSteps)
   }
 
@@ -107,7 +125,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#exchange.route = this.#plan
     const refusal = refuse(code)
     // The steps give the refusal its request id; what they make of a request that is none does not count.
-    runSteps(this.#plan.requestSteps, 0, 'request', this.#exchange, this.#reportFault, () => this.#answer(refusal))
+    runSteps(this.#plan.arrivalSteps, 0, 'request', this.#exchange, this.#reportFault, () => this.#answer(refusal))
   }
 
   /** The answer when no route takes the request; 404 unless the router said 405. */
@@ -129,6 +147,20 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     if (reply !== null) return this.#answer(reply)
     if (plan.service === null || plan.ir === null) return this.#answer(this.#unroutable)
     if (this.#relay.length > this.#exchange.requestBodyBytesMax) return this.#answer(refuse('request_body_too_large'))
+    if (plan.bodySteps.length > 0 && this.#relay.length !== 0)
+      runBodySteps(plan.bodySteps, this.#exchange, this.#relay, this.#reportFault, this.#afterBodySteps)
+    else this.#startTries()
+  }
+
+  #onBodyPassed(reply: Reply | null): void {
+    if (this.#finished) return
+    if (reply !== null) this.#answer(reply)
+    else this.#startTries()
+  }
+
+  #startTries(): void {
+    const plan = this.#plan as RoutePlan
+    if (plan.ir === null) return
     this.#tries.begin(plan)
     this.#context.wheel.set(this.#deadline, plan.ir.timeoutMs)
     this.#try(false)

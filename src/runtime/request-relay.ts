@@ -4,6 +4,12 @@ import type { Exchange } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
 import type { ClientConnection } from '../http/h1/client-connection.ts'
 
+/** A body that is taken in as a whole. */
+interface Gathering {
+  readonly bytesMax: number
+  readonly onWhole: (body: Buffer | null) => void
+}
+
 /**
  * Carries a request body from the client to the try that is under way, and keeps it, up to a bound, so that the next try can have it
  * from the beginning.
@@ -18,6 +24,9 @@ export class RequestRelay implements BodySink {
   #started = false
   #ended = false
   #trailers: Headers | null = null
+  #gathering: Gathering | null = null
+  /** Bytes of the body once all of it is here; LENGTH_UNKNOWN before. */
+  #wholeLength = LENGTH_UNKNOWN
   /** Whether all that has come can be given to another try. */
   repeatable = true
 
@@ -35,12 +44,26 @@ export class RequestRelay implements BodySink {
     this.#started = false
     this.#ended = false
     this.#trailers = null
+    this.#gathering = null
+    this.#wholeLength = LENGTH_UNKNOWN
     this.repeatable = true
   }
 
   /** Bytes of the body, LENGTH_UNKNOWN for chunked, 0 for none. */
   get length(): number {
-    return this.#exchange.downstream.requestBody.length
+    return this.#wholeLength === LENGTH_UNKNOWN ? this.#exchange.downstream.requestBody.length : this.#wholeLength
+  }
+
+  /**
+   * Takes the whole body in, before any try.
+   * @param onWhole called once, within this call or later: with the body, or with null when it has more than `bytesMax` bytes. Never
+   * called when the body breaks off.
+   */
+  gather(bytesMax: number, onWhole: (body: Buffer | null) => void): void {
+    if (this.length > bytesMax) return onWhole(null)
+    this.#gathering = { bytesMax, onWhole }
+    this.#started = true
+    this.#exchange.downstream.requestBody.start(this)
   }
 
   get started(): boolean {
@@ -74,9 +97,20 @@ export class RequestRelay implements BodySink {
   }
 
   onData(bytes: Buffer, start: number, end: number): boolean {
+    if (this.#gathering !== null) return this.#take(this.#gathering, bytes, start, end)
     if (this.repeatable) this.#keep(bytes, start, end)
     const connection = this.#connection
     return connection === null ? false : connection.requestBody.onData(bytes, start, end)
+  }
+
+  /** For {@link gather}. A body that turns out too large stays where it is: the rest of it is the next sink's, or nobody's. */
+  #take({ bytesMax, onWhole }: Gathering, bytes: Buffer, start: number, end: number): boolean {
+    this.#kept.push(Buffer.from(bytes.subarray(start, end)))
+    this.#keptBytes += end - start
+    if (this.#keptBytes <= bytesMax) return true
+    this.#gathering = null
+    onWhole(null)
+    return false
   }
 
   #keep(bytes: Buffer, start: number, end: number): void {
@@ -94,6 +128,15 @@ export class RequestRelay implements BodySink {
   onEnd(trailers: Headers | null): void {
     this.#ended = true
     this.#trailers = trailers
+    const gathering = this.#gathering
+    if (gathering !== null) {
+      this.#gathering = null
+      const whole = Buffer.concat(this.#kept)
+      this.#kept = whole.length > 0 ? [whole] : []
+      // Trailers need a framing that can carry them.
+      if (trailers === null) this.#wholeLength = whole.length
+      return gathering.onWhole(whole)
+    }
     this.#connection?.requestBody.onEnd(trailers)
   }
 

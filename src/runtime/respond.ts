@@ -97,6 +97,92 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     sentence: 'Method not allowed',
     meaning: 'Routes match but for the method; `Allow` lists the methods they take.',
   },
+  token_missing: {
+    status: 401,
+    grpcStatus: 16,
+    sentence: 'Missing token',
+    meaning: 'The route asks for a token (`jwt`), and the request has none where one is looked for.',
+  },
+  token_expired: {
+    status: 401,
+    grpcStatus: 16,
+    sentence: 'Token expired',
+    meaning: 'The token is genuine, but its `exp` has passed.',
+  },
+  token_invalid: {
+    status: 401,
+    grpcStatus: 16,
+    sentence: 'Invalid token',
+    meaning:
+      'The token is malformed, not signed by a known key with an algorithm of that key, not valid yet, or for somebody else. The event log and `explain` say which.',
+  },
+  credentials_missing: {
+    status: 401,
+    grpcStatus: 16,
+    sentence: 'Missing credentials',
+    meaning: 'The route asks for credentials (`api-key`, `basic` or `hmac`), and the request has none.',
+  },
+  credentials_invalid: {
+    status: 401,
+    grpcStatus: 16,
+    sentence: 'Invalid credentials',
+    meaning: "The API key, the password or the signature is nobody's, or is malformed.",
+  },
+  credentials_expired: {
+    status: 401,
+    grpcStatus: 16,
+    sentence: 'Credentials expired',
+    meaning:
+      'The credential is genuine, but not in force: before its `notBefore` or after its `expires`, or the signature is older than the skew allows.',
+  },
+  credentials_conflict: {
+    status: 401,
+    grpcStatus: 16,
+    sentence: 'Conflicting credentials',
+    meaning: 'The request carries credentials of two different consumers or users.',
+  },
+  user_not_found: {
+    status: 403,
+    grpcStatus: 7,
+    sentence: 'Unknown user',
+    meaning: 'The token is genuine, but the user service knows no user of that name.',
+  },
+  permission_denied: {
+    status: 403,
+    grpcStatus: 7,
+    sentence: 'Forbidden',
+    meaning: 'The caller is known but lacks the permission, role, scope or claim that `authorize` asks for.',
+  },
+  consumer_denied: {
+    status: 403,
+    grpcStatus: 7,
+    sentence: 'Forbidden',
+    meaning: 'The consumer, or a group of it, is not among those that `authorize` lets pass.',
+  },
+  address_denied: {
+    status: 403,
+    grpcStatus: 7,
+    sentence: 'Forbidden',
+    meaning: "The client's address is not one that `ip-access` lets pass.",
+  },
+  rate_limited: {
+    status: 429,
+    grpcStatus: 8,
+    sentence: 'Rate limit exceeded',
+    meaning: 'A limit of `rate-limit` is used up: `X-RateLimit-Limit-Type` names it, `Retry-After` says when to come again.',
+  },
+  request_invalid: {
+    status: 400,
+    grpcStatus: 3,
+    sentence: 'Invalid request',
+    meaning: 'The request does not fit its schema (`request-validation`); `violations` lists where, with JSON pointers.',
+  },
+  request_media_type_unsupported: {
+    status: 415,
+    grpcStatus: 3,
+    sentence: 'Unsupported media type',
+    meaning: 'The Content-Type or Content-Encoding of the body is not one that `request-validation` takes.',
+  },
   client_closed: {
     status: 499,
     grpcStatus: 1,
@@ -173,6 +259,34 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     meaning: 'All `connectionsMax` connections to the target are in use.',
     retryAfter: 1,
   },
+  keys_unavailable: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Authentication temporarily unavailable',
+    meaning: 'No set of keys could be had from the JWKS URL yet, so that no token can be checked. The token may be a good one.',
+    retryAfter: 1,
+  },
+  user_service_unavailable: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Authorization temporarily unavailable',
+    meaning: "The user service did not give the user's record, and none is cached.",
+    retryAfter: 1,
+  },
+  store_unavailable: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Service temporarily unavailable',
+    meaning: 'The shared store (Redis) did not answer in time.',
+    retryAfter: 1,
+  },
+  limit_store_unavailable: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Service temporarily unavailable',
+    meaning: 'The store of the rate limits did not answer in time, and the policy says `onStoreError: closed`.',
+    retryAfter: 1,
+  },
   gateway_shutting_down: {
     status: 503,
     grpcStatus: 14,
@@ -227,6 +341,7 @@ function renderRefusal(exchange: Exchange, reply: Reply, code: ErrorCode): Buffe
     error: sentence,
     code,
     ...(exchange.requestId === '' ? {} : { requestId: exchange.requestId }),
+    ...reply.members,
   }
   return Buffer.from(`${JSON.stringify(problem)}\n`)
 }

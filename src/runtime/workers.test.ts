@@ -83,6 +83,8 @@ function configuration(revision: string, workers = 2): GatewayIr {
     limits: DEFAULT_LIMITS,
     accessLog: null,
     drainTimeoutMs: 1_000,
+    stores: { memory: { limitKeysMax: 100 }, redis: null },
+    consumers: [],
     services: [],
     routes: [],
     policies: [],

@@ -8,6 +8,8 @@ import type { ErrorCode } from '../../src/core/errors.ts'
 import type { PolicyDefinition } from '../../src/core/policy.ts'
 import { POLICIES } from '../../src/policies/index.ts'
 import { Gateway } from '../../src/runtime/gateway.ts'
+import { httpClient } from '../../src/runtime/http-client.ts'
+import { createStores } from '../../src/stores/index.ts'
 import { MetricsRegistry } from '../../src/telemetry/metrics.ts'
 import { dial, type Ending, type Peer, ScriptedServer } from './peer.ts'
 
@@ -68,10 +70,11 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   const logged: Logged[] = []
   const faults: unknown[] = []
   const log = { info: () => {}, warn: () => {}, error: (fields: unknown) => faults.push(fields) }
+  const parts = { clock: systemClock, log, metrics: new MetricsRegistry() }
   const gateway = new Gateway({
-    clock: systemClock,
-    log,
-    metrics: new MetricsRegistry(),
+    ...parts,
+    http: httpClient,
+    createStores: (ir, resources) => createStores(ir, { ...parts, resources }),
     accessLog: {
       write: (exchange, outcome) => logged.push({ status: outcome.status, error: outcome.error, attempts: exchange.attempts.length }),
     },

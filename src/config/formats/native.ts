@@ -4,6 +4,7 @@ import { parseAddress, parseHostPattern } from '../addresses.ts'
 import type { Problem } from '../diagnostics.ts'
 import type {
   AccessLogIr,
+  ConsumerIr,
   GatewayIr,
   HashKeyIr,
   ListenerIr,
@@ -11,6 +12,7 @@ import type {
   RouteIr,
   ServiceIr,
   SourceLocation,
+  StoresIr,
   TargetIr,
   ValueMatchIr,
 } from '../ir.ts'
@@ -52,6 +54,8 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
     },
     accessLog: accessLogOf(config),
     drainTimeoutMs: config.drainTimeout,
+    stores: storesOf(config),
+    consumers: builder.consumers(),
     services: Object.entries(config.services).map(([name, service]) => builder.service(name, service)),
     routes: Object.entries(config.routes).map(([name, route]) => builder.route(name, route)),
     policies: builder.globalPolicies(options.defaultPolicies),
@@ -62,6 +66,27 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
 
 function accessLogOf({ accessLog }: NativeConfig): AccessLogIr | null {
   return accessLog === false ? null : { output: accessLog.output }
+}
+
+function storesOf({ stores }: NativeConfig): StoresIr {
+  const { redis } = stores
+  return {
+    memory: { limitKeysMax: stores.memory.limitKeysMax },
+    redis:
+      redis === undefined
+        ? null
+        : {
+            addresses: redis.address.flatMap((address) => parseAddress(address) ?? []),
+            cluster: redis.cluster,
+            username: redis.username ?? null,
+            password: redis.password ?? null,
+            database: redis.database,
+            tls: redis.tls,
+            keyPrefix: redis.keyPrefix,
+            connectTimeoutMs: redis.connectTimeout,
+            commandTimeoutMs: redis.commandTimeout,
+          },
+  }
 }
 
 class Builder {
@@ -169,6 +194,10 @@ class Builder {
     }
   }
 
+  consumers(): ConsumerIr[] {
+    return []
+  }
+
   /** The items in their normal form; one that stands twice is a mistake. */
   #distinct(path: ConfigPath, items: readonly string[], normalise = (item: string): string => item): string[] {
     const found = new Set<string>()
@@ -244,9 +273,9 @@ function hashKeyOf(by: string): HashKeyIr {
 }
 
 /** The same meaning gives the same 12 digits: places and the order of keys, services and routes do not count. */
-function revisionOf({ services, routes, ...rest }: Omit<GatewayIr, 'revision'>): string {
+function revisionOf({ services, routes, consumers, ...rest }: Omit<GatewayIr, 'revision'>): string {
   const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
-  const meaning = { ...rest, services: services.toSorted(byName), routes: routes.toSorted(byName) }
+  const meaning = { ...rest, services: services.toSorted(byName), routes: routes.toSorted(byName), consumers: consumers.toSorted(byName) }
   return createHash('sha256').update(JSON.stringify(meaning, withoutPlaces)).digest('hex').slice(0, 12)
 }
 

@@ -56,6 +56,7 @@ export class HeadReader {
     }
     this.#last = 0
     this.#head.logMemo = null
+    this.#head.authMemo = null
     const result = parseRequestHead(bytes, start, end, limits, this.#line, this.#head.headers)
     if (result === PARSE_INCOMPLETE) return this.#keep(bytes, start, end, start, limits)
     if (result < 0) return this.#refuse(result, bytes, end)
@@ -69,6 +70,7 @@ export class HeadReader {
   /** The first part has been kept: looks at the new bytes only, until the head may be whole. */
   #readMore(bytes: Buffer, start: number, end: number, limits: Limits): number {
     this.#head.logMemo = null
+    this.#head.authMemo = null
     const before = this.#partial
     const taken = Math.min(end, start + limits.headBytesMax + 4 - before)
     this.#append(bytes, start, taken)
@@ -127,6 +129,7 @@ export class HeadReader {
     const line = this.#line
     head.headers.reset(this.#bytes, 0)
     head.logMemo = null
+    head.authMemo = null
     head.method = line.methodEnd > line.methodStart && line.methodEnd <= end ? methodAt(source, line.methodStart, line.methodEnd) : ''
     head.target = ''
     head.path = ''

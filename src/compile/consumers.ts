@@ -1,0 +1,47 @@
+import type { ConsumerIr } from '../config/ir.ts'
+import type { Consumer } from '../core/caller.ts'
+import type { BasicCredential, ConsumerDirectory, HmacCredential, JwtCredential, KeyCredential, Owned } from '../core/consumers.ts'
+
+/** Makes the directory of consumers: what authentication looks credentials up in. */
+export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory {
+  const consumers = new Map<string, Consumer>()
+  const keys = new Map<string, Owned<KeyCredential>>()
+  const usernames = new Map<string, Owned<BasicCredential>[]>()
+  const hmacKeyIds = new Map<string, Owned<HmacCredential>[]>()
+  const jwtKeys = new Map<string, Owned<JwtCredential>[]>()
+  for (const { name, groups, credentials, policies, routes } of irs) {
+    const consumer: Consumer = { name, groups, hasPolicies: policies.length > 0 || routes.length > 0 }
+    consumers.set(name, consumer)
+    for (const credential of credentials) {
+      switch (credential.kind) {
+        case 'key':
+          keys.set(credential.digest, { consumer, credential })
+          break
+        case 'basic':
+          push(usernames, credential.username, { consumer, credential })
+          break
+        case 'hmac':
+          push(hmacKeyIds, credential.keyId, { consumer, credential })
+          break
+        case 'jwt':
+          push(jwtKeys, credential.key, { consumer, credential })
+          break
+      }
+    }
+  }
+  return {
+    byKeyDigest: (digest) => keys.get(digest),
+    byUsername: (username) => usernames.get(username) ?? NONE,
+    byHmacKeyId: (keyId) => hmacKeyIds.get(keyId) ?? NONE,
+    byJwtKey: (key) => jwtKeys.get(key) ?? NONE,
+    byName: (name) => consumers.get(name),
+  }
+}
+
+const NONE: readonly never[] = []
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [value])
+  else list.push(value)
+}
