@@ -1,4 +1,4 @@
-import type { ConsumerIr, GatewayIr, PolicyIr, RouteIr, ServiceIr } from '../config/ir.ts'
+import { type ConsumerIr, effectivePolicies, type GatewayIr, type PolicyIr, type RouteIr, type ServiceIr } from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
 import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
 import type { CompileContext, Outcome, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
@@ -157,22 +157,13 @@ class Compiler {
 
   #steps(scopes: readonly (readonly PolicyIr[])[]): PlanSteps {
     const { policies } = this.#context
-    const effective = effectivePolicies(
-      scopes,
-      policies.map(({ kind }) => kind),
-    )
+    const order = policies.map(({ kind }) => kind)
+    const inForce = effectivePolicies(scopes).sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
     return planSteps(
-      effective.map((policy) => ({ policy, steps: this.#compiled.get(policy) as PolicySteps })),
+      inForce.map((policy) => ({ policy, steps: this.#compiled.get(policy) as PolicySteps })),
       identityBounds(policies),
     )
   }
-}
-
-/** @param scopes from the least to the most specific. */
-export function effectivePolicies(scopes: readonly (readonly PolicyIr[])[], order: readonly string[]): PolicyIr[] {
-  const byKind = new Map<string, PolicyIr>()
-  for (const scope of scopes) for (const policy of scope) byKind.set(policy.kind, policy)
-  return [...byKind.values()].filter(({ mode }) => mode !== 'off').sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
 }
 
 interface IdentityBounds {

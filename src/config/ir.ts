@@ -187,3 +187,13 @@ export interface PolicyIr {
   readonly options: unknown
   readonly at: SourceLocation
 }
+
+/**
+ * The policies in force where these scopes meet, one of each kind.
+ * @param scopes from the least to the most specific; the most specific one counts
+ */
+export function effectivePolicies(scopes: readonly (readonly PolicyIr[])[]): PolicyIr[] {
+  const byKind = new Map<string, PolicyIr>()
+  for (const scope of scopes) for (const policy of scope) byKind.set(policy.kind, policy)
+  return [...byKind.values()].filter(({ mode }) => mode !== 'off')
+}

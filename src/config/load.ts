@@ -11,6 +11,7 @@ import { writtenJsonSchema } from './json-schema.ts'
 import { describeIssue, problemsOf, refusedPaths } from './messages.ts'
 import { parseModule } from './parse-module.ts'
 import { parseYaml } from './parse-yaml.ts'
+import { resolvePolicies, reviewPolicies } from './policy-places.ts'
 import { checkReferences } from './references.ts'
 import { nativeSchema } from './schema.ts'
 import { displayConfig, hideValues, interpolate, type ReadFile, reasonOf } from './secret.ts'
@@ -65,8 +66,8 @@ export async function loadConfig(files: readonly string[], options: LoadOptions)
     if (written === null) complete = false
     else trees.push(await interpolate(written, { env, readFile, onFile: (path) => asked.add(path) }, problems))
   }
-  const read: Read = { sources, files: [...asked] }
-  const fail = (): NotLoaded => ({ ...read, problems: sortProblems(hideValues(problems, trees)) })
+  const readSoFar = (): Read => ({ sources, files: [...asked] })
+  const fail = (): NotLoaded => ({ ...readSoFar(), problems: sortProblems(hideValues(problems, trees)) })
   // With a part missing, most of what could be said of the rest would be wrong.
   if (!complete) return fail()
 
@@ -81,12 +82,15 @@ export async function loadConfig(files: readonly string[], options: LoadOptions)
     problems.push(...problemsOf(result.error.issues, tree).filter((problem) => !broken.has(placeOf(problem))))
     return fail()
   }
+  const definitions = new Map(policies.map((definition) => [definition.kind, definition]))
+  await resolvePolicies(result.data, tree, { definitions, readFile, onFile: (path) => asked.add(path) }, problems)
   const defaultPolicies = new Map(ON_BY_DEFAULT.flatMap((kind) => defaultOptions(kind, schemas)))
   const availableCpus = options.availableCpus ?? availableParallelism()
   const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies }, problems)
+  reviewPolicies(ir, tree, definitions, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
-  return { ...read, ir, warnings: sortProblems(hideValues(problems, trees)), display }
+  return { ...readSoFar(), ir, warnings: sortProblems(hideValues(problems, trees)), display }
 }
 
 /**

@@ -104,6 +104,8 @@ export interface PolicyDefinition<Options> {
    * before cannot be a consumer's.
    */
   readonly identifies?: boolean
+  /** Whether it verifies credentials, so that routes where it is in force have callers that are known. */
+  readonly authenticates?: boolean
   /** Loads what only this kind needs, before its first `compile`. */
   load?(): Promise<void>
   /** Replaces names of files in checked options by what is in them. Rejects with a Remark's message, told at the policy's place. */

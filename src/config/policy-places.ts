@@ -1,0 +1,146 @@
+/** What policies themselves have to say of a configuration that fits its schema: files to be read, and remarks. */
+import { dirname, resolve } from 'node:path'
+import type { PolicyDefinition, PolicySurroundings, Remark } from '../core/policy.ts'
+import type { StoreName } from '../core/store.ts'
+import type { Problem } from './diagnostics.ts'
+import { effectivePolicies, type GatewayIr, type PolicyIr } from './ir.ts'
+import { withoutValue } from './messages.ts'
+import type { NativeConfig, PolicyBlock } from './schema.ts'
+import { type ReadFile, reasonOf } from './secret.ts'
+import { type ConfigNode, type ConfigPath, locate, nodeAt } from './tree.ts'
+
+type Definitions = ReadonlyMap<string, PolicyDefinition<unknown>>
+type Blocks = Readonly<Record<string, PolicyBlock | undefined>>
+
+/** Largest file that a policy's options may name. */
+const POLICY_FILE_BYTES_MAX = 4 * 2 ** 20
+
+/** Every block of policies with its path. */
+function placesOf(config: NativeConfig): { readonly path: ConfigPath; readonly blocks: Blocks }[] {
+  const places: { path: ConfigPath; blocks: Blocks }[] = []
+  const add = (path: ConfigPath, blocks: Blocks | undefined): void => {
+    if (blocks !== undefined) places.push({ path, blocks })
+  }
+  add(['policies'], config.policies)
+  for (const [name, { policies }] of Object.entries(config.services)) add(['services', name, 'policies'], policies)
+  for (const [name, { policies }] of Object.entries(config.routes)) add(['routes', name, 'policies'], policies)
+  return places
+}
+
+export interface ResolveOptions {
+  readonly definitions: Definitions
+  readonly readFile: ReadFile
+  /** Takes the path of every file that was asked for, so that changes of it can be watched. */
+  readonly onFile: (path: string) => void
+}
+
+/** Puts what is in files in place of their names, where a policy's options name some. Changes the options of `config`. */
+export async function resolvePolicies(
+  config: NativeConfig,
+  tree: ConfigNode,
+  { definitions, readFile, onFile }: ResolveOptions,
+  problems: Problem[],
+): Promise<void> {
+  for (const { path, blocks } of placesOf(config)) {
+    for (const [kind, block] of Object.entries(blocks)) {
+      const definition = definitions.get(kind)
+      if (block === undefined || block.mode === 'off' || definition?.resolve === undefined) continue
+      const at = [...path, kind]
+      const folder = dirname(locate(tree, at).file)
+      const read = async (name: string): Promise<string> => {
+        const file = resolve(folder, name)
+        onFile(file)
+        try {
+          return await readFile(file, POLICY_FILE_BYTES_MAX)
+        } catch (error) {
+          throw new Error(`the file \`${name}\` cannot be read: ${reasonOf(error)}`, { cause: error })
+        }
+      }
+      try {
+        Object.assign(block, { options: await definition.resolve(block.options, { read }) })
+      } catch (error) {
+        problems.push({
+          severity: 'error',
+          location: locate(tree, at, 'key'),
+          message: error instanceof Error ? error.message : String(error),
+        })
+      }
+    }
+  }
+}
+
+/**
+ * Has every policy look at itself where it takes effect. A remark that is the same for many routes is told once.
+ * @param definitions in the order in which policies act
+ */
+export function reviewPolicies(ir: GatewayIr, tree: ConfigNode, definitions: Definitions, problems: Problem[]): void {
+  const reviewer = new Reviewer(ir, tree, definitions, problems)
+  const services = new Map(ir.services.map(({ name, policies }) => [name, policies]))
+  const scopesOf = new Map(
+    ir.routes.map(({ name, service, policies }) => [name, [ir.policies, services.get(service ?? '') ?? [], policies]] as const),
+  )
+  for (const scopes of scopesOf.values()) reviewer.review(scopes)
+  if (ir.routes.length === 0) reviewer.review([ir.policies])
+  for (const { policies, routes } of ir.consumers) {
+    if (policies.length > 0) reviewer.review([ir.policies, policies], policies)
+    for (const own of routes) reviewer.review([...(scopesOf.get(own.route) ?? [ir.policies]), policies, own.policies], own.policies)
+  }
+}
+
+class Reviewer {
+  readonly #definitions: Definitions
+  readonly #tree: ConfigNode
+  readonly #problems: Problem[]
+  readonly #paths = new Map<PolicyIr, ConfigPath>()
+  readonly #told = new Set<string>()
+  readonly #stores: ReadonlySet<StoreName>
+  readonly #consumers: ReadonlySet<string>
+
+  constructor(ir: GatewayIr, tree: ConfigNode, definitions: Definitions, problems: Problem[]) {
+    this.#definitions = definitions
+    this.#tree = tree
+    this.#problems = problems
+    this.#stores = new Set<StoreName>(ir.stores.redis === null ? ['memory'] : ['memory', 'redis'])
+    this.#consumers = new Set(ir.consumers.map(({ name }) => name))
+    this.#addPaths(['policies'], ir.policies)
+    for (const { name, policies } of ir.services) this.#addPaths(['services', name, 'policies'], policies)
+    for (const { name, policies } of ir.routes) this.#addPaths(['routes', name, 'policies'], policies)
+    for (const { name, policies, routes } of ir.consumers) {
+      this.#addPaths(['consumers', name, 'policies'], policies)
+      for (const own of routes) this.#addPaths(['consumers', name, 'routes', own.route, 'policies'], own.policies)
+    }
+  }
+
+  #addPaths(path: ConfigPath, policies: readonly PolicyIr[]): void {
+    for (const policy of policies) this.#paths.set(policy, [...path, policy.kind])
+  }
+
+  /**
+   * @param scopes from the least to the most specific
+   * @param only the policies to review; all that are in force when it is left out. A consumer's policies act on callers that are known.
+   */
+  review(scopes: readonly (readonly PolicyIr[])[], only?: readonly PolicyIr[]): void {
+    const inForce = effectivePolicies(scopes)
+    const byKind = new Map(inForce.map((policy) => [policy.kind, policy.options]))
+    const around: PolicySurroundings = {
+      optionsOf: (kind) => byKind.get(kind),
+      authenticates:
+        only !== undefined || inForce.some(({ kind, mode }) => mode === 'enforce' && this.#definitions.get(kind)?.authenticates === true),
+      stores: this.#stores,
+      consumers: this.#consumers,
+    }
+    for (const policy of inForce) {
+      if (only?.includes(policy) === false) continue
+      for (const remark of this.#definitions.get(policy.kind)?.review?.(policy.options, around) ?? []) this.#tell(policy, remark)
+    }
+  }
+
+  #tell(policy: PolicyIr, { severity, path, message }: Remark): void {
+    const at = [...(this.#paths.get(policy) ?? []), ...path]
+    const location = locate(this.#tree, at, path.length === 0 ? 'key' : 'value')
+    const key = `${location.file}:${location.line}:${location.column} ${message}`
+    if (this.#told.has(key)) return
+    this.#told.add(key)
+    this.#problems.push({ severity, location, message: withoutValue(message, nodeAt(this.#tree, at)) })
+  }
+}
