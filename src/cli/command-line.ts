@@ -49,9 +49,10 @@ Examples:
     .argument('<method>', 'method, such as GET')
     .argument('<url>', 'URL, or a path alone')
     .option('-H, --header <header>', 'a header as `Name: value`; may be given several times', collect)
+    .option('--from <address>', 'address the request comes from')
     .option('--json', 'print it as JSON')
-    .action((file: string, method: string, url: string, { header = [], json = false }: { header?: string[]; json?: boolean }) =>
-      run(async () => (await import('./explain.ts')).explainCommand(file, method, url, { header, json })),
+    .action((file: string, method: string, url: string, { header = [], from, json = false }: ExplainFlags) =>
+      run(async () => (await import('./explain.ts')).explainCommand(file, method, url, { header, from, json })),
     )
   program
     .command('schema')
@@ -59,6 +60,12 @@ Examples:
     .description('Prints the JSON Schema (2020-12) of configuration files, for editors and other tools.')
     .action(() => run(async () => (await import('./schema.ts')).schemaCommand()))
   return program
+}
+
+interface ExplainFlags {
+  readonly header?: string[]
+  readonly from?: string
+  readonly json?: boolean
 }
 
 function collect(value: string, before: string[] | undefined): string[] {

@@ -69,18 +69,20 @@ class View {
     return [[this.#paint('green', route.name), route.pattern, this.#place(route.at)], ...captures]
   }
 
-  #step({ policy, phase, mode, verdict, changes, answer, scope, at }: ExplainedStep): Row[] {
+  #step({ policy, phase, mode, verdict, changes, notes, answer, scope, at }: ExplainedStep): Row[] {
     const shadow = mode === 'shadow'
     const style: Style = verdict === 'answered' ? (shadow ? 'yellow' : 'red') : verdict === 'continue' ? 'green' : 'dim'
     const says = {
       continue: phase === 'response' ? 'acts on the answer' : 'goes on',
       answered: `${shadow ? 'would answer' : 'answers'} ${answer ?? ''}`.trimEnd(),
-      waiting: 'acts on the response',
+      waiting: phase === 'body' ? 'acts on the body' : 'acts on the response',
       'not reached': 'not reached',
     }[verdict]
-    const name = shadow ? `${policy} ${this.#paint('magenta', '(shadow)')}` : policy
+    const part = phase === 'guard' ? `${policy} ${this.#paint('dim', '(guard)')}` : policy
+    const name = shadow ? `${part} ${this.#paint('magenta', '(shadow)')}` : part
     return [
       [name, this.#paint(style, says), scope, scope === 'everywhere' && at.line === 1 ? '' : this.#place(at)],
+      ...notes.map((note) => [`  ${this.#paint('dim', note)}`]),
       ...changes.map((change) => [`  ${this.#paint('dim', shadow ? `would: ${change}` : change)}`]),
     ]
   }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
@@ -17,6 +18,8 @@ import { paint } from './terminal.ts'
 export interface ExplainCommandOptions {
   /** Each `Name: value`. */
   readonly header: readonly string[]
+  /** Address that the request comes from; an address of nobody's when it is left out. */
+  readonly from?: string | undefined
   /** Print the explanation as JSON. */
   readonly json: boolean
 }
@@ -39,7 +42,7 @@ export async function explainCommand(file: string, method: string, url: string, 
   const problems = loaded.ok ? loaded.warnings : loaded.problems
   if (problems !== '') stderr.write(`${problems}\n`)
   if (!loaded.ok) return EXIT_CONFIG
-  const explanation = await explain(loaded.ir, { method, url, headers: options.header })
+  const explanation = await explain(loaded.ir, { method, url, headers: options.header }, options.from)
   if ('problem' in explanation) {
     stderr.write(`turnpike: ${explanation.problem}\n`)
     return EXIT_USAGE
@@ -52,11 +55,16 @@ export async function explainCommand(file: string, method: string, url: string, 
 }
 
 /** Explains a request as it was described. @returns what is wrong with the description when it is no request. */
-export async function explain(ir: GatewayIr, described: DescribedRequest): Promise<Explanation | { readonly problem: string }> {
+export async function explain(
+  ir: GatewayIr,
+  described: DescribedRequest,
+  from = PEER_ADDRESS,
+): Promise<Explanation | { readonly problem: string }> {
   const head = headOf(described, `localhost:${ir.listeners[0]?.port ?? 80}`)
   if ('problem' in head) return head
+  if (isIP(from) === 0) return { problem: `expected an address, found "${from}"` }
   await loadPolicies(ir, POLICIES)
-  return explainRequest(compileForShow(ir), head, { clock: CLOCK, peerAddress: PEER_ADDRESS })
+  return explainRequest(compileForShow(ir), head, { clock: CLOCK, peerAddress: from })
 }
 
 /** The snapshot that a worker would have. Its services are real ones; they connect when they are asked to, and nobody asks. */

@@ -2,6 +2,7 @@ import { type ConsumerIr, effectivePolicies, type GatewayIr, type PolicyIr, type
 import type { Consumer } from '../core/caller.ts'
 import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
 import type { CompileContext, Outcome, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
+import type { Phase } from '../core/trace.ts'
 import type { Service } from '../upstream/service.ts'
 import { compileConsumers } from './consumers.ts'
 import { compileRouter, type Router } from './router.ts'
@@ -9,6 +10,7 @@ import { compileRouter, type Router } from './router.ts'
 /** One step of one policy, ready to run. */
 export interface Step {
   readonly policy: string
+  readonly phase: Phase
   readonly shadow: boolean
   readonly run: (exchange: Exchange) => Verdict | Promise<Verdict>
 }
@@ -205,10 +207,10 @@ function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySteps }[]
   for (const { policy, steps } of compiled) {
     const { kind } = policy
     const about = { policy: kind, shadow: policy.mode === 'shadow' }
-    if (steps.onGuard !== undefined) guardSteps.push({ ...about, run: steps.onGuard })
+    if (steps.onGuard !== undefined) guardSteps.push({ ...about, phase: 'guard', run: steps.onGuard })
     if (steps.onRequest !== undefined) {
       const list = arrival.has(kind) ? arrivalSteps : identity.has(kind) ? authSteps : requestSteps
-      list.push({ ...about, run: steps.onRequest })
+      list.push({ ...about, phase: 'request', run: steps.onRequest })
     }
     const { requestBody } = steps
     if (requestBody !== undefined) {
@@ -221,8 +223,9 @@ function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySteps }[]
       })
     }
     if (steps.onAttempt !== undefined) attemptSteps.push({ ...about, run: steps.onAttempt })
-    if (steps.onUpstreamResponse !== undefined) upstreamResponseSteps.push({ ...about, run: steps.onUpstreamResponse })
-    if (steps.onResponse !== undefined) responseSteps.push({ ...about, run: steps.onResponse })
+    if (steps.onUpstreamResponse !== undefined)
+      upstreamResponseSteps.push({ ...about, phase: 'upstream-response', run: steps.onUpstreamResponse })
+    if (steps.onResponse !== undefined) responseSteps.push({ ...about, phase: 'response', run: steps.onResponse })
     if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push(steps.onFinish)
   }
   const identitySteps = [...arrivalSteps, ...guardSteps, ...authSteps]

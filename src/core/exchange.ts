@@ -156,6 +156,8 @@ export class Exchange {
   readonly attempts: Attempt[] = []
   /** Milliseconds of the clock at the end of the request head. */
   startedAt = 0
+  /** Nothing more is to be done: steps that still wait for something are the last ones. */
+  ended = false
   requestBytes = 0
   responseBytes = 0
   /** Where steps note what they did; null unless someone asked (explain, decision records). */
@@ -184,5 +186,6 @@ export class Exchange {
     this.requestBytes = 0
     this.responseBytes = 0
     this.trace = null
+    this.ended = false
   }
 }

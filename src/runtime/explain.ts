@@ -7,10 +7,12 @@ import type { ErrorCode } from '../core/errors.ts'
 import { type Attempt, type Downstream, Exchange } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
 import { type Reply, refuse } from '../core/reply.ts'
-import { type Phase, type StepRecord, Trace } from '../core/trace.ts'
+import { type StepRecord, Trace } from '../core/trace.ts'
+import { clientBehindProxies } from '../http/h1/client-address.ts'
 import { HeadReader } from '../http/h1/head-reader.ts'
 import { requestHeadSizeMax, writeRequestHead } from '../http/h1/request-head.ts'
 import { describeChanges, hideSecret, stateOf } from './changes.ts'
+import { isListed, trustedList } from './listener.ts'
 import { runSteps } from './phases.ts'
 import { renderReply } from './respond.ts'
 import { upstreamRequest } from './upstream-request.ts'
@@ -45,7 +47,7 @@ export interface ExplainedStep extends Omit<StepRecord, 'verdict'> {
   /** `waiting`: it acts on the service's response. `not reached`: a step before it answers. */
   readonly verdict: StepRecord['verdict'] | 'waiting' | 'not reached'
   /** Where it is configured; the most specific place counts. */
-  readonly scope: 'route' | 'service' | 'everywhere'
+  readonly scope: 'consumer and route' | 'consumer' | 'route' | 'service' | 'everywhere'
   readonly at: SourceLocation
 }
 
@@ -74,7 +76,7 @@ export interface ExplainedService {
 
 export interface ExplainOptions {
   readonly clock: Clock
-  /** Address that the request is taken to come from; never a trusted proxy's. */
+  /** Address that the request is taken to come from; behind a trusted proxy's, X-Forwarded-For counts. */
   readonly peerAddress: string
 }
 
@@ -87,8 +89,8 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const { exchange, fault } = receive(snapshot, head, options)
   const { request } = exchange
   const match = fault === null ? snapshot.router.match(request) : null
-  const plan = match?.kind === 'found' ? match.value : snapshot.unmatched
-  exchange.route = plan
+  const found = match?.kind === 'found' ? match.value : snapshot.unmatched
+  exchange.route = found
   if (match?.kind === 'found') exchange.params = match.params
   exchange.forward.path = request.path
   exchange.forward.query = request.query
@@ -96,7 +98,7 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const trace = new Trace()
   exchange.trace = trace
   const { records } = trace
-  const reply = await run(plan.requestSteps, 'request', exchange)
+  const { plan, reply } = await runRequestSteps(found, exchange)
   const by = reply === null ? null : (records.findLast(({ mode, verdict }) => mode === 'enforce' && verdict === 'answered')?.policy ?? null)
   const own = fault === null ? (reply ?? ownReply(exchange, plan, match)) : refuse(fault)
 
@@ -106,7 +108,7 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
     request: { method: request.method, authority: request.authority, target: request.target, path: request.path },
     route: explainRoute(exchange, plan),
     nearMisses: fault === null ? snapshot.router.explain(request) : [],
-    policies: explainSteps(snapshot, plan, records, service === null ? 'not reached' : 'waiting'),
+    policies: explainSteps({ snapshot, plan, records, exchange }, service === null ? 'not reached' : 'waiting'),
     answer,
     service,
   }
@@ -124,8 +126,12 @@ function receive(
   const reader = new HeadReader(exchange.request)
   const end = reader.read(head, 0, head.length, limits)
   if (end === HeadReader.INCOMPLETE) throw new Error('the request head is not whole')
+  const trusted = trustedList(listeners[0]?.trustedProxies ?? [])
   exchange.client.peerAddress = peerAddress
+  exchange.client.trusted = isListed(trusted, peerAddress)
   exchange.reset()
+  if (exchange.client.trusted)
+    exchange.client.address = clientBehindProxies(exchange.request.headers, peerAddress, (address) => isListed(trusted, address))
   exchange.requestBodyBytesMax = limits.bodyBytesMax
   exchange.startedAt = clock.now()
   const { body, contentLength } = reader.framing
@@ -141,9 +147,18 @@ function ownReply(exchange: Exchange, plan: RoutePlan, match: ReturnType<Snapsho
   return plan.service.targets.some(({ weight }) => weight > 0) ? null : refuse('service_unavailable')
 }
 
-function run(steps: readonly Step[], phase: Phase, exchange: Exchange): Promise<Reply | null> {
+/** As the proxy runs them: once the consumer is known, its own policies count. */
+async function runRequestSteps(found: RoutePlan, exchange: Exchange): Promise<{ readonly plan: RoutePlan; readonly reply: Reply | null }> {
+  const refusal = await run(found.identitySteps, exchange)
+  const { consumer } = exchange.caller
+  const plan = consumer === null ? found : found.forConsumer(consumer)
+  exchange.route = plan
+  return { plan, reply: refusal ?? (await run(plan.requestSteps, exchange)) }
+}
+
+function run(steps: readonly Step[], exchange: Exchange): Promise<Reply | null> {
   return new Promise((resolve, reject) => {
-    runSteps(steps, 0, phase, exchange, (policy, error) => reject(new Error(`the policy ${policy} failed`, { cause: error })), resolve)
+    runSteps(steps, 0, exchange, (policy, error) => reject(new Error(`the policy ${policy} failed`, { cause: error })), resolve)
   })
 }
 
@@ -154,7 +169,7 @@ function explainRoute({ params }: Exchange, { ir, name, pattern }: RoutePlan): E
 async function explainAnswer(exchange: Exchange, plan: RoutePlan, reply: Reply, by: string | null): Promise<ExplainedAnswer> {
   exchange.response.headers = exchange.ownHeaders
   const body = renderReply(exchange, reply).toString()
-  await run(plan.responseSteps, 'response', exchange)
+  await run(plan.responseSteps, exchange)
   const { status, headers } = exchange.response
   return { status, by, code: reply.code, headers: linesOf(headers), body }
 }
@@ -190,34 +205,40 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
   }
 }
 
+/** What has been found out, to put the steps into words. */
+interface Findings {
+  readonly snapshot: Snapshot
+  readonly plan: RoutePlan
+  readonly records: readonly StepRecord[]
+  readonly exchange: Exchange
+}
+
 /** Every step of the plan in its order, with the record of those that ran, and `otherwise` for the others. */
-function explainSteps(
-  snapshot: Snapshot,
-  plan: RoutePlan,
-  records: readonly StepRecord[],
-  otherwise: ExplainedStep['verdict'],
-): ExplainedStep[] {
-  const phases: readonly (readonly [Phase, readonly { readonly policy: string; readonly shadow: boolean }[]])[] = [
-    ['request', plan.requestSteps],
-    ['attempt', plan.attemptSteps],
-    ['upstream-response', plan.upstreamResponseSteps],
-    ['response', plan.responseSteps],
+function explainSteps(findings: Findings, otherwise: ExplainedStep['verdict']): ExplainedStep[] {
+  const { plan, records } = findings
+  const steps: readonly Pick<Step, 'policy' | 'shadow' | 'phase'>[] = [
+    ...plan.identitySteps,
+    ...plan.requestSteps,
+    ...plan.bodySteps.map(({ policy, shadow }) => ({ policy, shadow, phase: 'body' as const })),
+    ...plan.attemptSteps.map(({ policy, shadow }) => ({ policy, shadow, phase: 'attempt' as const })),
+    ...plan.upstreamResponseSteps,
+    ...plan.responseSteps,
   ]
-  return phases.flatMap(([phase, steps]) =>
-    steps.map(({ policy, shadow }): ExplainedStep => {
-      const record = records.find((known) => known.policy === policy && known.phase === phase)
-      const mode = shadow ? 'shadow' : 'enforce'
-      return {
-        ...(record ?? { policy, phase, mode, verdict: otherwise, changes: [], notes: [], answer: null }),
-        ...configured(snapshot, plan, policy),
-      }
-    }),
-  )
+  return steps.map(({ policy, shadow, phase }): ExplainedStep => {
+    const record = records.find((known) => known.policy === policy && known.phase === phase)
+    const mode = shadow ? 'shadow' : 'enforce'
+    const known = record ?? { policy, phase, mode, verdict: otherwise, changes: [], notes: [], answer: null }
+    return { ...known, ...configured(findings, policy) }
+  })
 }
 
 /** The place that counts for a kind of policy: the most specific one. */
-function configured({ ir }: Snapshot, plan: RoutePlan, kind: string): { scope: ExplainedStep['scope']; at: SourceLocation } {
+function configured({ snapshot, plan, exchange }: Findings, kind: string): { scope: ExplainedStep['scope']; at: SourceLocation } {
+  const { ir } = snapshot
+  const consumer = ir.consumers.find(({ name }) => name === exchange.caller.consumer?.name)
   const scopes: readonly (readonly [ExplainedStep['scope'], readonly PolicyIr[]])[] = [
+    ['consumer and route', consumer?.routes.find(({ route }) => route === plan.name)?.policies ?? []],
+    ['consumer', consumer?.policies ?? []],
     ['route', plan.ir?.policies ?? []],
     ['service', ir.services.find(({ name }) => name === plan.serviceName)?.policies ?? []],
     ['everywhere', ir.policies],

@@ -50,7 +50,7 @@ export class Listener {
       wheel: parts.wheel,
       clock: parts.clock,
       draining: false,
-      isTrusted: (address) => isIP(address) !== 0 && this.#trusted.check(address, address.includes(':') ? 'ipv6' : 'ipv4'),
+      isTrusted: (address) => isListed(this.#trusted, address),
       createHandler: (exchange) => parts.createHandler(exchange),
       connections: this.#metrics.connections,
       requestsInFlight: this.#metrics.requestsInFlight,
@@ -123,7 +123,12 @@ export class Listener {
   }
 }
 
-function trustedList(blocks: readonly string[]): BlockList {
+/** Whether an address is in a list; what is no address is not. */
+export function isListed(list: BlockList, address: string): boolean {
+  return isIP(address) !== 0 && list.check(address, address.includes(':') ? 'ipv6' : 'ipv4')
+}
+
+export function trustedList(blocks: readonly string[]): BlockList {
   const list = new BlockList()
   for (const block of blocks) {
     const slash = block.indexOf('/')

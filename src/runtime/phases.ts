@@ -6,7 +6,6 @@ import type { HeadersMark } from '../core/headers.ts'
 import type { Verdict } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import type { LimitDecision } from '../core/store.ts'
-import type { Phase } from '../core/trace.ts'
 import { describeChanges, type ExchangeState, stateOf } from './changes.ts'
 
 /** Told of a step that threw: our bug, to be logged and answered with 500. */
@@ -19,7 +18,6 @@ export type ReportFault = (policy: string, error: unknown) => void
 export function runSteps(
   steps: readonly Step[],
   from: number,
-  phase: Phase,
   exchange: Exchange,
   report: ReportFault,
   next: (reply: Reply | null) => void,
@@ -41,13 +39,15 @@ export function runSteps(
         (error: unknown) => settle(faultReply(step, error, report)),
       )
       const settle = (late: Verdict): void => {
-        const reply = conclude(step, phase, exchange, late, before, marks)
-        if (reply !== undefined) next(reply)
-        else runSteps(steps, i + 1, phase, exchange, report, next)
+        const reply = conclude(step, exchange, late, before, marks)
+        // The client may have gone meanwhile: nobody needs the steps that follow.
+        if (exchange.ended) next(null)
+        else if (reply !== undefined) next(reply)
+        else runSteps(steps, i + 1, exchange, report, next)
       }
       return
     }
-    if (observed) verdict = conclude(step, phase, exchange, verdict, before, marks)
+    if (observed) verdict = conclude(step, exchange, verdict, before, marks)
     if (verdict !== undefined) {
       next(verdict)
       return
@@ -57,18 +57,11 @@ export function runSteps(
 }
 
 /** Notes what a step did; for a step in shadow, takes it back and lets the exchange go on. */
-function conclude(
-  step: Step,
-  phase: Phase,
-  exchange: Exchange,
-  verdict: Verdict,
-  before: ExchangeState | null,
-  marks: Marks | null,
-): Verdict {
+function conclude(step: Step, exchange: Exchange, verdict: Verdict, before: ExchangeState | null, marks: Marks | null): Verdict {
   if (before !== null && exchange.trace !== null) {
     exchange.trace.step({
       policy: step.policy,
-      phase,
+      phase: step.phase,
       mode: step.shadow ? 'shadow' : 'enforce',
       verdict: verdict === undefined ? 'continue' : 'answered',
       changes: describeChanges(before, stateOf(exchange)),

@@ -101,7 +101,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     else if (match.kind === 'method-not-allowed') this.#unroutable = refuse('method_not_allowed', null, [['Allow', match.allow.join(', ')]])
     forward.path = request.path
     forward.query = request.query
-    runSteps(plan.identitySteps, 0, 'request', exchange, this.#reportFault, this.#afterIdentitySteps)
+    runSteps(plan.identitySteps, 0, exchange, this.#reportFault, this.#afterIdentitySteps)
   }
 
   /** Who calls is known as far as it will be: a consumer's own policies count from here on. */
@@ -116,7 +116,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
       this.#plan = plan
       exchange.route = plan
     }
-    runSteps(plan.requestSteps, 0, 'request', exchange, this.#reportFault, this.#afterRequestSteps)
+    runSteps(plan.requestSteps, 0, exchange, this.#reportFault, this.#afterRequestSteps)
   }
 
   onRefused(code: ErrorCode): void {
@@ -125,7 +125,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#exchange.route = this.#plan
     const refusal = refuse(code)
     // The steps give the refusal its request id; what they make of a request that is none does not count.
-    runSteps(this.#plan.arrivalSteps, 0, 'request', this.#exchange, this.#reportFault, () => this.#answer(refusal))
+    runSteps(this.#plan.arrivalSteps, 0, this.#exchange, this.#reportFault, () => this.#answer(refusal))
   }
 
   /** The answer when no route takes the request; 404 unless the router said 405. */
@@ -247,7 +247,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     response.headers = headers
     response.bodyLength = bodyLength
     this.#held.hold()
-    runSteps(plan.upstreamResponseSteps, 0, 'upstream-response', this.#exchange, this.#reportFault, this.#afterUpstreamSteps)
+    runSteps(plan.upstreamResponseSteps, 0, this.#exchange, this.#reportFault, this.#afterUpstreamSteps)
   }
 
   #onUpstreamResponse(reply: Reply | null): void {
@@ -256,7 +256,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
       this.#dropConnection()
       return this.#answer(reply)
     }
-    runSteps((this.#plan as RoutePlan).responseSteps, 0, 'response', this.#exchange, this.#reportFault, this.#afterResponseSteps)
+    runSteps((this.#plan as RoutePlan).responseSteps, 0, this.#exchange, this.#reportFault, this.#afterResponseSteps)
   }
 
   /** Answers from the gateway itself. Response steps run here too: CORS and security headers belong on refusals as well. */
@@ -264,7 +264,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     const exchange = this.#exchange
     exchange.response.headers = exchange.ownHeaders
     this.#held.hold(renderReply(exchange, reply))
-    runSteps((this.#plan as RoutePlan).responseSteps, 0, 'response', exchange, this.#reportFault, this.#afterResponseSteps)
+    runSteps((this.#plan as RoutePlan).responseSteps, 0, exchange, this.#reportFault, this.#afterResponseSteps)
   }
 
   #sendResponse(): void {
@@ -327,7 +327,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#context.metricsOf(this.#plan as RoutePlan).upstreamStatus(101)
     exchange.response.status = 101
     exchange.response.headers = headers
-    runSteps((this.#plan as RoutePlan).responseSteps, 0, 'response', exchange, this.#reportFault, () => {
+    runSteps((this.#plan as RoutePlan).responseSteps, 0, exchange, this.#reportFault, () => {
       const service = openTunnel()
       if (this.#finished) return service.destroy()
       const client = exchange.downstream.openTunnel(exchange)
@@ -420,6 +420,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   #finish(status: number): void {
     if (this.#finished) return
     this.#finished = true
+    this.#exchange.ended = true
     this.#detained?.giveBack()
     this.#detained = null
     this.#stopWaiting()

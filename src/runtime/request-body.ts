@@ -22,7 +22,9 @@ export function runBodySteps(
   const bytesMax = Math.min(...(enforced.length > 0 ? enforced : wanting).map((step) => step.bytesMax))
   relay.gather(bytesMax, (body) => {
     if (body === null) return next(enforced.length > 0 ? refuse('request_body_too_large') : null)
-    const bound = wanting.map((step): Step => ({ policy: step.policy, shadow: step.shadow, run: () => step.run(exchange, body) }))
-    runSteps(bound, 0, 'request', exchange, report, next)
+    const bound = wanting.map(
+      (step): Step => ({ policy: step.policy, phase: 'body', shadow: step.shadow, run: () => step.run(exchange, body) }),
+    )
+    runSteps(bound, 0, exchange, report, next)
   })
 }
