@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type ChainStore, chainRoute, chainStores } from './chain.ts'
 import { freePort, type Running, startPinned, versionOf } from './process.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -18,6 +19,9 @@ export interface Setup {
   readonly sink: string
   /** Routes `/route-0/*` … beside the one for everything. */
   readonly routes: number
+  /** Where the limits of the full chain are kept, for who has one; null for a bare proxy. */
+  readonly chain: ChainStore | null
+  readonly redisPort: number | null
 }
 
 export interface Contender {
@@ -177,7 +181,7 @@ const turnpike: Contender = {
   name: 'turnpike',
   version: existsSync(join(ROOT, 'bin', 'turnpike')) ? packageVersion() : null,
   routesMax: Number.POSITIVE_INFINITY,
-  async start({ folder, upstream, sink, routes }) {
+  async start({ folder, upstream, sink, routes, chain, redisPort }) {
     const port = await freePort()
     const admin = await freePort()
     const file = join(folder, 'turnpike.yaml')
@@ -188,13 +192,13 @@ admin: { port: ${admin} }
 workers: 1
 accessLog: { output: ${folder}/access.log }
 limits: { bodyBytesMax: 2GiB }
-services:
+${chain === null ? '' : chainStores(redisPort)}services:
   service: { targets: ["${upstream}"] }
   sink: { targets: ["${sink}"] }
 routes:
   everything: { path: /*, service: service }
   upload: { path: /upload/*, service: sink }
-${numbers(routes)
+${chain === null ? '' : chainRoute(chain)}${numbers(routes)
   .map((route) => `  route-${route}: { path: /route-${route}/*, service: service }\n`)
   .join('')}`,
     )

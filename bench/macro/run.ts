@@ -17,7 +17,7 @@ import { LiveLine, paint, table } from '../../scripts/terminal.ts'
 import { stopAll, versionOf } from './process.ts'
 import { type Contender, PROXIES, type Setup } from './proxies.ts'
 import { type Figures, type Scenario, type Subject, scenarios } from './scenarios.ts'
-import { LOAD_CORE, startSink, startUpstream } from './upstream.ts'
+import { LOAD_CORE, startRedis, startSink, startUpstream } from './upstream.ts'
 
 const READY_TIMEOUT_MS = 30_000
 const RESULTS = join(import.meta.dirname, '..', 'results')
@@ -95,11 +95,17 @@ function medians(all: readonly Figures[]): Figures {
 }
 
 /** Measures one scenario: all proxies in each round, one after the other. */
-async function measure(scenario: Scenario, proxies: readonly Contender[], base: Omit<Setup, 'routes'>, line: LiveLine): Promise<Row[]> {
+async function measure(
+  scenario: Scenario,
+  proxies: readonly Contender[],
+  base: Omit<Setup, 'routes' | 'chain'>,
+  line: LiveLine,
+): Promise<Row[]> {
   const able = proxies.filter((proxy) => scenario.routes <= proxy.routesMax)
   const setupOf = (proxy: Contender, round: number): Setup => ({
     ...base,
     routes: scenario.routes,
+    chain: scenario.chain,
     folder: join(base.folder, `${scenario.name}-${proxy.name}-${round}`),
   })
   const results = new Map<string, Figures[]>(able.map(({ name }) => [name, []]))
@@ -181,6 +187,9 @@ const wanted = choose(
 )
 const line = new LiveLine()
 const rows: Row[] = []
+const wantsRedis = wanted.some(({ chain }) => chain === 'redis')
+if (wantsRedis && versionOf('redis-server', '--version') === null)
+  fail('Not installed: redis-server. On Debian: apt-get install redis-server')
 const cleanUp = async (): Promise<void> => {
   line.end()
   await stopAll()
@@ -197,8 +206,9 @@ execFileSync('taskset', ['-a', '-c', '-p', String(LOAD_CORE), String(process.pid
 try {
   const upstream = await startUpstream(folder)
   const sink = await startSink()
+  const redisPort = wantsRedis ? await startRedis(folder) : null
   for (const scenario of wanted) {
-    const found = await measure(scenario, present, { folder, upstream, sink }, line)
+    const found = await measure(scenario, present, { folder, upstream, sink, redisPort }, line)
     rows.push(...found)
     line.print(`\n${render(scenario, found)}`)
   }

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { type ChainStore, chainToken } from './chain.ts'
 import { cpuOf, familyOf, memoryOf, resetPeak } from './process.ts'
 import { GIB, LOAD_CORE } from './upstream.ts'
 
@@ -32,6 +33,8 @@ export interface Scenario {
   readonly says: string
   /** Routes beside the one for everything. */
   readonly routes: number
+  /** Whether Turnpike does the whole chain; the others stay bare. */
+  readonly chain: ChainStore | null
   /** Whether the proxy must be fresh for every round. */
   readonly fresh: boolean
   measure(subject: Subject, seconds: number): Promise<Figures>
@@ -45,7 +48,7 @@ interface LoadResult {
   readonly errors: number
 }
 
-async function load(port: number, kind: string, path: string, routes: number, seconds: number): Promise<LoadResult> {
+async function load(port: number, kind: string, path: string, parameter: number | string, seconds: number): Promise<LoadResult> {
   const args = [
     '-t1',
     `-c${CONNECTIONS}`,
@@ -57,7 +60,7 @@ async function load(port: number, kind: string, path: string, routes: number, se
     '--',
     kind,
     path,
-    String(routes),
+    String(parameter),
   ]
   const { stdout } = await execute('taskset', ['-c', String(LOAD_CORE), 'wrk', ...args])
   const result: unknown = JSON.parse(/^\{.*\}$/m.exec(stdout)?.[0] ?? 'null')
@@ -69,17 +72,26 @@ function isLoadResult(value: unknown): value is LoadResult {
   return typeof value === 'object' && value !== null && 'requests' in value && 'p99Ms' in value
 }
 
+interface LoadOptions {
+  /** Routes beside the one for everything. */
+  readonly routes?: number
+  readonly chain?: ChainStore
+}
+
 /** Load of `kind` on `path`, in CPU time of all the proxy's processes. */
-function loadScenario(name: string, says: string, kind: string, path: string, routes = 0): Scenario {
+function loadScenario(name: string, says: string, kind: string, path: string, options: LoadOptions = {}): Scenario {
+  const { routes = 0, chain = null } = options
+  const parameter = chain === null ? routes : chainToken()
   return {
     name,
     says,
     routes,
+    chain,
     fresh: false,
     async measure({ port, pid, name: proxy }, seconds) {
       const pids = familyOf(pid)
       const before = cpuOf(pids)
-      const { requests, seconds: took, p50Ms, p99Ms, errors } = await load(port, kind, path, routes, seconds)
+      const { requests, seconds: took, p50Ms, p99Ms, errors } = await load(port, kind, path, parameter, seconds)
       const after = cpuOf(pids)
       if (errors > 0) throw new Error(`${proxy} answered ${errors} of ${requests} requests with an error`)
       const userUs = ((after.userMs - before.userMs) * 1000) / requests
@@ -110,6 +122,7 @@ const idle: Scenario = {
   name: '5000-idle',
   says: `memory of ${IDLE_CONNECTIONS} idle connections that did one request each`,
   routes: 0,
+  chain: null,
   fresh: true,
   async measure({ port, pid }) {
     // Memory that any load takes once is no cost of a connection.
@@ -153,6 +166,7 @@ const oneGib = (sparseFile: string): Scenario => ({
   name: '1GiB',
   says: 'one body of 1 GiB down, and one up',
   routes: 0,
+  chain: null,
   fresh: true,
   async measure({ port, pid }) {
     await load(port, 'same', '/64k', 0, 1)
@@ -173,6 +187,7 @@ const start: Scenario = {
   name: 'start',
   says: 'from the start of the process to the first 200',
   routes: 0,
+  chain: null,
   fresh: true,
   measure: ({ startMs }) => Promise.resolve({ startMs }),
 }
@@ -183,8 +198,15 @@ export function scenarios(sparseFile: string): readonly Scenario[] {
     loadScenario('keep-alive', 'the same head every time, 115-byte answers', 'same', '/'),
     loadScenario('varying', 'path, cookie and trace headers change on every request', 'varying', '/'),
     loadScenario('64KiB', 'answers of 64 KiB', 'same', '/64k'),
-    loadScenario('10-routes', 'requests spread over 10 routes less the two common ones', 'routes', '/items/1', 10 - COMMON_ROUTES),
-    loadScenario('10k-routes', 'the same with 10,000 routes', 'routes', '/items/1', 10_000 - COMMON_ROUTES),
+    loadScenario('10-routes', 'requests spread over 10 routes less the two common ones', 'routes', '/items/1', {
+      routes: 10 - COMMON_ROUTES,
+    }),
+    loadScenario('10k-routes', 'the same with 10,000 routes', 'routes', '/items/1', { routes: 10_000 - COMMON_ROUTES }),
+    loadScenario('chain', 'Turnpike: known token, permission, three buckets, headers edited; the others bare', 'chain', '/chain/orders', {
+      chain: 'memory',
+    }),
+    loadScenario('chain-redis', 'the same, the buckets in Redis', 'chain', '/chain/orders', { chain: 'redis' }),
+    loadScenario('chain-keys', 'the same in memory, with 1,000,000 API keys', 'chain-keys', '/chain/orders', { chain: 'memory' }),
     idle,
     oneGib(sparseFile),
     start,

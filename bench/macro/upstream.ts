@@ -73,3 +73,14 @@ export async function startSink(): Promise<string> {
   if (address === null || typeof address === 'string') throw new Error('no port')
   return `127.0.0.1:${address.port}`
 }
+
+/** Starts a Redis without persistence on the load's core. @returns its port */
+export async function startRedis(folder: string): Promise<number> {
+  const port = await freePort()
+  startPinned(
+    LOAD_CORE,
+    ['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', folder],
+    join(folder, 'redis.log'),
+  )
+  return port
+}

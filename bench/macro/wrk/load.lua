@@ -1,4 +1,4 @@
--- One browser's requests. Arguments: kind (same | varying | routes), path, number of routes.
+-- One browser's requests. Arguments: kind (same | varying | routes | chain | chain-keys), path, number of routes or the token.
 -- Prints one line of JSON when it is done.
 
 local BROWSER = {
@@ -25,13 +25,22 @@ function init(args)
   if kind == "routes" then
     for route = 0, routes - 1 do requests[route] = wrk.format("GET", "/route-" .. route .. path) end
   else
+    if kind == "chain" or kind == "chain-keys" then
+      wrk.headers["Authorization"] = "Bearer " .. args[3]
+      wrk.headers["X-API-Key"] = "key-of-the-benchmark-0000000"
+      wrk.headers["X-Client-Version"] = "4.2.0"
+    end
     requests[0] = wrk.format("GET", path)
   end
 end
 
 function request()
   count = count + 1
-  if kind == "same" then return requests[0] end
+  if kind == "same" or kind == "chain" then return requests[0] end
+  if kind == "chain-keys" then
+    wrk.headers["X-API-Key"] = string.format("key-of-the-benchmark-%07d", (count * 7919) % 1000000)
+    return wrk.format("GET", path)
+  end
   if kind == "routes" then return requests[(count * 7919) % routes] end
   wrk.headers["Cookie"] = "session=4f9d2c7a1be84d06a5c3e8f2" .. string.format("%08x", count) .. "; theme=dark; consent=all"
   wrk.headers["Traceparent"] = string.format("00-0af7651916cd43dd8448eb21%08x-b7ad6b71%08x-01", count, count)
