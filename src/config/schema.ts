@@ -71,6 +71,9 @@ const limits = object({
   writeIdleTimeout: duration({ min: 1 }).prefault('30s').describe('How long a client may take none of the bytes that wait for it.'),
   halfCloseGrace: duration().prefault('1s').describe('How long a request goes on after the client closed its sending side.'),
   connectionsMax: integer({ min: 1, max: 1_000_000 }).default(20_000).describe('Connections one worker holds at once.'),
+  gatheredBytesMax: byteSize({ min: 1024, max: 2 ** 36 })
+    .prefault('256MiB')
+    .describe('Bytes of request bodies that one worker holds at once for policies that look at whole bodies; more is 503.'),
 })
 
 const accessLog = object({

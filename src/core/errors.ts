@@ -54,6 +54,7 @@ export type ErrorCode =
   | 'limit_store_unavailable'
   // Ours.
   | 'gateway_shutting_down'
+  | 'gateway_overloaded'
   | 'internal_error'
 
 /** Who caused it: the client and its network, the service and its network, or Turnpike itself. */

@@ -12,6 +12,7 @@ import { Service } from '../upstream/service.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
 import { Listener } from './listener.ts'
 import { ExchangeProxy, type ProxyContext } from './proxy.ts'
+import { BodyBudget } from './request-body.ts'
 import { type Lease, ResourceRegistry } from './resources.ts'
 
 export interface GatewayParts {
@@ -48,6 +49,7 @@ export class Gateway implements DataPlane {
   /** No longer configured; their connections finish. */
   readonly #leaving = new Set<Listener>()
   #prepared: Prepared | null = null
+  readonly #bodies = new BodyBudget()
   readonly #resources = new ResourceRegistry()
 
   constructor(parts: GatewayParts) {
@@ -59,6 +61,10 @@ export class Gateway implements DataPlane {
       clock: parts.clock,
       wheel: this.#wheel,
       log: parts.log,
+      room: {
+        take: (bytes) => this.#bodies.take(bytes, this.#snapshot?.ir.limits.gatheredBytesMax ?? 0),
+        give: (bytes) => this.#bodies.give(bytes),
+      },
     }
   }
 

@@ -14,7 +14,7 @@ import type { RouteMetrics } from '../telemetry/gateway-metrics.ts'
 import { HeldResponse } from './held-response.ts'
 import { runSteps } from './phases.ts'
 import { runBodySteps } from './request-body.ts'
-import { RequestRelay } from './request-relay.ts'
+import { type GatheringRoom, RequestRelay } from './request-relay.ts'
 import { renderReply } from './respond.ts'
 import { Tries } from './tries.ts'
 import { upstreamRequest } from './upstream-request.ts'
@@ -31,6 +31,8 @@ export interface ProxyContext {
   readonly clock: Clock
   readonly wheel: TimerWheel
   readonly log: Logger
+  /** For request bodies that policies look at as a whole. */
+  readonly room: GatheringRoom
 }
 
 /**
@@ -76,7 +78,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
   constructor(exchange: Exchange, context: ProxyContext) {
     this.#exchange = exchange
     this.#context = context
-    this.#relay = new RequestRelay(exchange, (error) => this.#onRequestBroken(error))
+    this.#relay = new RequestRelay(exchange, context.room, (error) => this.#onRequestBroken(error))
     this.#tries = new Tries(exchange, context.clock)
     this.#held = new HeldResponse(exchange)
   }
@@ -423,6 +425,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#exchange.ended = true
     this.#detained?.giveBack()
     this.#detained = null
+    this.#relay.release()
     this.#stopWaiting()
     this.#context.wheel.clear(this.#deadline)
     const exchange = this.#exchange

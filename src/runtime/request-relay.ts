@@ -7,7 +7,13 @@ import type { ClientConnection } from '../http/h1/client-connection.ts'
 /** A body that is taken in as a whole. */
 interface Gathering {
   readonly bytesMax: number
-  readonly onWhole: (body: Buffer | null) => void
+  readonly onWhole: (body: Buffer | 'too large' | 'no room') => void
+}
+
+/** Who says how many bytes all exchanges may hold together. */
+export interface GatheringRoom {
+  take(bytes: number): boolean
+  give(bytes: number): void
 }
 
 /**
@@ -16,6 +22,9 @@ interface Gathering {
  */
 export class RequestRelay implements BodySink {
   readonly #exchange: Exchange
+  readonly #room: GatheringRoom
+  /** Taken out of the room. */
+  #roomBytes = 0
   readonly #onBroken: (error: GatewayError) => void
   #connection: ClientConnection | null = null
   #kept: Buffer[] = []
@@ -31,8 +40,9 @@ export class RequestRelay implements BodySink {
   repeatable = true
 
   /** @param onBroken told when the client's body breaks off. */
-  constructor(exchange: Exchange, onBroken: (error: GatewayError) => void) {
+  constructor(exchange: Exchange, room: GatheringRoom, onBroken: (error: GatewayError) => void) {
     this.#exchange = exchange
+    this.#room = room
     this.#onBroken = onBroken
   }
 
@@ -49,6 +59,17 @@ export class RequestRelay implements BodySink {
     this.repeatable = true
   }
 
+  /** Drops what is kept: an idle connection holds no body. */
+  release(): void {
+    if (this.#kept.length > 0) this.#kept = []
+    this.#keptBytes = 0
+    this.repeatable = false
+    this.#gathering = null
+    if (this.#roomBytes === 0) return
+    this.#room.give(this.#roomBytes)
+    this.#roomBytes = 0
+  }
+
   /** Bytes of the body, LENGTH_UNKNOWN for chunked, 0 for none. */
   get length(): number {
     return this.#wholeLength === LENGTH_UNKNOWN ? this.#exchange.downstream.requestBody.length : this.#wholeLength
@@ -56,11 +77,11 @@ export class RequestRelay implements BodySink {
 
   /**
    * Takes the whole body in, before any try.
-   * @param onWhole called once, within this call or later: with the body, or with null when it has more than `bytesMax` bytes. Never
-   * called when the body breaks off.
+   * @param onWhole called once, within this call or later: with the body, or with why it cannot be taken in: it has more than `bytesMax`
+   * bytes, or all exchanges together hold too much. Never called when the body breaks off.
    */
-  gather(bytesMax: number, onWhole: (body: Buffer | null) => void): void {
-    if (this.length > bytesMax) return onWhole(null)
+  gather(bytesMax: number, onWhole: Gathering['onWhole']): void {
+    if (this.length > bytesMax) return onWhole('too large')
     this.#gathering = { bytesMax, onWhole }
     this.#started = true
     this.#exchange.downstream.requestBody.start(this)
@@ -105,11 +126,14 @@ export class RequestRelay implements BodySink {
 
   /** For {@link gather}. A body that turns out too large stays where it is: the rest of it is the next sink's, or nobody's. */
   #take({ bytesMax, onWhole }: Gathering, bytes: Buffer, start: number, end: number): boolean {
+    const size = end - start
     this.#kept.push(Buffer.from(bytes.subarray(start, end)))
-    this.#keptBytes += end - start
-    if (this.#keptBytes <= bytesMax) return true
+    this.#keptBytes += size
+    const hasRoom = this.#room.take(size)
+    if (hasRoom) this.#roomBytes += size
+    if (hasRoom && this.#keptBytes <= bytesMax) return true
     this.#gathering = null
-    onWhole(null)
+    onWhole(hasRoom ? 'too large' : 'no room')
     return false
   }
 

@@ -294,6 +294,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     meaning: 'This instance is going away.',
     retryAfter: 1,
   },
+  gateway_overloaded: {
+    status: 503,
+    grpcStatus: 8,
+    sentence: 'Service temporarily unavailable',
+    meaning: 'This worker holds as many bytes of request bodies as `limits.gatheredBytesMax` allows.',
+    retryAfter: 1,
+  },
   internal_error: {
     status: 500,
     grpcStatus: 13,

@@ -51,6 +51,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
       writeIdleTimeoutMs: limits.writeIdleTimeout,
       halfCloseGraceMs: limits.halfCloseGrace,
       connectionsMax: limits.connectionsMax,
+      gatheredBytesMax: limits.gatheredBytesMax,
     },
     accessLog: accessLogOf(config),
     drainTimeoutMs: config.drainTimeout,
