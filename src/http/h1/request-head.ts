@@ -9,7 +9,7 @@ export interface UpstreamRequest {
   /** Null when the Host line is among the headers as it came. */
   readonly authority: string | null
   readonly headers: Headers
-  /** Bytes of the body, LENGTH_UNKNOWN for chunked. A length of 0 or more is stated by the Content-Length among the headers. */
+  /** Bytes of the body, LENGTH_UNKNOWN for chunked. A positive length that no Content-Length among the headers states is written beside them. */
   readonly bodyLength: number
   /** Protocol to upgrade to, or empty. */
   readonly upgrade: string
@@ -37,6 +37,9 @@ export function writeRequestHead(buffer: Buffer, offset: number, request: Upstre
   // RFC 9110, 7.6.3: a gateway names itself in what it forwards.
   at = writeAscii(buffer, at, request.minorVersion === 1 ? VIA : VIA_1_0)
   if (request.bodyLength === LENGTH_UNKNOWN) at = writeAscii(buffer, at, 'Transfer-Encoding: chunked\r\n')
+  // A body that came in chunks and was gathered has a length now. Bytes that no framing announces would be read as another request.
+  else if (request.bodyLength > 0 && !request.headers.has('Content-Length'))
+    at = writeAscii(buffer, at, `Content-Length: ${request.bodyLength}\r\n`)
   if (request.expectsContinue) at = writeAscii(buffer, at, 'Expect: 100-continue\r\n')
   if (request.upgrade !== '') at = writeAscii(buffer, at, `Connection: upgrade\r\nUpgrade: ${request.upgrade}\r\n`)
   return writeAscii(buffer, at, '\r\n')
