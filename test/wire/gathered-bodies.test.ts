@@ -76,12 +76,17 @@ test('a refused body never reaches a service, and the connection goes on', async
 test('the gateway asks for the body itself when the client waits to be told', async (t) => {
   const { policy } = readingPolicy()
   const rig = await startRig(t, { policy })
-  rig.upstream.onConnection = always(OK)
+  const heads: string[] = []
+  rig.upstream.onConnection = async (peer) => {
+    heads.push((await peer.readRequest()).head)
+    peer.write(OK)
+  }
   const client = await rig.connect()
   client.write('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n')
   assert.match(await client.readHead(), /^HTTP\/1.1 100 /)
   client.write('hello')
   assert.match((await client.readResponse()).head, /^HTTP\/1.1 200 /)
+  assert.doesNotMatch(heads.join(), /expect/i)
 })
 
 test('a body beyond the bound is 413, told from its length or found out', async (t) => {

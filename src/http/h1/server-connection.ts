@@ -215,7 +215,10 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
     if (!this.#bodyStarted) {
       this.#bodyStarted = true
       // RFC 9110, 10.1.1: the client waits for this unless part of the body is already here.
-      if (this.exchange.request.expectsContinue && this.#ahead === null && !this.#writer.headSent) this.#writer.sendInformational(100, null)
+      const { request } = this.exchange
+      if (request.expectsContinue && this.#ahead === null && !this.#writer.headSent) this.#writer.sendInformational(100, null)
+      // The client has been told: a try that begins from now on need not ask.
+      request.expectsContinue = false
     }
     this.#context.wheel.set(this.#readDeadline, this.#context.limits.bodyIdleTimeoutMs)
     if (!this.#consuming) {
