@@ -83,11 +83,14 @@ export async function loadConfig(files: readonly string[], options: LoadOptions)
     return fail()
   }
   const definitions = new Map(policies.map((definition) => [definition.kind, definition]))
+  const before = problems.length
   await resolvePolicies(result.data, tree, { definitions, readFile, onFile: (path) => asked.add(path) }, problems)
+  // Of options whose file is missing nothing more can be said.
+  const isResolved = problems.length === before
   const defaultPolicies = new Map(ON_BY_DEFAULT.flatMap((kind) => defaultOptions(kind, schemas)))
   const availableCpus = options.availableCpus ?? availableParallelism()
   const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies }, problems)
-  reviewPolicies(ir, tree, definitions, problems)
+  if (isResolved) reviewPolicies(ir, tree, definitions, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
   return { ...readSoFar(), ir, warnings: sortProblems(hideValues(problems, trees)), display }
