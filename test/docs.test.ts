@@ -5,6 +5,7 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { POLICIES } from '../src/policies/index.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const DOCUMENTS = globSync(['*.md', 'docs/**/*.md', 'src/**/README.md', 'examples/**/*.md'], { cwd: ROOT })
@@ -25,18 +26,44 @@ function fencedBlocks(file: string, language: string): Example[] {
   }))
 }
 
-/** A block that configures nothing by itself (a policy's options, say) is a fragment and no example. */
-function isWhole({ text }: Example): boolean {
-  return /^(listeners|services|routes):/m.test(text)
+const KINDS = new Set(POLICIES.map(({ kind }) => kind))
+const ROOT_KEYS = new Set(['listeners', 'services', 'routes', 'policies', 'consumers', 'stores', 'limits', 'admin'])
+
+/**
+ * The configuration that an example means: itself, or, where it shows policies alone, a configuration in which they are in force. Null for
+ * a block that is neither.
+ */
+function wholeOf({ text }: Example): string | null {
+  const keys = [...text.matchAll(/^([A-Za-z][\w-]*):/gm)].map((match) => match[1] ?? '')
+  if (keys.length === 0) return null
+  if (keys.every((key) => KINDS.has(key))) return withSurroundings(`policies:\n${text.replaceAll(/^(?=.)/gm, '  ')}`)
+  return keys.every((key) => ROOT_KEYS.has(key)) ? withSurroundings(text) : null
 }
 
-/** Runs `turnpike check` on a file and fails with what it says. */
+/** With the services and the store that an example names and does not show. */
+function withSurroundings(text: string): string {
+  const has = (key: string): boolean => new RegExp(`^${key}:`, 'm').test(text)
+  const names = new Set([...text.matchAll(/\bservice: ([\w-]+)/g)].map((match) => match[1] ?? ''))
+  const services = [...names].map((name, index) => `  ${name}: { targets: ["127.0.0.1:${9001 + index}"] }\n`).join('')
+  return [
+    text,
+    services === '' || has('services') ? '' : `services:\n${services}`,
+    text.includes('store: redis') && !has('stores') ? 'stores: { redis: { address: "127.0.0.1:6379" } }\n' : '',
+  ].join('')
+}
+
+/** Runs `turnpike check` on a file, with every variable it names set, and fails with what it says. */
 function assertRight(file: string): void {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/main.ts', 'check', file], { cwd: ROOT, encoding: 'utf8' })
+  const names = [...readFileSync(file, 'utf8').matchAll(/\$\{env:(\w+)\}/g)].map((match) => match[1] ?? '')
+  const env = { ...process.env, ...Object.fromEntries(names.map((name) => [name, `${name}-${'x'.repeat(40)}`])) }
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/main.ts', 'check', file], { cwd: ROOT, encoding: 'utf8', env })
   assert.equal(status, 0, `${stdout}${stderr}`)
 }
 
-for (const { place, text } of DOCUMENTS.flatMap((file) => fencedBlocks(file, 'yaml')).filter(isWhole)) {
+for (const example of DOCUMENTS.flatMap((file) => fencedBlocks(file, 'yaml'))) {
+  const text = wholeOf(example)
+  if (text === null) continue
+  const { place } = example
   test(`the configuration at ${place} is right`, (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'turnpike-docs-'))
     context.after(() => rmSync(folder, { recursive: true }))
@@ -47,11 +74,11 @@ for (const { place, text } of DOCUMENTS.flatMap((file) => fencedBlocks(file, 'ya
 }
 
 for (const file of globSync('examples/*/turnpike.*', { cwd: ROOT })) {
-  test(`${file} is right`, () => assertRight(file))
+  test(`${file} is right`, () => assertRight(join(ROOT, file)))
 }
 
 test('there are examples to check', () => {
-  assert.ok(fencedBlocks('README.md', 'yaml').some(isWhole))
+  assert.ok(fencedBlocks('README.md', 'yaml').some((example) => wholeOf(example) !== null))
 })
 
 /** The heading's anchor, as GitHub makes it. */
