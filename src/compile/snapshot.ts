@@ -2,6 +2,7 @@ import { type ConsumerIr, effectivePolicies, type GatewayIr, type PolicyIr, type
 import type { Consumer } from '../core/caller.ts'
 import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
 import type { CompileContext, Outcome, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
+import { type Reply, refuse } from '../core/reply.ts'
 import type { Phase } from '../core/trace.ts'
 import type { Service } from '../upstream/service.ts'
 import { compileConsumers } from './consumers.ts'
@@ -46,6 +47,10 @@ export interface RoutePlan extends RouteInfo {
   readonly upstreamResponseSteps: readonly Step[]
   readonly responseSteps: readonly Step[]
   readonly finishSteps: readonly ((exchange: Exchange, outcome: Outcome) => void)[]
+  /** For preflights of this route's requests where it does not take `OPTIONS` itself: no service is asked. Null when no policy answers them. */
+  readonly preflight: RoutePlan | null
+  /** What there is to say when neither a policy nor a service answers. */
+  readonly unanswered: Reply
   /** The plan once this consumer is known: its own policies in place of others. The same plan for one that has none. */
   forConsumer(consumer: Consumer): RoutePlan
   /** For the runtime: what it keeps of a route. */
@@ -140,7 +145,15 @@ class Compiler {
       service: serviceIr === undefined ? null : this.#context.service(serviceIr.name),
     }
     const scopes = [this.#ir.policies, serviceIr?.policies ?? [], route?.policies ?? []]
-    const plan: RoutePlan = { ...about, ...this.#steps(scopes), forConsumer: (consumer) => variantOf(consumer), metrics: null }
+    const steps = this.#steps(scopes)
+    const plan: RoutePlan = {
+      ...about,
+      ...steps,
+      preflight: steps.answersPreflight ? preflightPlan({ ...about, ...steps }) : null,
+      unanswered: NOT_FOUND,
+      forConsumer: (consumer) => variantOf(consumer),
+      metrics: null,
+    }
     // Most consumers never call most routes: their plans are put together when they do.
     const variants = new Map<string, RoutePlan>()
     const variantOf = ({ name, hasPolicies }: Consumer): RoutePlan => {
@@ -168,6 +181,25 @@ class Compiler {
   }
 }
 
+const NOT_FOUND = refuse('route_not_found')
+
+/** What is refused when a route takes the request but for its method (RFC 9110, 15.5.6). */
+export function refuseMethod(allow: readonly string[]): Reply {
+  return refuse('method_not_allowed', null, [['Allow', allow.join(', ')]])
+}
+
+function preflightPlan(parts: Pick<RoutePlan, 'name' | 'pattern' | 'serviceName' | 'ir'> & PlanSteps): RoutePlan {
+  const plan: RoutePlan = {
+    ...parts,
+    service: null,
+    preflight: null,
+    unanswered: refuseMethod(parts.ir?.match.methods ?? []),
+    forConsumer: () => plan,
+    metrics: null,
+  }
+  return plan
+}
+
 interface IdentityBounds {
   /** Kinds that act before the guards, and kinds that act before the consumer is known. */
   readonly arrival: ReadonlySet<string>
@@ -182,7 +214,12 @@ function identityBounds(policies: readonly PolicyDefinition<unknown>[]): Identit
   return { arrival: new Set(kinds.slice(0, Math.max(0, first))), identity: new Set(kinds.slice(0, last + 1)) }
 }
 
-type PlanSteps = Pick<
+interface PlanSteps extends StepLists {
+  /** Whether a policy that acts answers every preflight. */
+  readonly answersPreflight: boolean
+}
+
+type StepLists = Pick<
   RoutePlan,
   | 'arrivalSteps'
   | 'identitySteps'
@@ -204,6 +241,7 @@ function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySteps }[]
   const upstreamResponseSteps: Step[] = []
   const responseSteps: Step[] = []
   const finishSteps: ((exchange: Exchange, outcome: Outcome) => void)[] = []
+  let answersPreflight = false
   for (const { policy, steps } of compiled) {
     const { kind } = policy
     const about = { policy: kind, shadow: policy.mode === 'shadow' }
@@ -226,8 +264,19 @@ function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySteps }[]
     if (steps.onUpstreamResponse !== undefined)
       upstreamResponseSteps.push({ ...about, phase: 'upstream-response', run: steps.onUpstreamResponse })
     if (steps.onResponse !== undefined) responseSteps.push({ ...about, phase: 'response', run: steps.onResponse })
+    if (steps.answersPreflight === true && policy.mode === 'enforce') answersPreflight = true
     if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push(steps.onFinish)
   }
   const identitySteps = [...arrivalSteps, ...guardSteps, ...authSteps]
-  return { arrivalSteps, identitySteps, requestSteps, bodySteps, attemptSteps, upstreamResponseSteps, responseSteps, finishSteps }
+  return {
+    arrivalSteps,
+    identitySteps,
+    requestSteps,
+    bodySteps,
+    attemptSteps,
+    upstreamResponseSteps,
+    responseSteps,
+    finishSteps,
+    answersPreflight,
+  }
 }

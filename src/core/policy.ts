@@ -37,6 +37,8 @@ export interface PolicySteps {
   readonly onUpstreamResponse?: (exchange: Exchange) => Verdict | Promise<Verdict>
   /** On every response: a service's, a hit, a refusal. */
   readonly onResponse?: (exchange: Exchange) => Verdict | Promise<Verdict>
+  /** Whether `onRequest` answers every CORS preflight, so that those for a route that does not take `OPTIONS` are brought to it. */
+  readonly answersPreflight?: boolean
   /** Exactly once at the end, whatever happened. */
   readonly onFinish?: (exchange: Exchange, outcome: Outcome) => void
 }

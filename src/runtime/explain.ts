@@ -1,4 +1,5 @@
-import type { NearMiss } from '../compile/router.ts'
+import { findRoute, unanswered } from '../compile/find-route.ts'
+import type { NearMiss, RouteMatch } from '../compile/router.ts'
 import type { RoutePlan, Snapshot, Step } from '../compile/snapshot.ts'
 import type { PolicyIr, RetryIr, SourceLocation } from '../config/ir.ts'
 import { LENGTH_UNKNOWN } from '../core/body.ts'
@@ -88,7 +89,7 @@ export interface ExplainOptions {
 export async function explainRequest(snapshot: Snapshot, head: Buffer, options: ExplainOptions): Promise<Explanation> {
   const { exchange, fault } = receive(snapshot, head, options)
   const { request } = exchange
-  const match = fault === null ? snapshot.router.match(request) : null
+  const match = fault === null ? findRoute(snapshot, request) : null
   const found = match?.kind === 'found' ? match.value : snapshot.unmatched
   exchange.route = found
   if (match?.kind === 'found') exchange.params = match.params
@@ -107,7 +108,8 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   return {
     request: { method: request.method, authority: request.authority, target: request.target, path: request.path },
     route: explainRoute(exchange, plan),
-    nearMisses: fault === null ? snapshot.router.explain(request) : [],
+    // The route of a preflight fails by its method, and takes it all the same.
+    nearMisses: fault === null ? snapshot.router.explain(request).filter(({ route }) => route !== plan.name) : [],
     policies: explainSteps({ snapshot, plan, records, exchange }, service === null ? 'not reached' : 'waiting'),
     answer,
     service,
@@ -140,9 +142,8 @@ function receive(
 }
 
 /** The gateway's own answer when no policy has given one, or null when a service is asked; as the proxy decides it. */
-function ownReply(exchange: Exchange, plan: RoutePlan, match: ReturnType<Snapshot['router']['match']> | null): Reply | null {
-  if (match?.kind === 'method-not-allowed') return refuse('method_not_allowed', null, [['Allow', match.allow.join(', ')]])
-  if (plan.service === null || plan.ir === null) return refuse('route_not_found')
+function ownReply(exchange: Exchange, plan: RoutePlan, match: RouteMatch<RoutePlan> | null): Reply | null {
+  if (plan.service === null || plan.ir === null) return unanswered(match, plan)
   if (exchange.downstream.requestBody.length > exchange.requestBodyBytesMax) return refuse('request_body_too_large')
   return plan.service.targets.some(({ weight }) => weight > 0) ? null : refuse('service_unavailable')
 }

@@ -1,3 +1,4 @@
+import { findRoute, unanswered } from '../compile/find-route.ts'
 import type { RouteMatch } from '../compile/router.ts'
 import type { RoutePlan, Snapshot } from '../compile/snapshot.ts'
 import type { Clock } from '../core/clock.ts'
@@ -92,7 +93,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#begin()
     // Routing looks at nothing but the head: the same head in the same configuration takes the same way.
     const isKnown = this.#serial === request.serial && this.#matchedIn === snapshot.unmatched
-    const match = this.#match !== null && isKnown ? this.#match : snapshot.router.match(request)
+    const match = this.#match !== null && isKnown ? this.#match : findRoute(snapshot, request)
     this.#match = match
     this.#serial = request.serial
     this.#matchedIn = snapshot.unmatched
@@ -100,7 +101,6 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#plan = plan
     exchange.route = plan
     if (match.kind === 'found') exchange.params = match.params
-    else if (match.kind === 'method-not-allowed') this.#unroutable = refuse('method_not_allowed', null, [['Allow', match.allow.join(', ')]])
     forward.path = request.path
     forward.query = request.query
     runSteps(plan.identitySteps, 0, exchange, this.#reportFault, this.#afterIdentitySteps)
@@ -130,15 +130,11 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     runSteps(this.#plan.arrivalSteps, 0, this.#exchange, this.#reportFault, () => this.#answer(refusal))
   }
 
-  /** The answer when no route takes the request; 404 unless the router said 405. */
-  #unroutable: Reply = NOT_FOUND
-
   #begin(): void {
     this.#finished = false
     this.#plan = null
     this.#connection = null
     this.#tunnel = null
-    this.#unroutable = NOT_FOUND
     this.#relay.reset()
     this.#held.reset()
   }
@@ -147,7 +143,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     if (this.#finished) return
     const plan = this.#plan as RoutePlan
     if (reply !== null) return this.#answer(reply)
-    if (plan.service === null || plan.ir === null) return this.#answer(this.#unroutable)
+    if (plan.service === null || plan.ir === null) return this.#answer(unanswered(this.#match, plan))
     if (this.#relay.length > this.#exchange.requestBodyBytesMax) return this.#answer(refuse('request_body_too_large'))
     if (plan.bodySteps.length > 0 && this.#relay.length !== 0)
       runBodySteps(plan.bodySteps, this.#exchange, this.#relay, this.#reportFault, this.#afterBodySteps)
@@ -442,5 +438,3 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#context.record(exchange, outcome)
   }
 }
-
-const NOT_FOUND = refuse('route_not_found')
