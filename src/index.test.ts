@@ -7,7 +7,10 @@ test('the type of a configuration knows every kind of policy', () => {
   const kinds: Record<keyof Policies, true> = {
     'request-id': true,
     'request-size': true,
+    'ip-access': true,
     'forwarded-headers': true,
+    cors: true,
+    'security-headers': true,
     redirect: true,
     'static-response': true,
     rewrite: true,

@@ -1,12 +1,15 @@
 /** What a configuration in TypeScript imports: `import { defineGateway } from 'turnpike-gateway'`. */
 import type { NativeInput } from './config/schema.ts'
 import type { z } from './core/schema.ts'
+import type { schema as cors } from './policies/cors/schema.ts'
 import type { schema as forwardedHeaders } from './policies/forwarded-headers/schema.ts'
 import type { schema as headers } from './policies/headers/schema.ts'
+import type { schema as ipAccess } from './policies/ip-access/schema.ts'
 import type { schema as redirect } from './policies/redirect/schema.ts'
 import type { schema as requestId } from './policies/request-id/schema.ts'
 import type { schema as requestSize } from './policies/request-size/schema.ts'
 import type { schema as rewrite } from './policies/rewrite/schema.ts'
+import type { schema as securityHeaders } from './policies/security-headers/schema.ts'
 import type { schema as staticResponse } from './policies/static-response/schema.ts'
 
 /** A policy's block: its options and `mode`, or `false` for `mode: 'off'`. */
@@ -15,8 +18,11 @@ type Block<Schema extends z.ZodType> = false | (z.input<Schema> & { readonly mod
 /** Policies by kind. */
 export interface Policies {
   readonly 'request-id'?: Block<typeof requestId>
-  readonly 'request-size'?: Block<typeof requestSize>
+  readonly 'ip-access'?: Block<typeof ipAccess>
   readonly 'forwarded-headers'?: Block<typeof forwardedHeaders>
+  readonly cors?: Block<typeof cors>
+  readonly 'security-headers'?: Block<typeof securityHeaders>
+  readonly 'request-size'?: Block<typeof requestSize>
   readonly redirect?: Block<typeof redirect>
   readonly 'static-response'?: Block<typeof staticResponse>
   readonly rewrite?: Block<typeof rewrite>

@@ -1,20 +1,29 @@
 import type { PolicyDefinition } from '../core/policy.ts'
+import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
 import { headers } from './headers/policy.ts'
+import { ipAccess } from './ip-access/policy.ts'
 import { redirect } from './redirect/policy.ts'
 import { requestId } from './request-id/policy.ts'
 import { requestSize } from './request-size/policy.ts'
 import { rewrite } from './rewrite/policy.ts'
+import { securityHeaders } from './security-headers/policy.ts'
 import { staticResponse } from './static-response/policy.ts'
 
 /** Every kind of policy, in the order in which they act on a request and on a response; each line says why it stands where it does. */
 export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   // First, so that every answer and every record after it carries the id, refusals too.
   requestId,
-  // Before anything that costs: a request that is too large is refused for the price of a comparison.
-  requestSize,
+  // Before all else that looks at a request: who may not come here gets no further.
+  ipAccess,
   // Before what answers or edits, so that all later policies see who really asks, and not what a client claims.
   forwardedHeaders,
+  // Before all that may refuse for want of a credential: preflights never carry one (Fetch, 3.3.2).
+  cors,
+  // Acts on responses alone; before `headers`, which has the last word on them.
+  securityHeaders,
+  // Before anything that costs: a request that is too large is refused for the price of a comparison.
+  requestSize,
   // Answers without a service; behind the guards, so that these hold here too.
   redirect,
   staticResponse,

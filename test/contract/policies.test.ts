@@ -11,7 +11,13 @@ import { compilePolicy, exchangeOf } from '../../src/policies/testing.ts'
 const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly full: unknown }>> = {
   'request-id': { minimal: {}, full: { header: 'X-Id', trustClient: 'always' } },
   'request-size': { minimal: { bodyMax: '1KiB' }, full: { bodyMax: 10, headerBytesMax: '1KiB' } },
+  'ip-access': { minimal: { deny: ['10.0.0.1'] }, full: { allow: ['192.0.2.0/24', '::/0'], deny: ['192.0.2.9'], by: 'peer' } },
   'forwarded-headers': { minimal: {}, full: { standard: true } },
+  cors: {
+    minimal: { origins: ['*'] },
+    full: { origins: ['https://a.example', '~https://x'], headers: ['*'], exposedHeaders: ['X-A'], credentials: true, maxAge: '1h' },
+  },
+  'security-headers': { minimal: {}, full: { contentSecurityPolicy: "default-src 'none'", hsts: { always: true }, override: true } },
   redirect: { minimal: { to: '/x' }, full: { to: 'https://{host}{path}?{query}', status: 302, preserveQuery: false } },
   'static-response': { minimal: {}, full: { status: 404, headers: { 'X-A': '1' }, body: 'gone', contentType: 'text/html' } },
   rewrite: { minimal: { stripPrefix: '/a' }, full: { stripPrefix: '/a', path: { match: 'b', replace: 'c' }, addPrefix: '/d' } },

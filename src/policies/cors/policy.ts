@@ -1,0 +1,118 @@
+import type { Exchange } from '../../core/exchange.ts'
+import type { Headers } from '../../core/headers.ts'
+import type { PolicyDefinition } from '../../core/policy.ts'
+import { isPreflight } from '../../core/preflight.ts'
+import { answer } from '../../core/reply.ts'
+import { compileOrigins, type OriginRule, parseOriginRule } from './origin.ts'
+import { reviewCors } from './review.ts'
+import type { CorsOptions } from './schema.ts'
+
+/** What a service may say of sharing; where this policy is in force its word counts alone. */
+const SHARING_FIELDS = [
+  'Access-Control-Allow-Origin',
+  'Access-Control-Allow-Credentials',
+  'Access-Control-Expose-Headers',
+  'Access-Control-Allow-Methods',
+  'Access-Control-Allow-Headers',
+  'Access-Control-Max-Age',
+] as const
+
+/** The response step says what it allows: it runs for every answer. */
+const PREFLIGHT_ANSWER = answer(204)
+
+type Field = readonly [name: string, value: string]
+
+export const cors: PolicyDefinition<CorsOptions> = {
+  kind: 'cors',
+  summary: 'Lets scripts of other sites read responses, as browsers ask for it, and answers preflights.',
+  loadSchema: () => import('./schema.ts').then((module) => module.schema),
+  review: reviewCors,
+  compile(options) {
+    const { preflightContinue } = options
+    const share = compileSharing(options)
+    return {
+      ...(!preflightContinue && {
+        answersPreflight: true,
+        onRequest: ({ request, trace }) => {
+          if (!isPreflight(request)) return undefined
+          trace?.note(`preflight for ${request.headers.get('Access-Control-Request-Method')}`)
+          return PREFLIGHT_ANSWER
+        },
+      }),
+      onResponse(exchange) {
+        const preflight = isPreflight(exchange.request)
+        if (!(preflight && preflightContinue)) share(exchange, preflight)
+        return undefined
+      },
+    }
+  },
+}
+
+function compileSharing(options: CorsOptions): (exchange: Exchange, preflight: boolean) => void {
+  const rules = options.origins.map(checkedRule)
+  // The schema refuses it beside credentials: the answer is then the same for every origin, and caches may share it.
+  const isPublic = rules.some(({ kind }) => kind === 'any')
+  const takes = compileOrigins(rules)
+  const echoes = options.headers.includes('*')
+  const actualFields = fieldsOfActual(options)
+  const preflightFields = fieldsOfPreflight(options, echoes)
+  const varyActual = isPublic ? [] : ['Origin']
+  // Which policy answers depends on the method that is asked for: routes may be told apart by it.
+  const varyPreflight = [...varyActual, 'Access-Control-Request-Method', ...(echoes ? ['Access-Control-Request-Headers'] : [])]
+
+  return ({ request, response, trace }, preflight) => {
+    const { headers } = response
+    for (const name of SHARING_FIELDS) headers.delete(name)
+    addVary(headers, preflight ? varyPreflight : varyActual)
+    const origin = isPublic ? '*' : (request.headers.get('Origin') ?? '')
+    if (!isPublic && !takes(origin)) {
+      trace?.note(origin === '' ? 'no origin' : `the origin ${origin} is not allowed`)
+      return
+    }
+    trace?.note(`the origin ${origin} is allowed`)
+    headers.append('Access-Control-Allow-Origin', origin)
+    for (const [name, value] of preflight ? preflightFields : actualFields) headers.append(name, value)
+    if (!preflight || !echoes) return
+    const asked = request.headers.getJoined('Access-Control-Request-Headers') ?? ''
+    if (NAMES.test(asked)) headers.append('Access-Control-Allow-Headers', asked)
+  }
+}
+
+/** A list of header names (RFC 9110, 5.6.1). */
+const NAMES = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*$/
+
+function fieldsOfActual({ credentials, exposedHeaders }: CorsOptions): readonly Field[] {
+  const fields: Field[] = []
+  if (credentials) fields.push(['Access-Control-Allow-Credentials', 'true'])
+  if (exposedHeaders.length > 0) fields.push(['Access-Control-Expose-Headers', exposedHeaders.join(', ')])
+  return fields
+}
+
+function fieldsOfPreflight({ credentials, methods, headers, maxAge }: CorsOptions, echoes: boolean): readonly Field[] {
+  const fields: Field[] = []
+  if (credentials) fields.push(['Access-Control-Allow-Credentials', 'true'])
+  fields.push(['Access-Control-Allow-Methods', methods.join(', ')])
+  if (!echoes && headers.length > 0) fields.push(['Access-Control-Allow-Headers', headers.join(', ')])
+  fields.push(['Access-Control-Max-Age', String(Math.floor(maxAge / 1_000))])
+  return fields
+}
+
+/** Adds what a cache must look at, beside what a service has said (RFC 9110, 12.5.5). */
+function addVary(headers: Headers, names: readonly string[]): void {
+  if (names.length === 0) return
+  const known = headers.getJoined('Vary')
+  if (known === undefined) {
+    headers.append('Vary', names.join(', '))
+    return
+  }
+  const listed = known.split(',').map((name) => name.trim().toLowerCase())
+  if (listed.includes('*')) return
+  const missing = names.filter((name) => !listed.includes(name.toLowerCase()))
+  if (missing.length > 0) headers.append('Vary', missing.join(', '))
+}
+
+function checkedRule(text: string): OriginRule {
+  const rule = parseOriginRule(text)
+  if ('problem' in rule) throw new Error(`cors: ${rule.problem}`)
+  return rule
+}
