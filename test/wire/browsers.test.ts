@@ -168,6 +168,28 @@ test('an address counts as the connection has it, whatever a client claims, and 
   assert.equal(fieldOf(head, 'access-control-allow-origin'), APP)
 })
 
+test('behind a trusted proxy the true client counts, for each request of a connection anew', async (t) => {
+  const rig = await rigWith(t, {
+    trustedProxies: ['127.0.0.1', '10.0.0.0/8'],
+    route: { policies: { 'ip-access': { allow: ['203.0.113.0/24', '2001:db8::/32'] } } },
+  })
+  const client = await rig.connect()
+  const cases: readonly (readonly [forwardedFor: string, status: number])[] = [
+    ['203.0.113.9', 200],
+    ['198.51.100.1', 403],
+    ['203.0.113.9, 198.51.100.1', 403],
+    ['198.51.100.1, 203.0.113.9, 10.0.0.1', 200],
+    ['::ffff:203.0.113.9', 200],
+    ['[2001:db8::1]:4711', 200],
+    ['2001:db9::1', 403],
+    ['unknown', 403],
+  ]
+  for (const [forwardedFor, status] of cases) {
+    client.write(`GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: ${forwardedFor}\r\n\r\n`)
+    assert.equal(Number((await client.readResponse()).head.slice(9, 12)), status, forwardedFor)
+  }
+})
+
 test('explain finds the true client behind a trusted proxy for ip-access', async () => {
   const yaml = `
 listeners: [{ port: 8080, trustedProxies: [10.0.0.0/8] }]

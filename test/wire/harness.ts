@@ -40,6 +40,8 @@ type Routes = NonNullable<NativeInput['routes']>
 
 export interface RigOptions {
   readonly limits?: NativeInput['limits']
+  /** Proxies that the listener believes. Default: none. */
+  readonly trustedProxies?: readonly string[]
   /** What is said of the service `main` besides its targets. */
   readonly service?: Omit<Services[string], 'targets'>
   /** What is said of the route `all`, which takes every path, besides path and service. */
@@ -56,7 +58,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   const upstream = await new ScriptedServer().open()
   const ports = options.ports?.(upstream.port) ?? [upstream.port]
   const config: NativeInput = {
-    listeners: [{ host: '127.0.0.1', port: 0 }],
+    listeners: [{ host: '127.0.0.1', port: 0, trustedProxies: [...(options.trustedProxies ?? [])] }],
     accessLog: false,
     limits: options.limits ?? {},
     services: { main: { ...options.service, targets: ports.map((port) => `127.0.0.1:${port}`) } },

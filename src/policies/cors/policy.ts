@@ -56,9 +56,10 @@ function compileSharing(options: CorsOptions): (exchange: Exchange, preflight: b
   const echoes = options.headers.includes('*')
   const actualFields = fieldsOfActual(options)
   const preflightFields = fieldsOfPreflight(options, echoes)
-  const varyActual = isPublic ? [] : ['Origin']
+  const varyNames = isPublic ? [] : ['Origin']
+  const varyActual = varyOf(varyNames)
   // Which policy answers depends on the method that is asked for: routes may be told apart by it.
-  const varyPreflight = [...varyActual, 'Access-Control-Request-Method', ...(echoes ? ['Access-Control-Request-Headers'] : [])]
+  const varyPreflight = varyOf([...varyNames, 'Access-Control-Request-Method', ...(echoes ? ['Access-Control-Request-Headers'] : [])])
 
   return ({ request, response, trace }, preflight) => {
     const { headers } = response
@@ -97,15 +98,23 @@ function fieldsOfPreflight({ credentials, methods, headers, maxAge }: CorsOption
   return fields
 }
 
+interface VaryNames {
+  readonly names: readonly string[]
+  readonly text: string
+}
+
+function varyOf(names: readonly string[]): VaryNames {
+  return { names, text: names.join(', ') }
+}
+
 /** Adds what a cache must look at, beside what a service has said (RFC 9110, 12.5.5). */
-function addVary(headers: Headers, names: readonly string[]): void {
+function addVary(headers: Headers, { names, text }: VaryNames): void {
   if (names.length === 0) return
-  const known = headers.getJoined('Vary')
-  if (known === undefined) {
-    headers.append('Vary', names.join(', '))
+  if (!headers.has('Vary')) {
+    headers.append('Vary', text)
     return
   }
-  const listed = known.split(',').map((name) => name.trim().toLowerCase())
+  const listed = headers.getAll('Vary').flatMap((value) => value.split(',').map((name) => name.trim().toLowerCase()))
   if (listed.includes('*')) return
   const missing = names.filter((name) => !listed.includes(name.toLowerCase()))
   if (missing.length > 0) headers.append('Vary', missing.join(', '))
