@@ -141,3 +141,23 @@ function equalsLower(bytes: Uint8Array, start: number, lower: Uint8Array): boole
   }
   return true
 }
+
+/**
+ * A name as servers see it who keep only its letters and digits: lower case, and a hyphen for all else. CGI and its kin see `HTTP_X_USER_ID`
+ * for `X-User-ID` as for `X_User_ID` (RFC 3875, 4.1.18), and some for `X.User.ID` too.
+ */
+export function foldName(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
+}
+
+/** Whether the name at `bytes[start..end)` is `folded` once it is folded as {@link foldName} does. */
+export function foldsTo(bytes: Uint8Array, start: number, end: number, folded: string): boolean {
+  if (end - start !== folded.length) return false
+  for (let i = 0; i < folded.length; i++) if (foldByte(bytes[start + i] as number) !== folded.charCodeAt(i)) return false
+  return true
+}
+
+function foldByte(byte: number): number {
+  if (byte >= 0x41 && byte <= 0x5a) return byte | 0x20
+  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39) ? byte : 0x2d
+}

@@ -12,6 +12,7 @@ import {
   stringMatching,
   tuple,
 } from 'fast-check'
+import { foldName } from './header-names.ts'
 import { Headers } from './headers.ts'
 
 type Pair = readonly [string, string]
@@ -96,6 +97,26 @@ test('what a peer names is removed from what was received, and its spelling is n
   assert.equal(written(headers), 'X-Peer: 2\r\n')
   headers.set('X-Peer-Name', '4')
   assert.equal(written(headers), 'X-Peer: 2\r\nX-Peer-Name: 4\r\n')
+})
+
+test('no spelling of a name that a service may take for ours is left of what was received', () => {
+  const headers = received([
+    ['X-User-ID', '1'],
+    ['Host', 'h'],
+    ['x_user_id', '2'],
+    ['X_User-ID', '3'],
+    ['X.User~ID', '4'],
+    ['XXUser-ID', '5'],
+    ['X-User-IDs', '6'],
+    // As long as the one that is looked for, modulo 32.
+    [`X-User-ID${'-'.repeat(32)}`, '7'],
+  ])
+  headers.append('X-User-ID', 'ours')
+  headers.deleteForged(foldName('X_USER-ID'))
+  assert.equal(written(headers), `Host: h\r\nXXUser-ID: 5\r\nX-User-IDs: 6\r\nX-User-ID${'-'.repeat(32)}: 7\r\nX-User-ID: ours\r\n`)
+  headers.clearEdits()
+  headers.deleteForged(foldName('X-None'))
+  assert.equal(headers.getAll('x_user_id').length, 1)
 })
 
 test('taking edits back leaves what was received, less what the framing took out', () => {

@@ -1,5 +1,5 @@
 import { GatewayError } from './errors.ts'
-import { type HeaderName, headerName, knownNameId } from './header-names.ts'
+import { foldsTo, type HeaderName, headerName, knownNameId } from './header-names.ts'
 
 /** Numbers per field in the table: where name and value start and end in the bytes, and the name's id. */
 const STRIDE = 5
@@ -186,6 +186,14 @@ export class Headers {
   /** Removes what was received under a name that a peer chose. {@link delete} would keep the name for ever, as it may one from configuration. */
   deleteReceived(lowerName: string): void {
     for (let i = 0; i < this.count; i++) if (this.#nameEquals(i * STRIDE, lowerName)) this.deleteAt(i)
+  }
+
+  /** Removes what was received under any spelling of a name that servers take for the same; see `foldName`. For names without an id. */
+  deleteForged(folded: string): void {
+    if (((this.#lengths >>> folded.length) & 1) === 0) return
+    for (let i = 0, at = 0; i < this.count; i++, at += STRIDE) {
+      if (foldsTo(this.bytes, this.#table[at] as number, this.#table[at + NAME_END] as number, folded)) this.deleteAt(i)
+    }
   }
 
   /** The id of the received field at `index`, for loops that look at each field once; -1 when it has been removed. */
