@@ -3,6 +3,9 @@ import type { Clock } from '../core/clock.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Resources } from '../core/resources.ts'
 import type { LimitStore, Stores, ValueStore } from '../core/store.ts'
+import { RedisConnection } from './redis/connection.ts'
+import { RedisLimits } from './redis/limits.ts'
+import { RedisValues } from './redis/values.ts'
 
 /** What stores are made of. */
 export interface StoreParts {
@@ -29,10 +32,15 @@ function memoryLimits(_ir: StoresIr, _parts: StoreParts): LimitStore {
   throw new Error('not here yet')
 }
 
-function redisLimits(_ir: RedisIr, _parts: StoreParts): LimitStore {
-  throw new Error('not here yet')
+function redisLimits(ir: RedisIr, parts: StoreParts): LimitStore {
+  return new RedisLimits(redisConnection(ir, parts), ir.keyPrefix, parts.clock)
 }
 
-function redisValues(_ir: RedisIr, _parts: StoreParts): ValueStore {
-  throw new Error('not here yet')
+function redisValues(ir: RedisIr, parts: StoreParts): ValueStore {
+  return new RedisValues(redisConnection(ir, parts), ir.keyPrefix)
+}
+
+/** One for all policies, kept over reloads while nothing about it changes. */
+function redisConnection(ir: RedisIr, parts: StoreParts): RedisConnection {
+  return parts.resources.keep(`redis ${JSON.stringify(ir)}`, () => new RedisConnection(ir, parts))
 }

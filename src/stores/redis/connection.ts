@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto'
+import type { Cluster, Redis } from 'ioredis'
+import type { RedisIr } from '../../config/ir.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Counter, Histogram, Logger, Metrics } from '../../core/observe.ts'
+import type { Resource } from '../../core/resources.ts'
+import { openClient } from './client.ts'
+
+/** Commands that wait for an answer at once; for more the answer is that of a Redis which does not answer. */
+const PENDING_MAX = 10_000
+/** So many commands without an answer in a row, and none with one, mean that Redis hangs. */
+const TIMEOUTS_MAX = 5
+/** How often one that hangs is asked whether it is back. */
+const PROBE_MS = 100
+/** So long without an answer, and the connection itself is given up: the other side may be gone without a word. */
+const HANGING_MAX_MS = 2_000
+/** Exchanges that began before a reload may still come with a command. */
+const CLOSE_GRACE_MS = 1_000
+const LATENCY_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1_000]
+
+const CAUSES = ['disconnected', 'timeout', 'overload', 'refused'] as const
+type Cause = (typeof CAUSES)[number]
+
+/** Why a command has no answer. The message may name hosts. */
+export class RedisFault extends Error {
+  override readonly name = 'RedisFault'
+}
+
+/** A Lua script and the name Redis keeps it under. */
+export interface Script {
+  readonly source: string
+  readonly sha: string
+}
+
+export function scriptOf(source: string): Script {
+  return { source, sha: createHash('sha1').update(source).digest('hex') }
+}
+
+export interface ConnectionParts {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+}
+
+/**
+ * The connection of one worker to Redis or a cluster of them. It connects by itself, again and again; a command fails at once while there
+ * is no connection, and within `commandTimeoutMs` always. Nothing is sent twice: a command without an answer may have been carried out.
+ */
+export class RedisConnection implements Resource {
+  readonly #ir: RedisIr
+  readonly #parts: ConnectionParts
+  readonly #address: string
+  #client: Redis | Cluster | null = null
+  /** Until the first connection is there or has failed: commands wait for it, so that a start refuses nobody. */
+  #opening: Promise<void> | null
+  #opened: () => void = () => undefined
+  #isUp = false
+  #toldDown = false
+  #isClosed = false
+  #pending = 0
+  #timeouts = 0
+  #probe: NodeJS.Timeout | null = null
+  #hangingSince = 0
+  readonly #latency: Histogram
+  readonly #errors: ReadonlyMap<Cause, Counter>
+
+  constructor(ir: RedisIr, parts: ConnectionParts) {
+    this.#ir = ir
+    this.#parts = parts
+    this.#address = ir.addresses.map(({ host, port }) => `${host}:${port}`).join(' ')
+    const help = 'Milliseconds until a store answered a command.'
+    this.#latency = parts.metrics.histogram('gateway_store_latency_ms', help, LATENCY_BOUNDS_MS, { store: 'redis' })
+    this.#errors = new Map(
+      CAUSES.map((cause) => [
+        cause,
+        parts.metrics.counter('gateway_store_errors_total', 'Commands that a store did not carry out, by cause.', {
+          store: 'redis',
+          cause,
+        }),
+      ]),
+    )
+    this.#opening = new Promise((resolve) => {
+      this.#opened = resolve
+    })
+    void this.#open()
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const client = await openClient(this.#ir, {
+        ready: () => this.#onUp(),
+        down: (reason) => this.#onDown(reason),
+      })
+      if (this.#isClosed) client.disconnect()
+      else this.#client = client
+    } catch (error) {
+      this.#onDown(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  /** Runs a script, which Redis is given when it does not know it. Rejects with a {@link RedisFault}, as all below do. */
+  evaluate({ source, sha }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#run(async (client) => {
+      try {
+        return await client.evalsha(sha, keys.length, ...keys, ...args)
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+        return await client.eval(source, keys.length, ...keys, ...args)
+      }
+    })
+  }
+
+  get(key: string): Promise<string | null> {
+    return this.#run((client) => client.get(key))
+  }
+
+  async set(key: string, value: string, ttlMs: number): Promise<void> {
+    await this.#run((client) => client.set(key, value, 'PX', ttlMs))
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    // Not at once, and not by `quit`: what is under way ends first, and a Redis that hangs holds nobody up.
+    setTimeout(() => {
+      this.#isUp = false
+      this.#stopProbe()
+      this.#client?.disconnect()
+    }, CLOSE_GRACE_MS).unref()
+  }
+
+  /** Gives a command its time limit. */
+  #run<T>(send: (client: Redis | Cluster) => Promise<T>): Promise<T> {
+    if (this.#opening === null && !this.#isUp) return this.#fail('disconnected', `no connection to redis ${this.#address}`)
+    if (this.#pending >= PENDING_MAX) return this.#fail('overload', `${PENDING_MAX} commands wait for redis ${this.#address}`)
+    this.#pending++
+    const { clock } = this.#parts
+    const startedAt = clock.now()
+    return new Promise((resolve, reject) => {
+      let isOver = false
+      const end = (): boolean => {
+        if (isOver) return false
+        isOver = true
+        this.#pending--
+        clearTimeout(timer)
+        return true
+      }
+      const timer = setTimeout(() => {
+        if (!end()) return
+        this.#onTimeout()
+        reject(this.#fault('timeout', `redis ${this.#address} did not answer within ${this.#ir.commandTimeoutMs} ms`))
+      }, this.#ir.commandTimeoutMs)
+      this.#sent(send).then(
+        (answer) => {
+          this.#timeouts = 0
+          if (!end()) return
+          this.#latency.observe(clock.now() - startedAt)
+          resolve(answer)
+        },
+        (error: unknown) => {
+          if (end()) reject(this.#fault(this.#isUp ? 'refused' : 'disconnected', error instanceof Error ? error.message : String(error)))
+        },
+      )
+    })
+  }
+
+  #sent<T>(send: (client: Redis | Cluster) => Promise<T>): Promise<T> {
+    if (this.#opening === null) return this.#send(send)
+    return this.#opening.then(() => this.#send(send))
+  }
+
+  #send<T>(send: (client: Redis | Cluster) => Promise<T>): Promise<T> {
+    if (this.#client === null || !this.#isUp) return Promise.reject(new RedisFault(`no connection to redis ${this.#address}`))
+    return send(this.#client)
+  }
+
+  #fault(cause: Cause, message: string): RedisFault {
+    this.#errors.get(cause)?.add(1)
+    return new RedisFault(message)
+  }
+
+  #fail(cause: Cause, message: string): Promise<never> {
+    return Promise.reject(this.#fault(cause, message))
+  }
+
+  // --- whether it answers
+
+  #onUp(): void {
+    this.#stopProbe()
+    this.#timeouts = 0
+    this.#isUp = true
+    this.#endOpening()
+    if (!this.#toldDown) return
+    this.#toldDown = false
+    this.#parts.log.info({ store: 'redis', address: this.#address }, 'the store answers again')
+  }
+
+  #onDown(reason: string): void {
+    this.#isUp = false
+    this.#endOpening()
+    if (this.#toldDown || this.#isClosed) return
+    this.#toldDown = true
+    this.#parts.log.warn({ store: 'redis', address: this.#address, reason }, 'the store does not answer')
+  }
+
+  #endOpening(): void {
+    this.#opening = null
+    this.#opened()
+  }
+
+  /** While Redis hangs, answers come in order and so not at all: nothing more is sent but one probe. */
+  #onTimeout(): void {
+    if (++this.#timeouts < TIMEOUTS_MAX || !this.#isUp || this.#probe !== null) return
+    this.#hangingSince = this.#parts.clock.now()
+    this.#onDown(`no answer to ${TIMEOUTS_MAX} commands in a row`)
+    this.#ask()
+  }
+
+  #ask(): void {
+    const client = this.#client
+    if (client === null) return
+    client.ping().then(
+      () => this.#onUp(),
+      () => undefined,
+    )
+    this.#probe = setInterval(() => {
+      if (this.#parts.clock.now() - this.#hangingSince < HANGING_MAX_MS) return
+      this.#stopProbe()
+      // Connects anew, and says so by `ready`.
+      client.disconnect(true)
+    }, PROBE_MS)
+    this.#probe.unref()
+  }
+
+  #stopProbe(): void {
+    if (this.#probe !== null) clearInterval(this.#probe)
+    this.#probe = null
+  }
+}

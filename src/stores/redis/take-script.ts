@@ -1,0 +1,112 @@
+import { SLIDING_SLICES } from '../../core/store.ts'
+import { type Script, scriptOf } from './connection.ts'
+
+/** What of a capacity is taken for the error of calculating with fractions, and not for use. */
+const ROUNDING = '1e-12'
+
+/**
+ * Takes from all limits or from none, by Redis' own clock: gateways whose clocks differ count alike.
+ *
+ * KEYS are states, one for each limit. ARGV is the cost, then algorithm, capacity and period in milliseconds for each.
+ * A state is text: `used at` of a bucket, `used window` of a fixed window, `used slice used slice …` from old to new of a sliding one.
+ * A clock that steps back by less than a period stands still until it has caught up; by more, the state is that of another time.
+ *
+ * The answer is a list of integers: number of the limit that refused (0 for none), microseconds to wait (-1 for ever), then what is
+ * left and the microseconds until all is there again for each limit.
+ *
+ * @param time the expression that gives seconds and microseconds; tests give their own
+ */
+export function takeScript(time = "redis.call('TIME')"): Script {
+  return scriptOf(`
+local time = ${time}
+local now = time[1] * 1000000 + time[2]
+local cost = tonumber(ARGV[1])
+local states = redis.call('MGET', unpack(KEYS))
+
+-- Each gives the wait until the cost fits, and a function that takes and gives what is used, when all is there again, and the new state.
+local function bucket(state, capacity, period)
+  local used, at = 0, now
+  if state then
+    local was, since = string.match(state, '^(%S+) (%S+)$')
+    used, since = tonumber(was), tonumber(since)
+    if since > now and since - now <= period then at = since end
+    if at > since then used = math.max(0, used - (at - since) * capacity / period) end
+  end
+  local over = used + cost - capacity
+  local wait = over > capacity * ${ROUNDING} and at - now + over * period / capacity or 0
+  return wait, function(taken)
+    used = used + taken
+    return used, at - now + used * period / capacity, string.format('%.17g %.0f', used, at)
+  end
+end
+
+local function fixed(state, capacity, period)
+  local used, window = 0, math.floor(now / period)
+  if state then
+    local was, index = string.match(state, '^(%S+) (%S+)$')
+    index = tonumber(index)
+    if index == window or (index > window and index * period - now <= period) then used, window = tonumber(was), index end
+  end
+  local rest = (window + 1) * period - now
+  return used + cost > capacity and rest or 0, function(taken)
+    used = used + taken
+    return used, used > 0 and rest or 0, string.format('%.0f %.0f', used, window)
+  end
+end
+
+local function sliding(state, capacity, period)
+  local length = period / ${SLIDING_SLICES}
+  local slice = math.floor(now / length)
+  local used, counts, slices = 0, {}, {}
+  if state then
+    for count, index in string.gmatch(state, '(%S+) (%S+)') do
+      index = tonumber(index)
+      if index >= slice - ${SLIDING_SLICES} and (index <= slice or index * length - now <= period) then
+        counts[#counts + 1], slices[#slices + 1] = tonumber(count), index
+        used = used + counts[#counts]
+      end
+    end
+  end
+  local wait, rest = 0, used
+  if used + cost > capacity then
+    for i = 1, #counts do
+      rest = rest - counts[i]
+      if rest + cost <= capacity then
+        wait = (slices[i] + ${SLIDING_SLICES + 1}) * length - now
+        break
+      end
+    end
+  end
+  return wait, function(taken)
+    if taken > 0 then
+      if #slices == 0 or slices[#slices] < slice then counts[#counts + 1], slices[#slices + 1] = 0, slice end
+      counts[#counts] = counts[#counts] + taken
+      used = used + taken
+    end
+    local parts = {}
+    for i = 1, #counts do parts[i] = string.format('%.0f %.0f', counts[i], slices[i]) end
+    return used, used > 0 and (slices[#slices] + ${SLIDING_SLICES + 1}) * length - now or 0, table.concat(parts, ' ')
+  end
+end
+
+local algorithms = { ['token-bucket'] = bucket, ['fixed-window'] = fixed, ['sliding-window'] = sliding }
+local refused, longest, takes = 0, 0, {}
+for i = 1, #KEYS do
+  local capacity, period = tonumber(ARGV[i * 3]), ARGV[i * 3 + 1] * 1000
+  local wait, take = algorithms[ARGV[i * 3 - 1]](states[i], capacity, period)
+  if cost > capacity then wait = math.huge end
+  if wait > longest then refused, longest = i, wait end
+  takes[i] = take
+end
+
+local answer = { refused, longest == math.huge and -1 or math.ceil(longest) }
+for i = 1, #KEYS do
+  local used, reset, state = takes[i](refused == 0 and cost or 0)
+  if refused == 0 then redis.call('SET', KEYS[i], state, 'PX', math.max(1, math.ceil(reset / 1000))) end
+  local capacity = tonumber(ARGV[i * 3])
+  answer[#answer + 1] = math.max(0, math.floor(capacity - used + capacity * ${ROUNDING}))
+  answer[#answer + 1] = math.ceil(reset)
+end
+return answer
+`)
+}
