@@ -1,9 +1,11 @@
 /** What a configuration in TypeScript imports: `import { defineGateway } from 'turnpike-gateway'`. */
 import type { NativeInput } from './config/schema.ts'
 import type { z } from './core/schema.ts'
+import type { schema as authorize } from './policies/authorize/schema.ts'
 import type { schema as cors } from './policies/cors/schema.ts'
 import type { schema as forwardedHeaders } from './policies/forwarded-headers/schema.ts'
 import type { schema as headers } from './policies/headers/schema.ts'
+import type { schema as identityHeaders } from './policies/identity-headers/schema.ts'
 import type { schema as ipAccess } from './policies/ip-access/schema.ts'
 import type { schema as redirect } from './policies/redirect/schema.ts'
 import type { schema as requestId } from './policies/request-id/schema.ts'
@@ -11,6 +13,7 @@ import type { schema as requestSize } from './policies/request-size/schema.ts'
 import type { schema as rewrite } from './policies/rewrite/schema.ts'
 import type { schema as securityHeaders } from './policies/security-headers/schema.ts'
 import type { schema as staticResponse } from './policies/static-response/schema.ts'
+import type { schema as users } from './policies/users/schema.ts'
 
 /** A policy's block: its options and `mode`, or `false` for `mode: 'off'`. */
 type Block<Schema extends z.ZodType> = false | (z.input<Schema> & { readonly mode?: 'enforce' | 'shadow' | 'off' | undefined })
@@ -23,6 +26,9 @@ export interface Policies {
   readonly cors?: Block<typeof cors>
   readonly 'security-headers'?: Block<typeof securityHeaders>
   readonly 'request-size'?: Block<typeof requestSize>
+  readonly users?: Block<typeof users>
+  readonly 'identity-headers'?: Block<typeof identityHeaders>
+  readonly authorize?: Block<typeof authorize>
   readonly redirect?: Block<typeof redirect>
   readonly 'static-response'?: Block<typeof staticResponse>
   readonly rewrite?: Block<typeof rewrite>

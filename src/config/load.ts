@@ -48,7 +48,7 @@ export interface NotLoaded extends Read {
 
 const FILE_BYTES_MAX = 10 * 2 ** 20
 /** Policies that are on without being named. */
-const ON_BY_DEFAULT = ['request-id', 'forwarded-headers']
+const ON_BY_DEFAULT = ['request-id', 'forwarded-headers', 'identity-headers']
 
 /**
  * Loads one or several files (YAML or JSON; `.ts`, `.mts`, `.js` and `.mjs` are run) as one configuration. All problems are told at once.

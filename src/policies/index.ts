@@ -1,7 +1,9 @@
 import type { PolicyDefinition } from '../core/policy.ts'
+import { authorize } from './authorize/policy.ts'
 import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
 import { headers } from './headers/policy.ts'
+import { identityHeaders } from './identity-headers/policy.ts'
 import { ipAccess } from './ip-access/policy.ts'
 import { redirect } from './redirect/policy.ts'
 import { requestId } from './request-id/policy.ts'
@@ -9,6 +11,7 @@ import { requestSize } from './request-size/policy.ts'
 import { rewrite } from './rewrite/policy.ts'
 import { securityHeaders } from './security-headers/policy.ts'
 import { staticResponse } from './static-response/policy.ts'
+import { users } from './users/policy.ts'
 
 /** Every kind of policy, in the order in which they act on a request and on a response; each line says why it stands where it does. */
 export const POLICIES: readonly PolicyDefinition<unknown>[] = [
@@ -24,6 +27,12 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   securityHeaders,
   // Before anything that costs: a request that is too large is refused for the price of a comparison.
   requestSize,
+  // Behind all that authenticate: the record belongs to the user they found.
+  users,
+  // Behind what finds out who calls, and before what may refuse: a client's own copies are gone whatever comes then.
+  identityHeaders,
+  // Behind the record that it decides by.
+  authorize,
   // Answers without a service; behind the guards, so that these hold here too.
   redirect,
   staticResponse,
