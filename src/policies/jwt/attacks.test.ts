@@ -224,7 +224,10 @@ test('`crit`, understood by the library or not', async () => {
 test('claims of wrong types: nested audiences, dates that are no numbers, names that are no texts', async () => {
   const steps = await compileJwt({ ...options, audience: 'me', issuer: 'i' })
   const good = { sub: '"42"', exp: String(START + 60), aud: '"me"', iss: '"i"' }
-  const text = (claims: object) => `{${Object.entries({ ...good, ...claims }).map(([name, value]) => `"${name}":${value}`)}}`
+  const text = (claims: Readonly<Record<string, string>>) =>
+    `{${Object.entries({ ...good, ...claims })
+      .map(([name, value]) => `"${name}":${value}`)
+      .join()}}`
   assert.equal(await outcomeOf(steps, await rawToken(HEADER, text({}))), 'passed')
   for (const claims of [
     { aud: '[["me"]]' },

@@ -40,7 +40,7 @@ export async function tokenOf({
   key = secretBytes(SECRET),
 }: TokenShape = {}): Promise<string> {
   const payload: JWTPayload = { sub: '42', exp: START + 60, ...claims }
-  return await new SignJWT(JSON.parse(JSON.stringify(payload))).setProtectedHeader({ alg: algorithm, ...header }).sign(key)
+  return new SignJWT(payload).setProtectedHeader({ alg: algorithm, ...header }).sign(key)
 }
 
 /** A token of these very texts, signed with {@link SECRET} by HS256 whatever the header says. */
@@ -61,11 +61,11 @@ export interface Pair {
 }
 
 export async function pairOf(algorithm: string, options: GenerateKeyPairOptions = {}): Promise<Pair> {
-  return await generateKeyPair(algorithm, { extractable: true, ...options })
+  return generateKeyPair(algorithm, { extractable: true, ...options })
 }
 
 export async function compileJwt(options: unknown, parts: Partial<CompileContext> = {}): Promise<PolicySteps> {
-  return await compilePolicy(jwt, options, contextWith({ clock: new TestTime().clock, ...parts }))
+  return compilePolicy(jwt, options, contextWith({ clock: new TestTime().clock, ...parts }))
 }
 
 export function bearing(token: string): Exchange {
@@ -73,7 +73,7 @@ export function bearing(token: string): Exchange {
 }
 
 export async function verdictOf(steps: PolicySteps, exchange: Exchange): Promise<Verdict> {
-  return await steps.onRequest?.(exchange)
+  return steps.onRequest?.(exchange)
 }
 
 /** What becomes of a token: `passed`, or the code of the refusal. A refused one leaves no caller. */
