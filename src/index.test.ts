@@ -11,6 +11,7 @@ test('the type of a configuration knows every kind of policy', () => {
     'forwarded-headers': true,
     cors: true,
     'security-headers': true,
+    jwt: true,
     users: true,
     'identity-headers': true,
     authorize: true,

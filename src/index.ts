@@ -7,6 +7,7 @@ import type { schema as forwardedHeaders } from './policies/forwarded-headers/sc
 import type { schema as headers } from './policies/headers/schema.ts'
 import type { schema as identityHeaders } from './policies/identity-headers/schema.ts'
 import type { schema as ipAccess } from './policies/ip-access/schema.ts'
+import type { schema as jwt } from './policies/jwt/schema.ts'
 import type { schema as redirect } from './policies/redirect/schema.ts'
 import type { schema as requestId } from './policies/request-id/schema.ts'
 import type { schema as requestSize } from './policies/request-size/schema.ts'
@@ -26,6 +27,7 @@ export interface Policies {
   readonly cors?: Block<typeof cors>
   readonly 'security-headers'?: Block<typeof securityHeaders>
   readonly 'request-size'?: Block<typeof requestSize>
+  readonly jwt?: Block<typeof jwt>
   readonly users?: Block<typeof users>
   readonly 'identity-headers'?: Block<typeof identityHeaders>
   readonly authorize?: Block<typeof authorize>

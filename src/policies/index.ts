@@ -5,6 +5,7 @@ import { forwardedHeaders } from './forwarded-headers/policy.ts'
 import { headers } from './headers/policy.ts'
 import { identityHeaders } from './identity-headers/policy.ts'
 import { ipAccess } from './ip-access/policy.ts'
+import { jwt } from './jwt/policy.ts'
 import { redirect } from './redirect/policy.ts'
 import { requestId } from './request-id/policy.ts'
 import { requestSize } from './request-size/policy.ts'
@@ -27,6 +28,8 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   securityHeaders,
   // Before anything that costs: a request that is too large is refused for the price of a comparison.
   requestSize,
+  // First of those that authenticate: its user is what a second credential has to agree with.
+  jwt,
   // Behind all that authenticate: the record belongs to the user they found.
   users,
   // Behind what finds out who calls, and before what may refuse: a client's own copies are gone whatever comes then.

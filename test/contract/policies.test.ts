@@ -18,6 +18,16 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
     full: { origins: ['https://a.example', '~https://x'], headers: ['*'], exposedHeaders: ['X-A'], credentials: true, maxAge: '1h' },
   },
   'security-headers': { minimal: {}, full: { contentSecurityPolicy: "default-src 'none'", hsts: { always: true }, override: true } },
+  jwt: {
+    minimal: { secret: 'a secret' },
+    full: {
+      jwksUrl: 'http://127.0.0.1:9/',
+      algorithms: ['ES256', 'EdDSA'],
+      audience: 'a',
+      from: ['header', 'header:X-A', 'query:q'],
+      forward: false,
+    },
+  },
   users: {
     minimal: { url: 'http://127.0.0.1:9/{sub}' },
     full: { url: 'http://127.0.0.1:9/{sub}', headers: { 'X-A': '1' }, onError: 'stale', onStoreError: 'bypass', required: true },
