@@ -15,6 +15,7 @@ test('the type of a configuration knows every kind of policy', () => {
     users: true,
     'identity-headers': true,
     authorize: true,
+    'rate-limit': true,
     redirect: true,
     'static-response': true,
     rewrite: true,

@@ -8,6 +8,7 @@ import type { schema as headers } from './policies/headers/schema.ts'
 import type { schema as identityHeaders } from './policies/identity-headers/schema.ts'
 import type { schema as ipAccess } from './policies/ip-access/schema.ts'
 import type { schema as jwt } from './policies/jwt/schema.ts'
+import type { schema as rateLimit } from './policies/rate-limit/schema.ts'
 import type { schema as redirect } from './policies/redirect/schema.ts'
 import type { schema as requestId } from './policies/request-id/schema.ts'
 import type { schema as requestSize } from './policies/request-size/schema.ts'
@@ -31,6 +32,7 @@ export interface Policies {
   readonly users?: Block<typeof users>
   readonly 'identity-headers'?: Block<typeof identityHeaders>
   readonly authorize?: Block<typeof authorize>
+  readonly 'rate-limit'?: Block<typeof rateLimit>
   readonly redirect?: Block<typeof redirect>
   readonly 'static-response'?: Block<typeof staticResponse>
   readonly rewrite?: Block<typeof rewrite>

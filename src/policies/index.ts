@@ -6,6 +6,7 @@ import { headers } from './headers/policy.ts'
 import { identityHeaders } from './identity-headers/policy.ts'
 import { ipAccess } from './ip-access/policy.ts'
 import { jwt } from './jwt/policy.ts'
+import { rateLimit } from './rate-limit/policy.ts'
 import { redirect } from './redirect/policy.ts'
 import { requestId } from './request-id/policy.ts'
 import { requestSize } from './request-size/policy.ts'
@@ -36,6 +37,8 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   identityHeaders,
   // Behind the record that it decides by.
   authorize,
+  // Behind all that may refuse for another reason, so that only what passes is counted; what needs no identity is looked at before that, too.
+  rateLimit,
   // Answers without a service; behind the guards, so that these hold here too.
   redirect,
   staticResponse,

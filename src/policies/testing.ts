@@ -6,6 +6,7 @@ import type { Headers } from '../core/headers.ts'
 import type { Metrics } from '../core/observe.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
 import type { Resource } from '../core/resources.ts'
+import type { LimitStore } from '../core/store.ts'
 
 export interface ExchangeShape {
   readonly method?: string
@@ -106,11 +107,22 @@ export function contextWith(parts: Partial<CompileContext>): CompileContext {
         return made
       },
     },
-    stores: { limits: noStore, values: noStore },
-    consumers: { byKeyDigest: none, byUsername: () => [], byHmacKeyId: () => [], byJwtKey: () => [], byName: none },
+    stores: { limits: () => BOUNDLESS, values: noStore },
+    consumers: { byKeyDigest: none, byUsername: () => [], byHmacKeyId: () => [], byJwtKey: () => [], byName: none, scryptCosts: [] },
     scope: 'everywhere',
     ...parts,
   }
+}
+
+/** Admits everything. */
+const BOUNDLESS: LimitStore = {
+  group: (_id, rules) => ({
+    take: (keys) => {
+      const remaining = rules.map(({ capacity }, i) => (keys[i] === '' ? 0 : capacity))
+      return { admitted: true, refusedBy: -1, retryAfterMs: 0, remaining, resetMs: rules.map(() => 0) }
+    },
+    refusal: () => null,
+  }),
 }
 
 function noStore(): never {

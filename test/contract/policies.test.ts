@@ -46,6 +46,21 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
       admin: false,
     },
   },
+  'rate-limit': {
+    minimal: { rate: 1 },
+    full: {
+      limits: [
+        { name: 'a', by: ['user', 'route'], rate: 10, per: 'minute', capacity: 20 },
+        { by: 'header:X-A', window: 'hour', limit: 5, algorithm: 'sliding-window', otherwise: 'ip' },
+        { by: ['api-key', 'service'], window: '90s', limit: 5 },
+      ],
+      cost: 2,
+      onStoreError: 'local-share',
+      localShare: 0.5,
+      headers: 'both',
+      ipv6Prefix: 56,
+    },
+  },
   redirect: { minimal: { to: '/x' }, full: { to: 'https://{host}{path}?{query}', status: 302, preserveQuery: false } },
   'static-response': { minimal: {}, full: { status: 404, headers: { 'X-A': '1' }, body: 'gone', contentType: 'text/html' } },
   rewrite: { minimal: { stripPrefix: '/a' }, full: { stripPrefix: '/a', path: { match: 'b', replace: 'c' }, addPrefix: '/d' } },

@@ -1,0 +1,220 @@
+import { GatewayError } from '../../core/errors.ts'
+import type { Exchange } from '../../core/exchange.ts'
+import type { Counter } from '../../core/observe.ts'
+import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../../core/policy.ts'
+import { refuse } from '../../core/reply.ts'
+import type { LimitDecision, LimitGroup } from '../../core/store.ts'
+import { type FieldWriter, fieldWriter } from './fields.ts'
+import { type Limit, limitsOf, shareOf } from './limits.ts'
+import { review } from './review.ts'
+import type { RateLimitOptions } from './schema.ts'
+import { type KeyReader, keyReader } from './subjects.ts'
+
+/** Milliseconds between two lines in the event log about a store that is ill. */
+const WARN_EVERY_MS = 10_000
+
+const UNAVAILABLE = refuse('limit_store_unavailable')
+
+export const rateLimit: PolicyDefinition<RateLimitOptions> = {
+  kind: 'rate-limit',
+  summary: 'Limits how often clients may call, by address, user, consumer, API key, header, route or service.',
+  loadSchema: () => import('./schema.ts').then((module) => module.schema),
+  review,
+  compile(options, context): PolicySteps {
+    const limiter = new RateLimiter(options, context)
+    return {
+      ...(limiter.guards && { onGuard: (exchange) => limiter.guard(exchange) }),
+      onRequest: (exchange) => limiter.take(exchange),
+      onResponse: (exchange) => limiter.respond(exchange),
+    }
+  },
+}
+
+/** The limits of one place where the policy is configured. */
+class RateLimiter {
+  /** Whether some limit needs nobody to be known, so that it stands before authentication too. */
+  readonly guards: boolean
+  readonly #options: RateLimitOptions
+  readonly #context: CompileContext
+  readonly #limits: readonly Limit[]
+  readonly #readers: readonly KeyReader[]
+  readonly #group: LimitGroup
+  /** What this instance admits alone while the store is ill; null when that was not asked for. */
+  readonly #alone: LimitGroup | null
+  readonly #write: FieldWriter | null
+  readonly #hits: readonly Counter[]
+  readonly #errors: Counter
+  /** Filled anew for each exchange: a store reads them before it returns. */
+  readonly #keys: string[]
+  #isIll = false
+  #warnedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: RateLimitOptions, context: CompileContext) {
+    const limits = limitsOf(options)
+    const { store, onStoreError, localShare, cost, ipv6Prefix, headers } = options
+    const { stores, metrics, scope } = context
+    this.#options = options
+    this.#context = context
+    this.#limits = limits
+    this.guards = limits.some((limit) => limit.guards)
+    this.#readers = limits.map(({ by, otherwise }) => keyReader(by, otherwise === 'ip' ? { kind: 'ip' } : null, ipv6Prefix))
+    // The place names the state, and not the route: a policy on a service counts over all its routes.
+    const id = `rate-limit ${scope} ${limits.map(({ name }) => name).join(' ')}`
+    const rules = limits.map(({ rule }) => rule)
+    this.#group = stores.limits(store).group(id, rules)
+    this.#alone =
+      store === 'memory' || onStoreError !== 'local-share' || localShare === undefined
+        ? null
+        : stores.limits('memory').group(
+            `${id} alone`,
+            rules.map((rule) => shareOf(rule, localShare, cost)),
+          )
+    this.#write = fieldWriter(limits, headers)
+    this.#hits = limits.map(({ type }) =>
+      metrics.counter('gateway_rate_limit_hits_total', 'Requests refused by a limit, by what it counts.', { limiter_type: type }),
+    )
+    this.#errors = metrics.counter(
+      'gateway_rate_limit_store_errors_total',
+      'Decisions that the store of limits did not give, by outcome.',
+      {
+        policy: scope,
+        outcome: onStoreError,
+      },
+    )
+    this.#keys = limits.map(() => '')
+  }
+
+  /** Refuses who has used up a limit that needs no identity, before anybody's credentials are looked at. Takes nothing. */
+  guard(exchange: Exchange): Verdict {
+    if (!this.#readGuardKeys(exchange)) return undefined
+    const group = this.#isIll && this.#alone !== null ? this.#alone : this.#group
+    const refusal = group.refusal(this.#keys, this.#options.cost)
+    return refusal === null ? undefined : this.#decide(exchange, refusal)
+  }
+
+  take(exchange: Exchange): Verdict | Promise<Verdict> {
+    const keys = this.#keys
+    const readers = this.#readers
+    let applies = false
+    for (let i = 0; i < readers.length; i++) {
+      const key = (readers[i] as KeyReader)(exchange)
+      keys[i] = key
+      if (key !== '') applies = true
+    }
+    if (!applies) {
+      exchange.trace?.note('no limit applies')
+      return undefined
+    }
+    const decision = this.#group.take(keys, this.#options.cost)
+    return decision instanceof Promise ? this.#takeLater(exchange, decision, keys.slice()) : this.#decide(exchange, decision)
+  }
+
+  #takeLater(exchange: Exchange, decision: Promise<LimitDecision>, keys: readonly string[]): Promise<Verdict> {
+    return decision.then(
+      (made) => {
+        this.#onAnswer()
+        return this.#decide(exchange, made)
+      },
+      (error: unknown) => {
+        // Anything else is a fault of ours, and not to be taken for a store that is ill.
+        if (!(error instanceof GatewayError)) throw error
+        this.#onFailure(error)
+        return this.#withoutStore(exchange, keys)
+      },
+    )
+  }
+
+  #withoutStore(exchange: Exchange, keys: readonly string[]): Verdict | Promise<Verdict> {
+    const { onStoreError, cost } = this.#options
+    exchange.trace?.note(`the store does not answer: ${onStoreError}`)
+    if (this.#alone !== null) {
+      const decision = this.#alone.take(keys, cost)
+      return decision instanceof Promise ? decision.then((made) => this.#decide(exchange, made)) : this.#decide(exchange, decision)
+    }
+    return onStoreError === 'open' ? undefined : UNAVAILABLE
+  }
+
+  /** Tells clients what is left, and charges those whom authentication has refused: who guesses passwords is limited too. */
+  respond(exchange: Exchange): undefined {
+    const { limit, response, attempts } = exchange
+    if (limit !== null) this.#write?.(response.headers, limit)
+    else if (this.guards && response.status === 401 && attempts.length === 0) this.#charge(exchange)
+  }
+
+  #charge(exchange: Exchange): void {
+    if (!this.#readGuardKeys(exchange)) return
+    const { cost } = this.#options
+    const decision = this.#group.take(this.#keys, cost)
+    if (!(decision instanceof Promise)) return
+    const keys = this.#keys.slice()
+    // The refusal is on its way: it does not wait for what it costs.
+    decision.then(
+      () => this.#onAnswer(),
+      (error: unknown) => {
+        this.#onFailure(error)
+        void this.#alone?.take(keys, cost)
+      },
+    )
+  }
+
+  /** The keys of limits that need no identity; the others do not apply. */
+  #readGuardKeys(exchange: Exchange): boolean {
+    let applies = false
+    for (let i = 0; i < this.#readers.length; i++) {
+      const key = (this.#limits[i] as Limit).guards ? (this.#readers[i] as KeyReader)(exchange) : ''
+      this.#keys[i] = key
+      if (key !== '') applies = true
+    }
+    return applies
+  }
+
+  #decide(exchange: Exchange, decision: LimitDecision): Verdict {
+    exchange.limit = decision
+    if (exchange.trace !== null) exchange.trace.note(this.#describe(decision))
+    if (decision.admitted) return undefined
+    const { refusedBy, retryAfterMs } = decision
+    this.#hits[refusedBy]?.add(1)
+    const type = this.#limits[refusedBy]?.type ?? ''
+    const kind = ['X-RateLimit-Limit-Type', type] as const
+    // Never, for a cost above what there can be, is no number of seconds.
+    if (!Number.isFinite(retryAfterMs)) return refuse('rate_limited', null, [kind])
+    return refuse('rate_limited', null, [['Retry-After', `${Math.max(1, Math.ceil(retryAfterMs / 1000))}`], kind])
+  }
+
+  #describe({ refusedBy, retryAfterMs, remaining, resetMs }: LimitDecision): string {
+    const refusing = this.#limits[refusedBy]
+    if (refusing !== undefined) return `limit ${refusing.name} is used up: wait ${Math.ceil(retryAfterMs / 1000)} s`
+    const left = this.#limits.flatMap(({ name, rule }, i) =>
+      remaining[i] === 0 && resetMs[i] === 0 ? [] : [`${name} ${remaining[i]} of ${rule.capacity}`],
+    )
+    return `left of limits: ${left.join(', ')}`
+  }
+
+  // --- how the store is
+
+  #onAnswer(): void {
+    if (!this.#isIll) return
+    this.#isIll = false
+    this.#warnedAt = Number.NEGATIVE_INFINITY
+    this.#context.log.info({ policy: 'rate-limit', scope: this.#context.scope }, 'limits are counted in the store again')
+  }
+
+  #onFailure(error: unknown): void {
+    this.#isIll = true
+    this.#errors.add(1)
+    const now = this.#context.clock.now()
+    if (now - this.#warnedAt < WARN_EVERY_MS) return
+    this.#warnedAt = now
+    const { onStoreError } = this.#options
+    this.#context.log.warn(
+      {
+        policy: 'rate-limit',
+        scope: this.#context.scope,
+        onStoreError,
+        code: UNAVAILABLE.code,
+        reason: error instanceof Error ? error.message : String(error),
+      },
+      'the store of limits does not answer',
+    )
+  }
+}

@@ -1,0 +1,36 @@
+import type { PolicySurroundings, Remark } from '../../core/policy.ts'
+import { type Limit, limitsOf } from './limits.ts'
+import type { RateLimitOptions } from './schema.ts'
+
+/** What is seen only once all is known: the stores, and what else is in force. */
+export function review(options: RateLimitOptions, around: PolicySurroundings): readonly Remark[] {
+  const limits = limitsOf(options)
+  const remarks: Remark[] = []
+  if (options.store === 'redis' && !around.stores.has('redis')) {
+    remarks.push({ severity: 'error', path: ['store'], message: 'no store `redis` is configured: add `stores.redis`' })
+  }
+  const byAddress = limits.some(({ by }) => by.length === 1 && by[0]?.kind === 'ip')
+  for (const limit of limits) {
+    const { name, path, rule } = limit
+    if (options.cost > rule.capacity) {
+      const message = `a request costs ${options.cost}, and limit \`${name}\` never has more than ${rule.capacity}: nothing would pass`
+      remarks.push({ severity: 'error', path, message })
+    }
+    const message = limitRemark(limit, around, byAddress)
+    if (message !== null) remarks.push({ severity: 'warning', path, message })
+  }
+  return remarks
+}
+
+function limitRemark({ name, by, otherwise }: Limit, around: PolicySurroundings, byAddress: boolean): string | null {
+  const identity = by.find(({ kind }) => kind === 'user' || kind === 'consumer' || kind === 'identity')
+  if (identity !== undefined && !around.authenticates) {
+    const effect = identity.kind === 'identity' || otherwise === 'ip' ? 'counts by address only' : 'never applies'
+    return `limit \`${name}\` counts by ${identity.kind}, and no policy that finds out who calls is in force here: it ${effect}`
+  }
+  const unverified = by.some(({ kind }) => kind === 'header' || (kind === 'api-key' && around.optionsOf('api-key') === undefined))
+  if (unverified && otherwise === 'skip' && !byAddress) {
+    return `limit \`${name}\` counts by what clients say: one that says nothing, or something new each time, is not limited; add a limit by \`ip\``
+  }
+  return null
+}

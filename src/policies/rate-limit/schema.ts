@@ -1,0 +1,113 @@
+import { duration, integer, list, nearest, object, oneOf, oneOrMore, text, z } from '../../core/schema.ts'
+import { SUBJECT_WORDS } from './subjects.ts'
+
+const LIMITS_MAX = 16
+const NUMBER_MAX = 1_000_000_000
+const WINDOW_MAX_MS = 31 * 86_400_000
+
+const SPAN_SECONDS = { second: 1, minute: 60, hour: 3_600, day: 86_400 }
+const spans = oneOf(['second', 'minute', 'hour', 'day'])
+
+const subject = text({ max: 300 }).superRefine((written, context) => {
+  if (SUBJECT_WORDS.some((word) => word === written) || /^header:[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/.test(written)) return
+  const near = nearest(written, SUBJECT_WORDS)
+  const words = SUBJECT_WORDS.map((word) => `\`${word}\``).join(', ')
+  context.addIssue({
+    code: 'custom',
+    message: `expected one of ${words} or \`header:NAME\`, found \`${written}\`${near === null ? '' : `; did you mean \`${near}\`?`}`,
+  })
+})
+
+const limitShape = {
+  name: text({ max: 64 })
+    .regex(/^[A-Za-z0-9._-]+$/, { error: 'expected letters, digits and any of . _ -' })
+    .optional()
+    .describe('What the limit is called in response headers; what `by` says when it is left out.'),
+  by: oneOrMore(subject, { max: 4 })
+    .optional()
+    .describe(
+      'What is counted: `ip`, `user`, `consumer`, `api-key`, `header:NAME`, `route`, `service`, or a list of these, which are then counted together. `identity`, which is the default: the consumer, else the user, else the address.',
+    ),
+  rate: z.number().positive().max(NUMBER_MAX).optional().describe('A token bucket: requests that come back in each `per`.'),
+  per: spans.optional().describe('The unit of `rate`: `second` by default.'),
+  capacity: integer({ min: 1, max: NUMBER_MAX }).optional().describe('Most requests at once of a token bucket; `rate` by default.'),
+  window: z
+    .union([spans, duration({ min: 100, max: WINDOW_MAX_MS })], {
+      error: 'expected `second`, `minute`, `hour`, `day` or a duration from `100ms` to 31 days',
+    })
+    .optional()
+    .describe('A window: the time in which `limit` requests are admitted.'),
+  limit: integer({ min: 1, max: NUMBER_MAX }).optional().describe('Requests that one window admits.'),
+  algorithm: oneOf(['fixed-window', 'sliding-window'])
+    .optional()
+    .describe('Whether windows follow the clock (`fixed-window`, the default), or any span of that length counts (`sliding-window`).'),
+  otherwise: oneOf(['skip', 'ip'])
+    .optional()
+    .describe('What happens to requests without what `by` names: the limit does not apply (`skip`, the default), or counts by address.'),
+}
+
+type LimitShape = z.output<z.ZodObject<typeof limitShape>>
+const LIMIT_KEYS = Object.keys(limitShape) as readonly (keyof LimitShape)[]
+
+function limitProblem({ rate, per, capacity, window, limit, algorithm }: LimitShape): string | null {
+  if (rate === undefined && window === undefined && limit === undefined) return 'expected `rate`, or `window` and `limit`'
+  if (rate !== undefined) {
+    if (window === undefined && limit === undefined && algorithm === undefined) {
+      const held = rate / (1000 * SPAN_SECONDS[per ?? 'second'])
+      return (capacity ?? rate) >= held
+        ? null
+        : `\`capacity\` is less than comes back in a millisecond: expected ${Math.ceil(held)} or more`
+    }
+    return '`rate` makes a token bucket, `window`, `limit` and `algorithm` make a window: one limit cannot be both'
+  }
+  if (window === undefined || limit === undefined) return 'a window needs both `window` and `limit`'
+  return per === undefined && capacity === undefined ? null : '`per` and `capacity` belong to `rate`'
+}
+
+const limit = object(limitShape).superRefine((written, context) => {
+  const message = limitProblem(written)
+  if (message !== null) context.addIssue({ code: 'custom', message })
+})
+
+export const schema = object({
+  ...limitShape,
+  limits: list(limit, { min: 1, max: LIMITS_MAX })
+    .optional()
+    .describe('Several limits, each with the keys above. They are taken together or not at all.'),
+  cost: integer({ min: 1, max: NUMBER_MAX }).default(1).describe('What one request takes from each limit.'),
+  store: oneOf(['memory', 'redis'])
+    .default('memory')
+    .describe('Where it is counted: the memory of this machine, exact over its workers, or `stores.redis`, for several machines.'),
+  onStoreError: oneOf(['closed', 'open', 'local-share'])
+    .default('closed')
+    .describe(
+      'What happens when Redis does not answer: 503 (`closed`), no limit (`open`), or this instance admits its `localShare` from memory.',
+    ),
+  localShare: z
+    .number()
+    .positive()
+    .max(1)
+    .optional()
+    .describe('With `onStoreError: local-share`: the part of each limit that this instance admits alone, 0.25 for one of four.'),
+  headers: oneOf(['ietf', 'x-ratelimit', 'both', 'none'])
+    .default('ietf')
+    .describe('Which response headers tell clients what is left: `RateLimit` and `RateLimit-Policy`, the `X-RateLimit` family, or both.'),
+  ipv6Prefix: integer({ min: 1, max: 128 })
+    .default(64)
+    .describe('Leading bits of an IPv6 address that are one client: its owner can use all others.'),
+}).superRefine((written, context) => {
+  const problem = (message: string, ...path: string[]): void => context.addIssue({ code: 'custom', message, path })
+  const { limits, onStoreError, localShare } = written
+  if (limits === undefined) {
+    const message = limitProblem(written)
+    if (message !== null) problem(`${message}; several limits stand under \`limits\``)
+  } else {
+    for (const key of LIMIT_KEYS) if (written[key] !== undefined) problem('with `limits`, each limit stands there', key)
+    const names = limits.flatMap(({ name }) => name ?? [])
+    if (new Set(names).size < names.length) problem('two limits have the same name', 'limits')
+  }
+  if (onStoreError === 'local-share' && localShare === undefined) problem('`onStoreError: local-share` needs `localShare`', 'onStoreError')
+  if (onStoreError !== 'local-share' && localShare !== undefined) problem('only for `onStoreError: local-share`', 'localShare')
+})
+
+export type RateLimitOptions = z.output<typeof schema>

@@ -1,0 +1,140 @@
+import { hash } from 'node:crypto'
+import type { Exchange, RequestHead } from '../../core/exchange.ts'
+import { addressKey } from './address.ts'
+
+export const SUBJECT_WORDS = ['ip', 'user', 'consumer', 'api-key', 'route', 'service', 'identity'] as const
+
+/** What a limit counts by. */
+export type Subject = { readonly kind: (typeof SUBJECT_WORDS)[number] } | { readonly kind: 'header'; readonly name: string }
+
+/** @param written a word of {@link SUBJECT_WORDS} or `header:NAME` */
+export function subjectOf(written: string): Subject {
+  if (written.startsWith('header:')) return { kind: 'header', name: written.slice('header:'.length) }
+  const kind = SUBJECT_WORDS.find((word) => word === written)
+  if (kind === undefined) throw new Error(`no limit by ${written}`)
+  return { kind }
+}
+
+export function needsNoIdentity({ kind }: Subject): boolean {
+  return kind === 'ip' || kind === 'header' || kind === 'route' || kind === 'service'
+}
+
+/** The state that an exchange counts in, as a short text; empty when it has nothing of that kind. */
+export type KeyReader = (exchange: Exchange) => string
+
+/** @param otherwise what to count by when one of `by` is missing; null for not at all */
+export function keyReader(by: readonly Subject[], otherwise: Subject | null, ipv6Prefix: number): KeyReader {
+  const readers = by.map((subject) => readerOf(subject, ipv6Prefix))
+  const [first = NOTHING] = readers
+  const read = readers.length === 1 ? first : joined(readers)
+  if (otherwise === null) return read
+  const readOther = readerOf(otherwise, ipv6Prefix)
+  return (exchange) => read(exchange) || readOther(exchange)
+}
+
+const NOTHING: KeyReader = () => ''
+
+/** All of them or none: a part that is missing would throw together what belongs apart. No part holds the bar. */
+function joined(readers: readonly KeyReader[]): KeyReader {
+  return (exchange) => {
+    let key = ''
+    for (const read of readers) {
+      const part = read(exchange)
+      if (part === '') return ''
+      key = key === '' ? part : `${key}|${part}`
+    }
+    return key
+  }
+}
+
+function readerOf(subject: Subject, ipv6Prefix: number): KeyReader {
+  const ip: KeyReader = (exchange) => `i:${knownAddress(exchange, ipv6Prefix)}`
+  const user: KeyReader = ({ caller: { subject } }) => (subject === '' ? '' : `u:${short(subject)}`)
+  const consumer: KeyReader = ({ caller: { consumer } }) => (consumer === null ? '' : `c:${short(consumer.name)}`)
+  switch (subject.kind) {
+    case 'ip':
+      return ip
+    case 'user':
+      return user
+    case 'consumer':
+      return consumer
+    case 'identity':
+      return (exchange) => consumer(exchange) || user(exchange) || ip(exchange)
+    case 'api-key':
+      return apiKey
+    case 'route':
+      return ({ route }) => (route === null || route.name === '' ? '' : `r:${short(route.name)}`)
+    case 'service':
+      return ({ route }) => (route === null || route.serviceName === '' ? '' : `s:${short(route.serviceName)}`)
+    case 'header':
+      return headerReader(subject.name)
+  }
+}
+
+/** What may hold a secret is not written into a store as it came. */
+const SECRET_FIELDS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])
+
+function headerReader(name: string): KeyReader {
+  const write = SECRET_FIELDS.has(name.toLowerCase()) ? digest : short
+  return ({ request }) => {
+    const value = request.headers.get(name)
+    return value === undefined || value === '' ? '' : `h:${write(value)}`
+  }
+}
+
+/** The credential that was verified; where none was, the key that came: as good as the client's word, so that a limit by address belongs beside. */
+const apiKey: KeyReader = ({ caller, request }) => {
+  if (caller.method !== '' && caller.method.split(',').includes('api-key')) {
+    return `k:${short(`${caller.consumer?.name ?? ''}/${caller.credentialId}`)}`
+  }
+  const value = request.headers.get('X-API-Key')
+  if (value === undefined || value === '') return ''
+  const memo = memoOf(request)
+  if (memo.apiKey !== value) {
+    memo.apiKey = value
+    memo.apiKeyDigest = digest(value)
+  }
+  return `a:${memo.apiKeyDigest}`
+}
+
+const PLAIN = /^[A-Za-z0-9._:@+/=-]{1,64}$/
+
+/** Keys have a bound and hold nothing that could be taken for a separator: what is longer or stranger is replaced by its digest. */
+function short(text: string): string {
+  return PLAIN.test(text) ? text : digest(text)
+}
+
+/** 132 bits of SHA-256. The first character stands in no plain text, so that nobody is called like another's digest. */
+function digest(text: string): string {
+  return `#${hash('sha256', text, 'base64url').slice(0, 22)}`
+}
+
+/** What was derived from the last request of a connection: most send the same again and again. */
+interface Memo {
+  apiKey: string
+  apiKeyDigest: string
+  address: string
+  prefix: number
+  addressKey: string
+}
+
+const memos = new WeakMap<RequestHead, Memo>()
+
+function memoOf(request: RequestHead): Memo {
+  const known = memos.get(request)
+  if (known !== undefined) return known
+  const memo: Memo = { apiKey: '', apiKeyDigest: '', address: '', prefix: 0, addressKey: '' }
+  memos.set(request, memo)
+  return memo
+}
+
+function knownAddress({ client: { address }, request }: Exchange, ipv6Prefix: number): string {
+  if (!address.includes(':')) return short(address)
+  const memo = memoOf(request)
+  if (memo.address !== address || memo.prefix !== ipv6Prefix) {
+    memo.address = address
+    memo.prefix = ipv6Prefix
+    memo.addressKey = short(addressKey(address, ipv6Prefix))
+  }
+  return memo.addressKey
+}
