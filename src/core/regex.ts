@@ -41,6 +41,15 @@ export function compileRegex(source: string, anchor: Anchor): Regex | { readonly
   }
 }
 
+/**
+ * The same for an expression in the syntax of ECMAScript (`\u00e9`, `(?<name>…)`, `[^]`), which JSON Schema uses; it may match anywhere.
+ * Look-around and back-references are a problem here too.
+ */
+export function compileEcmaRegex(source: string): Regex | { readonly problem: string } {
+  if (source.length > SOURCE_CHARS_MAX) return { problem: `a regular expression has at most ${SOURCE_CHARS_MAX} characters` }
+  return compileRegex(RE2JS.translateRegExp(source), 'none')
+}
+
 const QUOTATION = /(?:^|[^\\])(?:\\\\)*\\Q/
 
 class AnchoredRegex implements Regex {
