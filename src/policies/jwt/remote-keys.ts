@@ -56,7 +56,7 @@ export class RemoteKeys implements Resource {
     this.#metrics = {
       success: fetches('success'),
       failure: fetches('failure'),
-      keys: metrics.gauge('gateway_jwks_keys', 'Keys in use of a key set.', { host }),
+      keys: metrics.gauge('gateway_jwks_keys', 'Keys in use of a key set, summed over the workers.', { host }),
     }
     this.#refreshAt = this.#staleAt = this.#startedAt = clock.now()
     this.#begin()

@@ -4,7 +4,8 @@ import { ALGORITHM_NAMES } from './algorithms.ts'
 import { configuredKeys, contradictions } from './configured-keys.ts'
 import { PLACE_PATTERN } from './places.ts'
 
-const KEYS_MAX = 20
+/** As many as are tried for one token. */
+const KEYS_MAX = 10
 const NAMES_MAX = 100
 
 const algorithms = () => oneOrMore(oneOf(ALGORITHM_NAMES), { max: ALGORITHM_NAMES.length })
