@@ -16,6 +16,7 @@ test('the type of a configuration knows every kind of policy', () => {
     'identity-headers': true,
     authorize: true,
     'rate-limit': true,
+    'request-validation': true,
     redirect: true,
     'static-response': true,
     rewrite: true,

@@ -12,6 +12,7 @@ import type { schema as rateLimit } from './policies/rate-limit/schema.ts'
 import type { schema as redirect } from './policies/redirect/schema.ts'
 import type { schema as requestId } from './policies/request-id/schema.ts'
 import type { schema as requestSize } from './policies/request-size/schema.ts'
+import type { schema as requestValidation } from './policies/request-validation/schema.ts'
 import type { schema as rewrite } from './policies/rewrite/schema.ts'
 import type { schema as securityHeaders } from './policies/security-headers/schema.ts'
 import type { schema as staticResponse } from './policies/static-response/schema.ts'
@@ -33,6 +34,7 @@ export interface Policies {
   readonly 'identity-headers'?: Block<typeof identityHeaders>
   readonly authorize?: Block<typeof authorize>
   readonly 'rate-limit'?: Block<typeof rateLimit>
+  readonly 'request-validation'?: Block<typeof requestValidation>
   readonly redirect?: Block<typeof redirect>
   readonly 'static-response'?: Block<typeof staticResponse>
   readonly rewrite?: Block<typeof rewrite>

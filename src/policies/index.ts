@@ -10,6 +10,7 @@ import { rateLimit } from './rate-limit/policy.ts'
 import { redirect } from './redirect/policy.ts'
 import { requestId } from './request-id/policy.ts'
 import { requestSize } from './request-size/policy.ts'
+import { requestValidation } from './request-validation/policy.ts'
 import { rewrite } from './rewrite/policy.ts'
 import { securityHeaders } from './security-headers/policy.ts'
 import { staticResponse } from './static-response/policy.ts'
@@ -39,6 +40,8 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   authorize,
   // Behind all that may refuse for another reason, so that only what passes is counted; what needs no identity is looked at before that, too.
   rateLimit,
+  // Costs the most of all guards: only for callers who may come here, and within their limits.
+  requestValidation,
   // Answers without a service; behind the guards, so that these hold here too.
   redirect,
   staticResponse,
