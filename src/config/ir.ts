@@ -28,7 +28,7 @@ export interface GatewayIr {
   readonly consumers: readonly ConsumerIr[]
   readonly services: readonly ServiceIr[]
   readonly routes: readonly RouteIr[]
-  /** Policies that hold everywhere, the default ones (`request-id`, `forwarded-headers`) included. */
+  /** Policies that hold everywhere, the default ones (`request-id`, `forwarded-headers`, `identity-headers`) included. */
   readonly policies: readonly PolicyIr[]
 }
 

@@ -220,7 +220,7 @@ const root = <P extends z.ZodType>(policies: P) =>
       .describe('Routes by name. Their order does not matter: the most specific one wins.'),
     policies: policies
       .optional()
-      .describe('Policies for every request, by kind. `request-id` and `forwarded-headers` are on unless `mode: off`.'),
+      .describe('Policies for every request, by kind. `request-id`, `forwarded-headers` and `identity-headers` are on unless `mode: off`.'),
   })
 
 const mode = oneOf(['enforce', 'shadow', 'off'])
