@@ -6,12 +6,13 @@ import { Control } from '../runtime/control.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
 import { FileWatcher } from '../runtime/watcher.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
-import { WorkerPool } from '../runtime/workers.ts'
+import { type SharedState, WorkerPool } from '../runtime/workers.ts'
 import { createEventLog } from '../telemetry/event-log.ts'
 import { mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
 import { renderPrometheus } from '../telemetry/prometheus.ts'
 import { AdminToken } from './admin-token.ts'
 import { type LoadedConfig, loadConfigFiles } from './config-source.ts'
+import { SharedLimits } from './shared-limits.ts'
 import { listenToSignals } from './signals.ts'
 import { count, paint } from './terminal.ts'
 
@@ -42,6 +43,7 @@ class ControlProcess {
   readonly #pool: WorkerPool
   readonly #control: Control
   readonly #token: AdminToken
+  readonly #shared: SharedLimits
   readonly #watcher = new FileWatcher({ onChange: () => this.#reload('a file changed') })
   readonly #signals = listenToSignals({
     reload: () => void this.#reload('SIGHUP'),
@@ -54,7 +56,8 @@ class ControlProcess {
   constructor(options: ControlProcessOptions, log: Logger) {
     this.#options = options
     this.#log = log
-    this.#pool = createPool(options, log)
+    this.#shared = new SharedLimits(options.env, log)
+    this.#pool = createPool(options, log, this.#shared)
     this.#token = new AdminToken(options.env, log)
     this.#control = new Control({ pool: this.#pool, log, clock: systemClock, load: () => this.#load() })
   }
@@ -94,6 +97,7 @@ class ControlProcess {
     this.#watcher.close()
     await this.#admin?.server.close()
     this.#token.remove()
+    this.#shared.settle(null)
     this.#signals.forget()
   }
 
@@ -143,7 +147,7 @@ class ControlProcess {
   }
 }
 
-function createPool({ fork, firstWorker }: ControlProcessOptions, log: Logger): WorkerPool {
+function createPool({ fork, firstWorker }: ControlProcessOptions, log: Logger, shared: SharedState): WorkerPool {
   let spare: WorkerProcess | null = firstWorker
   const pool = new WorkerPool({
     fork: () => {
@@ -155,6 +159,7 @@ function createPool({ fork, firstWorker }: ControlProcessOptions, log: Logger): 
     clock: systemClock,
     mergeDumps,
     withoutGauges,
+    shared,
   })
   pool.warmUp()
   return pool

@@ -1,4 +1,5 @@
 import type { GatewayIr } from '../config/ir.ts'
+import type { SharedFile } from '../core/store.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 
@@ -12,14 +13,14 @@ export class LoggedPlane implements DataPlane {
     this.#accessLog = accessLog
   }
 
-  async prepare(ir: GatewayIr): Promise<void> {
+  async prepare(ir: GatewayIr, shared: SharedFile | null): Promise<void> {
     try {
       this.#accessLog.prepareOutput(ir.accessLog?.output ?? null)
     } catch (error) {
       throw new Error(`the access log cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
     }
     try {
-      await this.#gateway.prepare(ir)
+      await this.#gateway.prepare(ir, shared)
     } catch (error) {
       this.#accessLog.abandonOutput()
       throw error

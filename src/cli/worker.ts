@@ -13,6 +13,7 @@ serveWorker(
       clock: systemClock,
       policies: POLICIES,
       http: httpClient,
-      createStores: (ir, resources) => createStores(ir, { ...parts, clock: systemClock, resources }),
+      createStores: ({ stores, workers }, resources, shared) =>
+        createStores(stores, { ...parts, clock: systemClock, resources, workers, shared }),
     }),
 )

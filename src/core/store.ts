@@ -58,6 +58,11 @@ export interface LimitStore {
   group(id: string, rules: readonly LimitRule[]): LimitGroup
 }
 
+/** A file that all workers of a gateway map into their memory, for limits that are counted together. The control process makes it. */
+export interface SharedFile {
+  readonly path: string
+}
+
 /** Texts that expire, for records and responses. */
 export interface ValueStore {
   /** Undefined when it is not there. Rejects with a GatewayError `store_unavailable`. */

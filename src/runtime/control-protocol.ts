@@ -1,5 +1,6 @@
 /** What the control process and its workers say to each other, and what a worker needs of the data plane. */
 import type { GatewayIr } from '../config/ir.ts'
+import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 
 /** Where a listener accepts connections; the port is the real one. */
@@ -18,8 +19,11 @@ export interface DrainResult {
 
 /** What serves traffic in a worker. A new configuration takes effect in two steps, so that all workers take it or none does. */
 export interface DataPlane {
-  /** Compiles and opens new listeners. Throws with a sentence for the operator when it cannot; nothing has changed then. */
-  prepare(ir: GatewayIr): Promise<void>
+  /**
+   * Compiles and opens new listeners. Throws with a sentence for the operator when it cannot; nothing has changed then.
+   * @param shared where this and the other workers count together; null when each counts alone
+   */
+  prepare(ir: GatewayIr, shared: SharedFile | null): Promise<void>
   /** Swaps to what has been prepared. */
   commit(): void
   /** Forgets what has been prepared; harmless when nothing has. */
@@ -31,7 +35,7 @@ export interface DataPlane {
 
 /** The control process asks. */
 export type ControlRequest =
-  | { readonly kind: 'prepare'; readonly ir: GatewayIr }
+  | { readonly kind: 'prepare'; readonly ir: GatewayIr; readonly shared: SharedFile | null }
   | { readonly kind: 'commit' }
   | { readonly kind: 'abandon' }
   | { readonly kind: 'metrics' }

@@ -1,11 +1,11 @@
 import { compileSnapshot, loadPolicies, type RoutePlan, type Snapshot } from '../compile/snapshot.ts'
-import type { GatewayIr, StoresIr } from '../config/ir.ts'
+import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
 import type { HttpClient, Resources } from '../core/resources.ts'
-import type { Stores } from '../core/store.ts'
+import type { SharedFile, Stores } from '../core/store.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { RouteMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
 import { Service } from '../upstream/service.ts'
@@ -24,7 +24,7 @@ export interface GatewayParts {
   readonly policies: readonly PolicyDefinition<unknown>[]
   readonly http: HttpClient
   /** Makes the stores of a configuration; those that are the same as before come from `resources`. */
-  readonly createStores: (ir: StoresIr, resources: Resources) => Stores
+  readonly createStores: (ir: GatewayIr, resources: Resources, shared: SharedFile | null) => Stores
 }
 
 /** What has been compiled and opened, and waits for `commit`. */
@@ -68,7 +68,7 @@ export class Gateway implements DataPlane {
     }
   }
 
-  async prepare(ir: GatewayIr): Promise<void> {
+  async prepare(ir: GatewayIr, shared: SharedFile | null): Promise<void> {
     this.abandon()
     const services = new Map<string, Service>()
     for (const service of ir.services) services.set(service.name, this.#services.get(service.name) ?? this.#newService(service))
@@ -77,7 +77,7 @@ export class Gateway implements DataPlane {
     const newListeners = new Map<string, Listener>()
     let snapshot: Snapshot
     try {
-      snapshot = this.#compile(ir, services, lease)
+      snapshot = this.#compile(ir, services, this.#parts.createStores(ir, lease, shared), lease)
       for (const listenerIr of ir.listeners) {
         const key = keyOf(listenerIr)
         if (this.#listeners.has(key)) continue
@@ -101,9 +101,8 @@ export class Gateway implements DataPlane {
     this.#prepared = { snapshot, services, newListeners, lease }
   }
 
-  #compile(ir: GatewayIr, services: ReadonlyMap<string, Service>, lease: Lease): Snapshot {
-    const { clock, log, metrics, policies, http, createStores } = this.#parts
-    const stores = createStores(ir.stores, lease)
+  #compile(ir: GatewayIr, services: ReadonlyMap<string, Service>, stores: Stores, lease: Lease): Snapshot {
+    const { clock, log, metrics, policies, http } = this.#parts
     return compileSnapshot(ir, {
       clock,
       log,

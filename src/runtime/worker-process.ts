@@ -1,5 +1,6 @@
 import type { Worker } from 'node:cluster'
 import type { GatewayIr } from '../config/ir.ts'
+import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 import { type ControlRequest, isWorkerMessage, type ListenerAddress, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
 
@@ -100,9 +101,9 @@ export class WorkerProcess {
   }
 
   /** Prepares and commits in one go, for a worker that has not served yet. */
-  async serve(ir: GatewayIr, timeoutMs: number): Promise<WorkerAnswer> {
+  async serve(ir: GatewayIr, shared: SharedFile | null, timeoutMs: number): Promise<WorkerAnswer> {
     await this.hello
-    const prepared = await this.request({ kind: 'prepare', ir }, timeoutMs)
+    const prepared = await this.request({ kind: 'prepare', ir, shared }, timeoutMs)
     return prepared.kind === 'prepare' ? this.commit(timeoutMs) : prepared
   }
 

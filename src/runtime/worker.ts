@@ -1,5 +1,6 @@
 import type { GatewayIr } from '../config/ir.ts'
 import type { Logger } from '../core/observe.ts'
+import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 import {
   type ControlRequest,
@@ -71,7 +72,7 @@ export class WorkerHost {
     const { plane, dumpMetrics, reopenLogs } = this.#options
     switch (request.kind) {
       case 'prepare':
-        return this.#prepare(request.ir)
+        return this.#prepare(request.ir, request.shared)
       case 'commit':
         plane.commit()
         this.#drainTimeoutMs = this.#preparedDrainTimeoutMs
@@ -92,8 +93,8 @@ export class WorkerHost {
     return request satisfies never
   }
 
-  async #prepare(ir: GatewayIr): Promise<WorkerAnswer> {
-    await this.#options.plane.prepare(ir)
+  async #prepare(ir: GatewayIr, shared: SharedFile | null): Promise<WorkerAnswer> {
+    await this.#options.plane.prepare(ir, shared)
     this.#preparedDrainTimeoutMs = ir.drainTimeoutMs
     return { kind: 'prepare' }
   }

@@ -1,6 +1,7 @@
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/observe.ts'
+import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 import type { ControlRequest, DrainResult, ListenerAddress, WorkerAnswer } from './control-protocol.ts'
 import { RestartBackoff } from './restart-backoff.ts'
@@ -13,7 +14,17 @@ export interface WorkerPoolOptions {
   /** How the numbers of workers add up, and what of them outlives a worker. */
   readonly mergeDumps: (dumps: readonly MetricsDump[]) => MetricsDump
   readonly withoutGauges: (dump: MetricsDump) => MetricsDump
+  /** What the workers of a configuration count in together. */
+  readonly shared?: SharedState
   readonly timeouts?: Partial<WorkerTimeouts>
+}
+
+/** What workers share beside the configuration. */
+export interface SharedState {
+  /** The same for each worker of one configuration; null when they share nothing. */
+  fileFor(ir: GatewayIr): SharedFile | null
+  /** This configuration is in force, null for none, and no other is being prepared. */
+  settle(ir: GatewayIr | null): void
 }
 
 export interface WorkerTimeouts {
@@ -51,6 +62,7 @@ export class WorkerPool {
   readonly #replacements = new Set<NodeJS.Timeout>()
   #turn: Promise<unknown> = Promise.resolve()
   #running: GatewayIr | null = null
+  #shared: SharedFile | null = null
   #poll: NodeJS.Timeout | null = null
   #ending = false
   /** Numbers of workers that have ended. */
@@ -99,9 +111,12 @@ export class WorkerPool {
       const workers = this.#of(isFirst ? 'starting' : 'serving')
       // Should all have died, a new one has to try it.
       if (workers.length === 0) workers.push(this.#fork())
-      const refusal = await this.#prepareIn(workers, ir)
+      const shared = this.#options.shared?.fileFor(ir) ?? null
+      const refusal = await this.#prepareIn(workers, ir, shared)
+      this.#options.shared?.settle(refusal === null ? ir : this.#running)
       if (refusal !== null) return { ok: false, reason: refusal }
       this.#running = ir
+      this.#shared = shared
       await Promise.all(workers.map((worker) => this.#commitIn(worker)))
       this.#poll ??= setInterval(() => this.#check(), this.#timeouts.pollMs)
       await this.#adjustCount(ir)
@@ -156,11 +171,11 @@ export class WorkerPool {
   }
 
   /** @returns why not, or null when all have prepared it. */
-  async #prepareIn(workers: readonly WorkerProcess[], ir: GatewayIr): Promise<string | null> {
+  async #prepareIn(workers: readonly WorkerProcess[], ir: GatewayIr, shared: SharedFile | null): Promise<string | null> {
     const answers = await Promise.all(
       workers.map(async (worker) => {
         await worker.hello
-        return worker.request({ kind: 'prepare', ir }, this.#timeouts.prepareMs)
+        return worker.request({ kind: 'prepare', ir, shared }, this.#timeouts.prepareMs)
       }),
     )
     const refusals = answers.filter((answer) => answer.kind === 'failed')
@@ -187,7 +202,7 @@ export class WorkerPool {
   async #startOne(ir: GatewayIr): Promise<void> {
     if (this.#ending) return
     const worker = this.#fork()
-    const answer = await worker.serve(ir, this.#timeouts.prepareMs)
+    const answer = await worker.serve(ir, this.#shared, this.#timeouts.prepareMs)
     if (answer.kind === 'commit') return
     if (worker.state === 'gone') return
     this.#options.log.error({ worker: worker.id, reason: reasonOf(answer) }, 'a new worker cannot serve: killing it')

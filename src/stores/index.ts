@@ -2,7 +2,8 @@ import type { RedisIr, StoresIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Resources } from '../core/resources.ts'
-import type { LimitStore, Stores, ValueStore } from '../core/store.ts'
+import type { LimitStore, SharedFile, Stores, ValueStore } from '../core/store.ts'
+import { openMemoryLimits } from './memory/open.ts'
 import { RedisConnection } from './redis/connection.ts'
 import { RedisLimits } from './redis/limits.ts'
 import { RedisValues } from './redis/values.ts'
@@ -13,6 +14,9 @@ export interface StoreParts {
   readonly log: Logger
   readonly metrics: Metrics
   readonly resources: Resources
+  /** Workers that serve the configuration, one when it is left out, and what they count limits in together. */
+  readonly workers?: number
+  readonly shared?: SharedFile | null
 }
 
 /** The stores of a configuration. Connections are made when a policy asks for the store. */
@@ -28,8 +32,12 @@ function redisOf({ redis }: StoresIr): RedisIr {
   return redis
 }
 
-function memoryLimits(_ir: StoresIr, _parts: StoreParts): LimitStore {
-  throw new Error('not here yet')
+/** One for all policies, kept over reloads while it has the same size and the workers share the same file. */
+function memoryLimits(ir: StoresIr, parts: StoreParts): LimitStore {
+  const { workers = 1, shared = null } = parts
+  const { limitKeysMax } = ir.memory
+  const place = workers === 1 ? 'alone' : (shared?.path ?? `one of ${workers}`)
+  return parts.resources.keep(`limits ${limitKeysMax} ${place}`, () => openMemoryLimits(limitKeysMax, { ...parts, workers, shared }))
 }
 
 function redisLimits(ir: RedisIr, parts: StoreParts): LimitStore {

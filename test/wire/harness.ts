@@ -76,13 +76,13 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   const gateway = new Gateway({
     ...parts,
     http: httpClient,
-    createStores: (ir, resources) => createStores(ir, { ...parts, resources }),
+    createStores: (ir, resources) => createStores(ir.stores, { ...parts, resources }),
     accessLog: {
       write: (exchange, outcome) => logged.push({ status: outcome.status, error: outcome.error, attempts: exchange.attempts.length }),
     },
     policies,
   })
-  await gateway.prepare(loaded.ir)
+  await gateway.prepare(loaded.ir, null)
   gateway.commit()
   const port = gateway.listeners()[0]?.port ?? 0
 
