@@ -5,74 +5,76 @@ import { type LimitDecision, type LimitRule, SLIDING_SLICES } from '../../src/co
 const ROUNDING = 10n ** 12n
 
 interface Usage {
-  readonly used: number
+  /** Rounded down. */
+  readonly left: number
   /** Microseconds until `cost` fits; null for never. */
   readonly waitUs: bigint | null
   readonly resetUs: bigint
 }
 
-/** Every take that was admitted, for one rule and one key. */
+/** What was admitted for one rule and one key. */
 class ModelState {
   readonly #capacity: bigint
   readonly #periodUs: bigint
-  readonly #algorithm: LimitRule['algorithm']
-  /** In order. */
-  readonly #takes: { readonly atUs: bigint; readonly cost: bigint }[] = []
+  /** Slices of a window and how many of them a take counts: one more than a sliding window has, until all of its slice has left it. */
+  readonly #slices: bigint
+  readonly #life: bigint
+  readonly #isBucket: boolean
+  /** Of a bucket: what is missing, in parts of a request so small that each microsecond gives back `capacity` of them. */
+  #debt = 0n
+  #since = 0n
+  /** Of windows: takes that count, in order. */
+  #takes: { readonly endUs: bigint; readonly cost: bigint }[] = []
 
   constructor({ algorithm, capacity, periodMs }: LimitRule) {
-    this.#algorithm = algorithm
     this.#capacity = BigInt(capacity)
     this.#periodUs = BigInt(periodMs) * 1000n
+    this.#isBucket = algorithm === 'token-bucket'
+    this.#slices = algorithm === 'fixed-window' ? 1n : BigInt(SLIDING_SLICES)
+    this.#life = algorithm === 'fixed-window' ? 1n : this.#slices + 1n
   }
 
-  take(atUs: bigint, cost: number): void {
-    this.#takes.push({ atUs, cost: BigInt(cost) })
+  take(nowUs: bigint, cost: bigint): void {
+    this.#debt = this.#debtAt(nowUs) + cost * this.#periodUs
+    this.#since = nowUs
+    const slice = (nowUs * this.#slices) / this.#periodUs
+    this.#takes = this.#takes.filter(({ endUs }) => endUs > nowUs)
+    this.#takes.push({ endUs: divideUp((slice + this.#life) * this.#periodUs, this.#slices), cost })
   }
 
-  usage(nowUs: bigint, cost: number): Usage {
-    const usage = this.#algorithm === 'token-bucket' ? this.#bucket(nowUs, BigInt(cost)) : this.#window(nowUs, BigInt(cost))
-    return BigInt(cost) > this.#capacity ? { ...usage, waitUs: null } : usage
+  usage(nowUs: bigint, cost: bigint): Usage {
+    const usage = this.#isBucket ? this.#bucket(nowUs, cost) : this.#window(nowUs, cost)
+    return cost > this.#capacity ? { ...usage, waitUs: null } : usage
   }
 
-  /** Counts in parts of a request so small that each microsecond gives back `capacity` of them. */
+  #debtAt(nowUs: bigint): bigint {
+    const debt = this.#debt - (nowUs - this.#since) * this.#capacity
+    return debt > 0n ? debt : 0n
+  }
+
   #bucket(nowUs: bigint, cost: bigint): Usage {
-    const [capacity, period] = [this.#capacity, this.#periodUs]
-    let debt = 0n
-    let since = 0n
-    for (const take of this.#takes) {
-      debt = max(0n, debt - (take.atUs - since) * capacity) + take.cost * period
-      since = take.atUs
-    }
-    debt = max(0n, debt - (nowUs - since) * capacity)
-    const over = debt + (cost - capacity) * period
-    const isOver = over * ROUNDING > capacity * period
-    const room = capacity * period - debt + (capacity * period) / ROUNDING
+    const whole = this.#capacity * this.#periodUs
+    const debt = this.#debtAt(nowUs)
+    const over = debt + cost * this.#periodUs - whole
     return {
-      used: Number(capacity - room / period),
-      waitUs: isOver ? divideUp(over, capacity) : 0n,
-      resetUs: divideUp(debt, capacity),
+      left: Number((whole - debt + whole / ROUNDING) / this.#periodUs),
+      waitUs: over * ROUNDING > whole ? divideUp(over, this.#capacity) : 0n,
+      resetUs: divideUp(debt, this.#capacity),
     }
   }
 
   #window(nowUs: bigint, cost: bigint): Usage {
-    const slices = this.#algorithm === 'fixed-window' ? 1n : BigInt(SLIDING_SLICES)
-    // A slice of a sliding window counts until all of it has left the window: one length longer.
-    const life = this.#algorithm === 'fixed-window' ? 1n : slices + 1n
-    const endOf = ({ atUs }: { atUs: bigint }): bigint => {
-      const slice = (atUs * slices) / this.#periodUs
-      return divideUp((slice + life) * this.#periodUs, slices)
-    }
-    const counted = this.#takes.filter((take) => endOf(take) > nowUs)
-    let used = counted.reduce((sum, take) => sum + take.cost, 0n)
-    const whole = used
+    const counted = this.#takes.filter(({ endUs }) => endUs > nowUs)
+    const used = counted.reduce((sum, take) => sum + take.cost, 0n)
+    let rest = used
     let waitUs = 0n
     for (const take of counted) {
-      if (used + cost <= this.#capacity) break
-      used -= take.cost
-      waitUs = endOf(take) - nowUs
+      if (rest + cost <= this.#capacity) break
+      rest -= take.cost
+      waitUs = take.endUs - nowUs
     }
     const last = counted.at(-1)
-    return { used: Number(whole), waitUs, resetUs: last === undefined ? 0n : endOf(last) - nowUs }
+    return { left: Number(this.#capacity - used), waitUs, resetUs: last === undefined ? 0n : last.endUs - nowUs }
   }
 }
 
@@ -88,20 +90,20 @@ export class ModelGroup {
   take(keys: readonly string[], cost: number, nowUs: bigint): LimitDecision {
     const decision = this.look(keys, cost, nowUs)
     if (!decision.admitted) return decision
-    for (const state of this.#applied(keys)) state?.take(nowUs, cost)
+    for (const state of this.#applied(keys)) state?.take(nowUs, BigInt(cost))
     const { remaining, resetMs } = this.look(keys, 1, nowUs)
     return { ...decision, remaining, resetMs }
   }
 
   look(keys: readonly string[], cost: number, nowUs: bigint): LimitDecision {
-    const usages = this.#applied(keys).map((state) => state?.usage(nowUs, cost))
+    const usages = this.#applied(keys).map((state) => state?.usage(nowUs, BigInt(cost)))
     const waits = usages.map((usage) => (usage === undefined ? 0 : usage.waitUs === null ? Number.POSITIVE_INFINITY : Number(usage.waitUs)))
     const longest = Math.max(0, ...waits)
     return {
       admitted: longest === 0,
       refusedBy: longest === 0 ? -1 : waits.indexOf(longest),
       retryAfterMs: longest / 1000,
-      remaining: usages.map((usage, i) => (usage === undefined ? 0 : (this.#rules[i]?.capacity ?? 0) - usage.used)),
+      remaining: usages.map((usage) => usage?.left ?? 0),
       resetMs: usages.map((usage) => (usage === undefined ? 0 : Number(usage.resetUs) / 1000)),
     }
   }
@@ -116,10 +118,6 @@ export class ModelGroup {
       return state
     })
   }
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b
 }
 
 function divideUp(a: bigint, b: bigint): bigint {

@@ -1,11 +1,11 @@
 /** What every store of limits keeps to: the same takes give the same decisions as the exact model. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { RedisIr } from '../../src/config/ir.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import type { LimitDecision, LimitRule, LimitStore } from '../../src/core/store.ts'
-import { testContext } from '../../src/policies/testing.ts'
+import { contextWith, testContext } from '../../src/policies/testing.ts'
 import { createStores } from '../../src/stores/index.ts'
 import { RedisConnection } from '../../src/stores/redis/connection.ts'
 import { RedisLimits } from '../../src/stores/redis/limits.ts'
@@ -17,10 +17,10 @@ import { ModelGroup } from './limit-model.ts'
 interface TimedStore {
   readonly limits: LimitStore
   /** @param epochMs whole milliseconds since 1970 */
-  setTime(epochMs: number): Promise<void>
+  readonly setTime: (epochMs: number) => Promise<void>
 }
 
-const { log, metrics, resources } = testContext
+const { log, metrics } = testContext
 /** A whole number of every period below, so that windows begin here. */
 const START_MS = 20_000 * 86_400_000
 
@@ -33,7 +33,7 @@ const STORES: readonly { readonly name: string; readonly skip: string | false; r
 async function openMemory(): Promise<TimedStore> {
   let epochMs = START_MS
   const clock = { ...systemClock, now: () => epochMs - START_MS, epochMs: () => epochMs }
-  const stores = createStores({ memory: { limitKeysMax: 1_000 }, redis: null }, { clock, log, metrics, resources })
+  const stores = createStores({ memory: { limitKeysMax: 100_000 }, redis: null }, { clock, log, metrics, resources })
   return {
     limits: stores.limits('memory'),
     async setTime(to) {

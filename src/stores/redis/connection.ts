@@ -105,7 +105,7 @@ export class RedisConnection implements Resource {
         return await client.evalsha(sha, keys.length, ...keys, ...args)
       } catch (error) {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-        return await client.eval(source, keys.length, ...keys, ...args)
+        return client.eval(source, keys.length, ...keys, ...args)
       }
     })
   }
@@ -153,9 +153,9 @@ export class RedisConnection implements Resource {
       this.#sent(send).then(
         (answer) => {
           this.#timeouts = 0
-          if (!end()) return
+          if (!end()) return undefined
           this.#latency.observe(clock.now() - startedAt)
-          resolve(answer)
+          return resolve(answer)
         },
         (error: unknown) => {
           if (end()) reject(this.#fault(this.#isUp ? 'refused' : 'disconnected', error instanceof Error ? error.message : String(error)))
