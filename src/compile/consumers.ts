@@ -1,6 +1,7 @@
 import type { ConsumerIr } from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
 import type { BasicCredential, ConsumerDirectory, HmacCredential, JwtCredential, KeyCredential, Owned } from '../core/consumers.ts'
+import { parsePasswordHash, type ScryptCost } from '../core/password-hash.ts'
 
 /** Makes the directory of consumers: what authentication looks credentials up in. */
 export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory {
@@ -9,6 +10,7 @@ export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory 
   const usernames = new Map<string, Owned<BasicCredential>[]>()
   const hmacKeyIds = new Map<string, Owned<HmacCredential>[]>()
   const jwtKeys = new Map<string, Owned<JwtCredential>[]>()
+  const costs = new Map<string, ScryptCost>()
   for (const { name, groups, credentials, policies, routes } of irs) {
     const consumer: Consumer = { name, groups, hasPolicies: policies.length > 0 || routes.length > 0 }
     consumers.set(name, consumer)
@@ -19,6 +21,7 @@ export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory 
           break
         case 'basic':
           push(usernames, credential.username, { consumer, credential })
+          addCost(costs, credential)
           break
         case 'hmac':
           push(hmacKeyIds, credential.keyId, { consumer, credential })
@@ -35,10 +38,18 @@ export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory 
     byHmacKeyId: (keyId) => hmacKeyIds.get(keyId) ?? NONE,
     byJwtKey: (key) => jwtKeys.get(key) ?? NONE,
     byName: (name) => consumers.get(name),
+    scryptCosts: [...costs.values()],
   }
 }
 
 const NONE: readonly never[] = []
+
+function addCost(costs: Map<string, ScryptCost>, { passwordHash }: BasicCredential): void {
+  const parsed = parsePasswordHash(passwordHash)
+  if (parsed === null) return
+  const { cost, blockSize, parallelization } = parsed
+  costs.set(`${cost}:${blockSize}:${parallelization}`, { cost, blockSize, parallelization })
+}
 
 function push<T>(map: Map<string, T[]>, key: string, value: T): void {
   const list = map.get(key)

@@ -151,7 +151,7 @@ test('files that are not there or too large are problems', async () => {
   )
   const folder = await mkdtemp(join(tmpdir(), 'turnpike-load-'))
   const file = join(folder, 'large.yaml')
-  await writeFile(file, '#'.repeat(10 * 2 ** 20 + 1))
+  await writeFile(file, '#'.repeat(32 * 2 ** 20 + 1))
   const large = await loadConfig([file], { policies: TEST_POLICIES, env: {} })
   await rm(folder, { recursive: true })
   assert.ok('problems' in large)

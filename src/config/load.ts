@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import type { PolicyDefinition } from '../core/policy.ts'
 import { z } from '../core/schema.ts'
+import { hashPasswords } from './consumers.ts'
 import { type Problem, sortProblems } from './diagnostics.ts'
 import { toGatewayIr } from './formats/native.ts'
 import type { GatewayIr } from './ir.ts'
@@ -46,7 +47,7 @@ export interface NotLoaded extends Read {
   readonly problems: readonly Problem[]
 }
 
-const FILE_BYTES_MAX = 10 * 2 ** 20
+const FILE_BYTES_MAX = 32 * 2 ** 20
 /** Policies that are on without being named. */
 const ON_BY_DEFAULT = ['request-id', 'forwarded-headers', 'identity-headers']
 
@@ -89,7 +90,8 @@ export async function loadConfig(files: readonly string[], options: LoadOptions)
   const isResolved = problems.length === before
   const defaultPolicies = new Map(ON_BY_DEFAULT.flatMap((kind) => defaultOptions(kind, schemas)))
   const availableCpus = options.availableCpus ?? availableParallelism()
-  const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies }, problems)
+  await hashPasswords(result.data.consumers, tree, problems)
+  const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies, earlyKinds: earlyKinds(policies) }, problems)
   if (isResolved) reviewPolicies(ir, tree, definitions, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
@@ -131,6 +133,12 @@ const MODULE_EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.
 export async function loadSchemas(policies: readonly PolicyDefinition<unknown>[]): Promise<ReadonlyMap<string, z.ZodType>> {
   const schemas = await Promise.all(policies.map(({ loadSchema }) => loadSchema()))
   return new Map(policies.map(({ kind, summary }, index) => [kind, schemas[index]?.describe(summary) ?? z.never()]))
+}
+
+/** Kinds that act before the consumer is known: up to the last one that finds out. */
+function earlyKinds(policies: readonly PolicyDefinition<unknown>[]): ReadonlySet<string> {
+  const last = policies.findLastIndex(({ identifies }) => identifies === true)
+  return new Set(policies.slice(0, last + 1).map(({ kind }) => kind))
 }
 
 function defaultOptions(kind: string, schemas: ReadonlyMap<string, z.ZodType>): [string, unknown][] {

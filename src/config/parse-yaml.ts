@@ -11,7 +11,7 @@ import { type ConfigNode, DEPTH_MAX, type MapEntry, type MapNode, NODES_MAX, typ
  */
 export function parseYaml(file: string, text: string, problems: Problem[]): MapNode | null {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, keepSourceTokens: false })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, keepSourceTokens: false })
   const locate = (offset: number): SourceLocation => {
     const { line, col } = lines.linePos(offset)
     return { file, line: Math.max(1, line), column: Math.max(1, col) }
@@ -22,12 +22,11 @@ export function parseYaml(file: string, text: string, problems: Problem[]): MapN
   for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
     complain(locate(pos[0]), MESSAGES.get(code) ?? sentence(message))
   }
-  // A repeated key or an odd tag leaves a whole tree, and the user wants to hear of all problems at once.
-  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return null
+  if (document.errors.length > 0) return null
   const { contents } = document
   const start: SourceLocation = { file, line: 1, column: 1 }
   if (contents === null || (isScalar(contents) && contents.value === null)) return { kind: 'map', at: start, entries: new Map() }
-  const reader = new Reader(document, locate)
+  const reader = new Reader(document, locate, complain)
   try {
     const root = reader.read(contents, 0)
     if (root.kind === 'map') return root
@@ -40,7 +39,6 @@ export function parseYaml(file: string, text: string, problems: Problem[]): MapN
 }
 
 const MESSAGES: ReadonlyMap<string, string> = new Map([
-  ['DUPLICATE_KEY', 'this key stands twice in the same map'],
   ['MULTIPLE_DOCS', 'a configuration is one document: split it into several files, or remove this `---`'],
   ['TAB_AS_INDENT', 'tabs cannot indent: use spaces'],
 ])
@@ -68,14 +66,20 @@ interface Anchored {
 class Reader {
   readonly #document: Document.Parsed
   readonly #locate: (offset: number) => SourceLocation
+  readonly #complain: (location: SourceLocation, message: string) => void
   readonly #anchored = new Map<ParsedNode, Anchored>()
   #nodes = 0
   /** Deepest level reached so far within what is being read. */
   #deepest = 0
 
-  constructor(document: Document.Parsed, locate: (offset: number) => SourceLocation) {
+  constructor(
+    document: Document.Parsed,
+    locate: (offset: number) => SourceLocation,
+    complain: (location: SourceLocation, message: string) => void,
+  ) {
     this.#document = document
     this.#locate = locate
+    this.#complain = complain
   }
 
   read(node: ParsedNode, depth: number): ConfigNode {
@@ -121,7 +125,11 @@ class Reader {
       if (!isScalar(key)) throw new TreeFault(keyAt, 'a key is plain text')
       const name = String(key.value)
       if (name === '__proto__') throw new TreeFault(keyAt, '`__proto__` cannot be a key')
-      if (entries.has(name)) continue
+      // The library compares each key with all before it, which takes minutes for a hundred thousand consumers.
+      if (entries.has(name)) {
+        this.#complain(keyAt, 'this key stands twice in the same map')
+        continue
+      }
       const node: ConfigNode = value === null ? { kind: 'scalar', at: keyAt, value: null, written: null } : this.read(value, depth + 1)
       entries.set(name, { keyAt, node })
     }

@@ -24,6 +24,10 @@ function placesOf(config: NativeConfig): { readonly path: ConfigPath; readonly b
   add(['policies'], config.policies)
   for (const [name, { policies }] of Object.entries(config.services)) add(['services', name, 'policies'], policies)
   for (const [name, { policies }] of Object.entries(config.routes)) add(['routes', name, 'policies'], policies)
+  for (const [name, { policies, routes }] of Object.entries(config.consumers)) {
+    add(['consumers', name, 'policies'], policies)
+    for (const [route, own] of Object.entries(routes)) add(['consumers', name, 'routes', route, 'policies'], own.policies)
+  }
   return places
 }
 

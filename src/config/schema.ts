@@ -1,6 +1,7 @@
 /** The native form of a configuration: its keys, their defaults and what they mean. `docs/configuration.md` and the JSON Schema come from here. */
 import { byteSize, duration, headerNameText, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../core/schema.ts'
 import { addressBlockProblem, addressProblem, hostPatternProblem, listenHostProblem, serviceHostProblem } from './addresses.ts'
+import { CONSUMERS_MAX, consumer } from './consumers-schema.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
 
 /** A policy's block once it is checked: `options` in the form the policy compiles from, null when the block is only `false`. */
@@ -214,6 +215,9 @@ const root = <P extends z.ZodType>(policies: P) =>
       .describe('The access log: one JSON object a line. `false` for none.'),
     drainTimeout: duration().prefault('30s').describe('Longest time a shutdown waits for requests to finish.'),
     stores: stores.prefault({}).describe('Where limits and records are kept.'),
+    consumers: record(nameText(), consumer(policies), { max: CONSUMERS_MAX })
+      .default({})
+      .describe('Consumers by name: who calls, with credentials and policies of their own.'),
     services: record(nameText(), service(policies)).default({}).describe('Services by name.'),
     routes: record(nameText(), route(policies))
       .default({})
@@ -267,3 +271,4 @@ export type NativeConfig = z.output<ReturnType<typeof nativeSchema>>
 export type NativeInput = z.input<ReturnType<typeof nativeSchema>>
 export type NativeRoute = NativeConfig['routes'][string]
 export type NativeService = NativeConfig['services'][string]
+export type NativeConsumer = NativeConfig['consumers'][string]

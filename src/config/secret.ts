@@ -133,7 +133,8 @@ export function displayConfig(root: MapNode, schema: JsonSchema): unknown {
 
 function display(node: ConfigNode, schemas: readonly JsonSchema[], hide: boolean): unknown {
   const all = schemas.flatMap(alternatives)
-  const hideHere = hide || all.some((schema) => schema['secret'] === true)
+  // Where a secret is text in one form and a part of a map in another, the form that is not meant hides nothing.
+  const hideHere = hide || all.some((schema) => schema['secret'] === true && (node.kind === 'scalar' || schema.type !== 'string'))
   if (node.kind === 'scalar') return displayScalar(node, hideHere)
   if (node.kind === 'list') {
     const items = all.flatMap(({ items }) => (typeof items === 'object' && !Array.isArray(items) ? [items] : []))

@@ -34,7 +34,7 @@ export interface MapEntry {
 export type ConfigPath = readonly (string | number)[]
 
 /** Most values that one file may hold, those repeated by aliases included. */
-export const NODES_MAX = 500_000
+export const NODES_MAX = 2_000_000
 /** Deepest nesting of values. */
 export const DEPTH_MAX = 64
 
@@ -107,11 +107,11 @@ function replaceNodes(node: ConfigNode, replaced: ReadonlyMap<ConfigNode, Config
 }
 
 /** Root keys whose entries may come from several files. */
-const MERGED_MAPS: ReadonlySet<string> = new Set(['services', 'routes', 'policies'])
+const MERGED_MAPS: ReadonlySet<string> = new Set(['services', 'routes', 'consumers', 'policies'])
 const MERGED_LISTS: ReadonlySet<string> = new Set(['listeners'])
 
 /**
- * One tree of several files. Maps of services, routes and policies are united and listeners listed one after the other; what is said
+ * One tree of several files. Maps of services, routes, consumers and policies are united and listeners listed one after the other; what is said
  * twice is a problem that names both places, and the first one counts.
  */
 export function mergeTrees(trees: readonly MapNode[], problems: Problem[]): MapNode {
@@ -149,6 +149,7 @@ function mergeEntry(key: string, before: MapEntry, entry: MapEntry, problems: Pr
 const SINGULAR: ReadonlyMap<string, string> = new Map([
   ['services', 'service'],
   ['routes', 'route'],
+  ['consumers', 'consumer'],
   ['policies', 'policy'],
 ])
 

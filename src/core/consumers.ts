@@ -1,4 +1,7 @@
 import type { Consumer } from './caller.ts'
+import type { ScryptCost } from './password-hash.ts'
+
+export const API_KEY_CHARS_MAX = 4_096
 
 interface CredentialBase {
   /** Names the credential in headers, logs and records. */
@@ -56,6 +59,8 @@ export interface ConsumerDirectory {
   byHmacKeyId(keyId: string): readonly Owned<HmacCredential>[]
   byJwtKey(key: string): readonly Owned<JwtCredential>[]
   byName(name: string): Consumer | undefined
+  /** Every cost that passwords are hashed with, so that a name that nobody has can cost what another does. */
+  readonly scryptCosts: readonly ScryptCost[]
 }
 
 /** @param epochMs milliseconds since 1970 */

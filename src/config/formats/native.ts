@@ -1,6 +1,7 @@
 /** The native form, checked by its schema, to the intermediate representation: what the schema cannot see is checked here. */
 import { createHash } from 'node:crypto'
 import { parseAddress, parseHostPattern } from '../addresses.ts'
+import { consumersOf } from '../consumers.ts'
 import type { Problem } from '../diagnostics.ts'
 import type {
   AccessLogIr,
@@ -25,6 +26,8 @@ export interface NativeOptions {
   readonly availableCpus: number
   /** Policies that are on unless the configuration says otherwise, with their default options. */
   readonly defaultPolicies: ReadonlyMap<string, unknown>
+  /** Kinds of policies that act before the consumer is known. */
+  readonly earlyKinds: ReadonlySet<string>
 }
 
 /**
@@ -56,7 +59,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
     accessLog: accessLogOf(config),
     drainTimeoutMs: config.drainTimeout,
     stores: storesOf(config),
-    consumers: builder.consumers(),
+    consumers: builder.consumers(options.earlyKinds),
     services: Object.entries(config.services).map(([name, service]) => builder.service(name, service)),
     routes: Object.entries(config.routes).map(([name, route]) => builder.route(name, route)),
     policies: builder.globalPolicies(options.defaultPolicies),
@@ -89,6 +92,8 @@ function storesOf({ stores }: NativeConfig): StoresIr {
           },
   }
 }
+
+type Blocks = Readonly<Record<string, PolicyBlock | undefined>>
 
 class Builder {
   readonly #config: NativeConfig
@@ -195,8 +200,10 @@ class Builder {
     }
   }
 
-  consumers(): ConsumerIr[] {
-    return []
+  consumers(earlyKinds: ReadonlySet<string>): ConsumerIr[] {
+    const routes = new Set(Object.keys(this.#config.routes))
+    const policiesOf = (path: ConfigPath, blocks: Blocks | undefined): PolicyIr[] => this.#policies(path, blocks)
+    return consumersOf(this.#config.consumers, { tree: this.#tree, routes, earlyKinds, policiesOf }, this.#problems)
   }
 
   /** The items in their normal form; one that stands twice is a mistake. */
@@ -215,7 +222,7 @@ class Builder {
     this.#error(path, 'a route without `service` needs a policy that answers: `redirect` or `static-response`', 'key')
   }
 
-  #policies(path: ConfigPath, blocks: Readonly<Record<string, PolicyBlock | undefined>> | undefined): PolicyIr[] {
+  #policies(path: ConfigPath, blocks: Blocks | undefined): PolicyIr[] {
     return Object.entries(blocks ?? {}).flatMap(([kind, block]) =>
       block === undefined ? [] : [{ kind, mode: block.mode, options: block.options, at: this.#keyAt([...path, kind]) }],
     )
