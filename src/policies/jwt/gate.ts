@@ -2,12 +2,12 @@ import { hash } from 'node:crypto'
 import { type Admission, admit, deny } from '../../core/caller.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { ConsumerDirectory } from '../../core/consumers.ts'
+import type { CredentialPlace } from '../../core/credential-place.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import type { PolicySteps, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
 import { type ClaimRules, checkClaims } from './claims.ts'
 import type { KnownToken, KnownTokens } from './known-tokens.ts'
-import type { TokenPlace } from './places.ts'
 import { type Reason, type Refusals, sentenceOf } from './refusals.ts'
 import { hasSigned } from './signature.ts'
 import type { Candidate, KeySource } from './sources.ts'
@@ -16,7 +16,7 @@ import { readToken, type Token } from './token.ts'
 export interface GateParts {
   readonly keys: KeySource
   readonly tokens: KnownTokens
-  readonly places: readonly TokenPlace[]
+  readonly places: readonly CredentialPlace[]
   readonly refusals: Refusals
   readonly consumers: ConsumerDirectory
   readonly clock: Clock
@@ -159,7 +159,7 @@ export class TokenGate {
 }
 
 /** The one token of a request; empty for none, null when there are two that differ or one place holds several. */
-function findToken(exchange: Exchange, places: readonly TokenPlace[]): string | null {
+function findToken(exchange: Exchange, places: readonly CredentialPlace[]): string | null {
   let token = ''
   for (const place of places) {
     const found = place.read(exchange)

@@ -2,7 +2,7 @@ import { MANAGED_FIELDS } from '../../core/managed-fields.ts'
 import { byteSize, duration, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../../core/schema.ts'
 import { ALGORITHM_NAMES } from './algorithms.ts'
 import { configuredKeys, contradictions } from './configured-keys.ts'
-import { PLACE_PATTERN } from './places.ts'
+import { TOKEN_PLACE } from './places.ts'
 
 /** As many as are tried for one token. */
 const KEYS_MAX = 10
@@ -28,7 +28,7 @@ const keyEntry = object({
 
 const place = () =>
   text({ max: 300 })
-    .regex(PLACE_PATTERN, { error: 'expected `header`, `header:NAME`, `cookie:NAME` or `query:NAME`' })
+    .regex(TOKEN_PLACE, { error: 'expected `header`, `header:NAME`, `cookie:NAME` or `query:NAME`' })
     .refine((written) => !RESERVED.has(written.toLowerCase()), { error: 'no token can stand in this header' })
 
 const RESERVED: ReadonlySet<string> = new Set([...MANAGED_FIELDS, 'host', 'cookie'].map((field) => `header:${field}`))
