@@ -40,8 +40,10 @@ export class Headers {
   /** What {@link freeze} found removed: the state that {@link clearEdits} goes back to. */
   #frozen = new Uint8Array(24)
   #frozenCount = 0
+  /** Edits are the first {@link #editCount} of these. They are never shortened: an array that is emptied has to be allocated anew. */
   #names: HeaderName[] = []
   #values: string[] = []
+  #editCount = 0
   /** Which ids, and of other names which lengths (modulo 32), were received: most fields that are asked for are not there. */
   #idsLow = 0
   #idsHigh = 0
@@ -55,8 +57,7 @@ export class Headers {
     this.count = 0
     this.#removedCount = 0
     this.#frozenCount = 0
-    this.#names.length = 0
-    this.#values.length = 0
+    this.#editCount = 0
     this.#idsLow = 0
     this.#idsHigh = 0
     this.#lengths = 0
@@ -75,10 +76,7 @@ export class Headers {
       else this.#removed.set(this.#frozen)
       this.#removedCount = this.#frozenCount
     }
-    if (this.#names.length > 0) {
-      this.#names.length = 0
-      this.#values.length = 0
-    }
+    this.#editCount = 0
   }
 
   /** Adds a parsed field; for the parser. Returns the name's id. */
@@ -155,8 +153,9 @@ export class Headers {
   append(name: string, value: string): void {
     const interned = headerName(name)
     checkField(interned, value)
-    this.#names.push(interned)
-    this.#values.push(value)
+    this.#names[this.#editCount] = interned
+    this.#values[this.#editCount] = value
+    this.#editCount++
   }
 
   /** Removes all values of a field; tells whether there were any. */
@@ -169,8 +168,9 @@ export class Headers {
       found = true
     }
     for (let edit = this.#findEdit(wanted, 0); edit !== -1; edit = this.#findEdit(wanted, edit)) {
-      this.#names.splice(edit, 1)
-      this.#values.splice(edit, 1)
+      this.#names.copyWithin(edit, edit + 1, this.#editCount)
+      this.#values.copyWithin(edit, edit + 1, this.#editCount)
+      this.#editCount--
       found = true
     }
     return found
@@ -217,7 +217,7 @@ export class Headers {
       const at = i * STRIDE
       visit(this.bytes.latin1Slice(this.#table[at + NAME_START], this.#table[at + NAME_END]).toLowerCase(), this.#valueAt(i))
     }
-    for (let i = 0; i < this.#names.length; i++) visit((this.#names[i] as HeaderName).lower, this.#values[i] as string)
+    for (let i = 0; i < this.#editCount; i++) visit((this.#names[i] as HeaderName).lower, this.#values[i] as string)
   }
 
   /** All fields as pairs of lower-case name and value. */
@@ -231,7 +231,7 @@ export class Headers {
 
   /** Remembers the edits so far. For tries that each edit the head anew, and for policies in shadow. */
   mark(): HeadersMark {
-    return { removed: this.#removed.slice(0, this.count), names: this.#names.slice(), values: this.#values.slice() }
+    return { removed: this.#removed.slice(0, this.count), names: this.#names.slice(0, this.#editCount), values: this.#values.slice(0, this.#editCount) }
   }
 
   /** Goes back to a state remembered by {@link mark} for the same message. */
@@ -240,12 +240,13 @@ export class Headers {
     this.#removedCount = mark.removed.reduce((sum, flag) => sum + flag, 0)
     this.#names = mark.names.slice()
     this.#values = mark.values.slice()
+    this.#editCount = mark.names.length
   }
 
   /** Upper bound of the bytes that {@link writeTo} writes. */
   sizeMax(): number {
     let size = this.end - this.begin
-    for (let i = 0; i < this.#names.length; i++) size += (this.#names[i] as HeaderName).text.length + (this.#values[i] as string).length + 4
+    for (let i = 0; i < this.#editCount; i++) size += (this.#names[i] as HeaderName).text.length + (this.#values[i] as string).length + 4
     return size
   }
 
@@ -268,7 +269,7 @@ export class Headers {
         at += this.bytes.copy(target, at, runStart, runEnd)
       }
     }
-    for (let i = 0; i < this.#names.length; i++) {
+    for (let i = 0; i < this.#editCount; i++) {
       at = writeField(target, at, (this.#names[i] as HeaderName).text, this.#values[i] as string)
     }
     return at
@@ -341,7 +342,7 @@ export class Headers {
   }
 
   #findEdit(wanted: HeaderName, from: number): number {
-    for (let i = from; i < this.#names.length; i++) {
+    for (let i = from; i < this.#editCount; i++) {
       if ((this.#names[i] as HeaderName).lower === wanted.lower) return i
     }
     return -1
