@@ -33,6 +33,7 @@ const STORES: readonly { readonly name: string; readonly skip: string | false; r
 async function openMemory(): Promise<TimedStore> {
   let epochMs = START_MS
   const clock = { ...systemClock, now: () => epochMs - START_MS, epochMs: () => epochMs }
+  const { resources } = contextWith({})
   const stores = createStores({ memory: { limitKeysMax: 100_000 }, redis: null }, { clock, log, metrics, resources })
   return {
     limits: stores.limits('memory'),

@@ -81,7 +81,8 @@ export class RedisServer {
   #cli(...words: readonly string[]): string | null {
     const { status, stdout } = spawnSync(client ?? 'redis-cli', ['-h', HOST, '-p', `${this.port}`, ...words], {
       encoding: 'utf8',
-      timeout: 5_000,
+      timeout: 30_000,
+      maxBuffer: 2 ** 29,
     })
     return status === 0 ? stdout.trim() : null
   }

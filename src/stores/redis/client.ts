@@ -6,6 +6,8 @@ type DNSLookupFunction = NonNullable<ClusterOptions['dnsLookup']>
 import type { RedisIr } from '../../config/ir.ts'
 
 const RECONNECT_MAX_MS = 1_000
+/** So long without an answer, and a connection is given up. */
+const HANGING_MAX_MS = 2_000
 const SLOTS_REFRESH_MS = 5_000
 
 export interface ClientEvents {
@@ -45,6 +47,8 @@ function redisOptions(ir: RedisIr) {
     ...(ir.tls && { tls: {} }),
     connectTimeout: ir.connectTimeoutMs,
     keepAlive: 10_000,
+    // The other side may be gone without a word.
+    socketTimeout: HANGING_MAX_MS,
     // A take that is sent twice counts twice: what has no answer fails, and is never sent again.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
@@ -58,7 +62,8 @@ function redisOptions(ir: RedisIr) {
 function clusterOptions(ir: RedisIr) {
   return {
     redisOptions: redisOptions(ir),
-    enableOfflineQueue: false,
+    // A node is connected to when it gets its first command: that one and its like wait, for as long as the caller does.
+    enableOfflineQueue: true,
     enableReadyCheck: true,
     clusterRetryStrategy: reconnectAfter,
     slotsRefreshInterval: SLOTS_REFRESH_MS,

@@ -12,8 +12,6 @@ const PENDING_MAX = 10_000
 const TIMEOUTS_MAX = 5
 /** How often one that hangs is asked whether it is back. */
 const PROBE_MS = 100
-/** So long without an answer, and the connection itself is given up: the other side may be gone without a word. */
-const HANGING_MAX_MS = 2_000
 /** Exchanges that began before a reload may still come with a command. */
 const CLOSE_GRACE_MS = 1_000
 const LATENCY_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1_000]
@@ -59,8 +57,8 @@ export class RedisConnection implements Resource {
   #isClosed = false
   #pending = 0
   #timeouts = 0
-  #probe: NodeJS.Timeout | null = null
-  #hangingSince = 0
+  /** Connected, and without answers. */
+  #isHanging = false
   readonly #latency: Histogram
   readonly #errors: ReadonlyMap<Cause, Counter>
 
@@ -124,7 +122,6 @@ export class RedisConnection implements Resource {
     // Not at once, and not by `quit`: what is under way ends first, and a Redis that hangs holds nobody up.
     setTimeout(() => {
       this.#isUp = false
-      this.#stopProbe()
       this.#client?.disconnect()
     }, CLOSE_GRACE_MS).unref()
   }
@@ -186,7 +183,7 @@ export class RedisConnection implements Resource {
   // --- whether it answers
 
   #onUp(): void {
-    this.#stopProbe()
+    this.#isHanging = false
     this.#timeouts = 0
     this.#isUp = true
     this.#endOpening()
@@ -210,30 +207,20 @@ export class RedisConnection implements Resource {
 
   /** While Redis hangs, answers come in order and so not at all: nothing more is sent but one probe. */
   #onTimeout(): void {
-    if (++this.#timeouts < TIMEOUTS_MAX || !this.#isUp || this.#probe !== null) return
-    this.#hangingSince = this.#parts.clock.now()
+    if (++this.#timeouts < TIMEOUTS_MAX || !this.#isUp || this.#isHanging) return
+    this.#isHanging = true
     this.#onDown(`no answer to ${TIMEOUTS_MAX} commands in a row`)
-    this.#ask()
+    this.#probe()
   }
 
-  #ask(): void {
-    const client = this.#client
-    if (client === null) return
-    client.ping().then(
-      () => this.#onUp(),
-      () => undefined,
+  #probe(): void {
+    if (!this.#isHanging || this.#isClosed) return
+    this.#client?.ping().then(
+      () => {
+        if (this.#isHanging) this.#onUp()
+        return undefined
+      },
+      () => setTimeout(() => this.#probe(), PROBE_MS).unref(),
     )
-    this.#probe = setInterval(() => {
-      if (this.#parts.clock.now() - this.#hangingSince < HANGING_MAX_MS) return
-      this.#stopProbe()
-      // Connects anew, and says so by `ready`.
-      client.disconnect(true)
-    }, PROBE_MS)
-    this.#probe.unref()
-  }
-
-  #stopProbe(): void {
-    if (this.#probe !== null) clearInterval(this.#probe)
-    this.#probe = null
   }
 }

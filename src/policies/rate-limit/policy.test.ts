@@ -1,0 +1,364 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ModelGroup } from '../../../test/contract/limit-model.ts'
+import { systemClock } from '../../core/clock.ts'
+import { GatewayError } from '../../core/errors.ts'
+import type { Exchange } from '../../core/exchange.ts'
+import type { CompileContext, PolicySteps, PolicySurroundings, Verdict } from '../../core/policy.ts'
+import type { LimitDecision, LimitGroup, LimitStore } from '../../core/store.ts'
+import { compilePolicy, contextWith, type ExchangeShape, exchangeOf, fieldsOf, onRequest, onResponse, problemsOf } from '../testing.ts'
+import { addressKey } from './address.ts'
+import { rateLimit } from './policy.ts'
+import type { RateLimitOptions } from './schema.ts'
+
+/** What a policy did with its stores, under a time that the test gives. */
+class World {
+  nowMs = 1_000_000_000
+  /** Whether the store `redis` answers. */
+  redisAnswers = true
+  /** Names of the states that were asked for, with the store. */
+  readonly groups: string[] = []
+  /** The keys of all takes. */
+  readonly takes: (readonly string[])[] = []
+  readonly logged: string[] = []
+  readonly counts = new Map<string, number>()
+  readonly context: CompileContext
+
+  constructor() {
+    const clock = { ...systemClock, now: () => this.nowMs }
+    const log = (_fields: unknown, message: string): void => {
+      this.logged.push(message)
+    }
+    this.context = contextWith({
+      clock,
+      scope: 'service users',
+      log: { info: log, warn: log, error: log },
+      stores: { limits: (name) => this.#store(name), values: () => null },
+      metrics: {
+        ...contextWith({}).metrics,
+        counter: (name, _help, labels) => ({
+          add: (amount) => {
+            const series = `${name} ${Object.values(labels).join(' ')}`
+            this.counts.set(series, (this.counts.get(series) ?? 0) + amount)
+          },
+        }),
+      },
+    })
+  }
+
+  #store(name: string): LimitStore {
+    return {
+      group: (id, rules) => {
+        this.groups.push(`${name}: ${id}`)
+        const model = new ModelGroup(rules)
+        const now = (): bigint => BigInt(this.nowMs) * 1000n
+        const group: LimitGroup = {
+          take: (keys, cost) => {
+            this.takes.push([...keys])
+            if (name === 'memory') return model.take(keys, cost, now())
+            return this.redisAnswers
+              ? Promise.resolve(model.take(keys, cost, now()))
+              : Promise.reject(new GatewayError('limit_store_unavailable', 'redis is down', 'internal'))
+          },
+          refusal: (keys, cost) => refused(model.look(keys, cost, now())),
+        }
+        return group
+      },
+    }
+  }
+}
+
+function refused(decision: LimitDecision): LimitDecision | null {
+  return decision.admitted ? null : decision
+}
+
+/** Somebody who is known, as far as `parts` says. */
+function known(shape: ExchangeShape, parts: { user?: string; consumer?: string; credential?: string; method?: string }): Exchange {
+  const exchange = exchangeOf(shape)
+  exchange.route = { name: 'list', pattern: '/users', serviceName: 'users' }
+  const { caller } = exchange
+  caller.method = parts.method ?? (parts.user === undefined && parts.consumer === undefined ? '' : 'jwt')
+  caller.subject = parts.user ?? ''
+  caller.credentialId = parts.credential ?? ''
+  if (parts.consumer !== undefined) caller.consumer = { name: parts.consumer, groups: [], hasPolicies: false }
+  return exchange
+}
+
+const KEY = { headers: [['X-API-Key', 'secret-key-1']] } as const
+const GIVEN = {
+  limits: [
+    { by: 'api-key', rate: 10_000, capacity: 5_000 },
+    { by: 'user', rate: 100, capacity: 100 },
+    { by: 'ip', rate: 1_000, capacity: 1_000 },
+  ],
+}
+
+function replyOf(verdict: Verdict): unknown {
+  return verdict === undefined ? 'passes' : [verdict.code, ...verdict.headers.map(([name, value]) => `${name}: ${value}`)]
+}
+
+function respond(steps: PolicySteps, exchange: Exchange, status = 200): readonly string[] {
+  exchange.response.status = status
+  onResponse(steps, exchange)
+  return fieldsOf(exchange.response.headers)
+}
+
+test('the three given limits refuse at their capacity, name what refused, and burn nothing', async () => {
+  const world = new World()
+  const steps = await compilePolicy(rateLimit, GIVEN, world.context)
+  const call = (): Verdict => onRequest(steps, known(KEY, { user: '42' }))
+  for (let i = 0; i < 100; i++) assert.equal(call(), undefined)
+  assert.deepEqual(replyOf(call()), ['rate_limited', 'Retry-After: 1', 'X-RateLimit-Limit-Type: user'])
+  assert.equal(world.counts.get('gateway_rate_limit_hits_total user'), 1)
+  const exchange = known(KEY, { user: 'other' })
+  onRequest(steps, exchange)
+  assert.deepEqual(exchange.limit?.remaining, [4_899, 99, 899])
+  world.nowMs += 10
+  assert.equal(call(), undefined)
+  for (let i = 0; i < 2_000; i++) onRequest(steps, known({ ...KEY, peerAddress: '192.0.2.9' }, {}))
+  assert.deepEqual(replyOf(onRequest(steps, known({ peerAddress: '192.0.2.9' }, {}))), [
+    'rate_limited',
+    'Retry-After: 1',
+    'X-RateLimit-Limit-Type: ip',
+  ])
+})
+
+test('Retry-After is the wait rounded up to a second', async () => {
+  const world = new World()
+  const steps = await compilePolicy(rateLimit, { by: 'ip', window: 'minute', limit: 1 }, world.context)
+  world.nowMs = 60_000 * 1_000_000 + 10_500
+  assert.equal(onRequest(steps, exchangeOf()), undefined)
+  assert.deepEqual(replyOf(onRequest(steps, exchangeOf())), ['rate_limited', 'Retry-After: 50', 'X-RateLimit-Limit-Type: ip'])
+  world.nowMs += 49_499
+  assert.deepEqual(replyOf(onRequest(steps, exchangeOf())), ['rate_limited', 'Retry-After: 1', 'X-RateLimit-Limit-Type: ip'])
+  world.nowMs += 1
+  assert.equal(onRequest(steps, exchangeOf()), undefined)
+})
+
+test('admitted and refused responses carry the fields that were asked for', async () => {
+  const fields = async (headers: string): Promise<readonly (readonly string[])[]> => {
+    const limits = [
+      { name: 'burst', by: 'ip', rate: 2 },
+      { by: 'route', window: 'hour', limit: 1000 },
+      { by: 'user', window: 'day', limit: 5 },
+    ]
+    const world = new World()
+    const steps = await compilePolicy(rateLimit, { limits, headers }, world.context)
+    world.nowMs = 3_600_000 * 1_000 + 600_500
+    return [1, 2, 3].map(() => {
+      const exchange = known({}, {})
+      onRequest(steps, exchange)
+      return respond(steps, exchange)
+    })
+  }
+  const policy = 'ratelimit-policy: "burst";q=2;w=1, "route";q=1000;w=3600, "user";q=5;w=86400'
+  assert.deepEqual(await fields('ietf'), [
+    [policy, 'ratelimit: "burst";r=1;t=1, "route";r=999;t=3000'],
+    [policy, 'ratelimit: "burst";r=0;t=1, "route";r=998;t=3000'],
+    [policy, 'ratelimit: "burst";r=0;t=1, "route";r=998;t=3000'],
+  ])
+  assert.deepEqual((await fields('x-ratelimit'))[2], ['x-ratelimit-limit: 2', 'x-ratelimit-remaining: 0', 'x-ratelimit-reset: 1'])
+  assert.equal((await fields('both'))[0]?.length, 5)
+  assert.deepEqual(await fields('none'), [[], [], []])
+})
+
+test('what is counted follows from `by`, and never holds a key or a long text', async () => {
+  const long = 'x'.repeat(65)
+  const keyOf = async (by: unknown, exchange: Exchange, more: object = {}): Promise<string | undefined> => {
+    const world = new World()
+    onRequest(await compilePolicy(rateLimit, { by, rate: 1, ...more }, world.context), exchange)
+    return world.takes[0]?.[0]
+  }
+  const someone = (): Exchange =>
+    known(
+      {
+        headers: [
+          ['X-API-Key', 'abc'],
+          ['X-Tenant', 'acme'],
+          ['Authorization', 'Bearer t'],
+        ],
+      },
+      { user: '42', consumer: 'app' },
+    )
+  assert.equal(await keyOf('ip', someone()), 'i:192.0.2.7')
+  assert.equal(await keyOf('user', someone()), 'u:42')
+  assert.equal(await keyOf('consumer', someone()), 'c:app')
+  assert.equal(await keyOf('identity', someone()), 'c:app')
+  assert.equal(await keyOf('identity', known({}, { user: '42' })), 'u:42')
+  assert.equal(await keyOf('identity', known({}, {})), 'i:192.0.2.7')
+  assert.equal(await keyOf('header:x-tenant', someone()), 'h:acme')
+  assert.match((await keyOf('header:authorization', someone())) ?? '', /^h:#[\w-]{22}$/)
+  assert.match((await keyOf('api-key', someone())) ?? '', /^a:#[\w-]{22}$/)
+  assert.equal(await keyOf('api-key', known(KEY, { consumer: 'app', credential: 'k1', method: 'api-key' })), 'k:app/k1')
+  assert.equal(await keyOf('route', someone()), 'r:list')
+  assert.equal(await keyOf('service', someone()), 's:users')
+  assert.equal(await keyOf(['user', 'route'], someone()), 'u:42|r:list')
+  assert.equal(await keyOf(['user', 'header:x-none'], someone()), undefined)
+  assert.equal(await keyOf(['user', 'header:x-none'], someone(), { otherwise: 'ip' }), 'i:192.0.2.7')
+  for (const user of [long, 'a|b', 'ü', '#x']) assert.match((await keyOf('user', known({}, { user }))) ?? '', /^u:#[\w-]{22}$/)
+})
+
+test('addresses of one client are one key', () => {
+  assert.equal(addressKey('192.0.2.1', 64), '192.0.2.1')
+  assert.equal(addressKey('::ffff:192.0.2.1', 64), '192.0.2.1')
+  assert.equal(addressKey('::ffff:c000:201', 64), '192.0.2.1')
+  assert.equal(addressKey('2001:db8::1', 64), addressKey('2001:0DB8:0:0:ffff::2', 64))
+  assert.equal(addressKey('2001:db8::1', 64), '2001:db8:0:0:0:0:0:0/64')
+  assert.notEqual(addressKey('2001:db8:0:1::1', 64), addressKey('2001:db8::1', 64))
+  assert.equal(addressKey('2001:db8:0:1ff::1', 56), '2001:db8:0:100:0:0:0:0/56')
+  assert.equal(addressKey('fe80::1%eth0', 128), 'fe80:0:0:0:0:0:0:1/128')
+  assert.equal(addressKey('::', 1), '0:0:0:0:0:0:0:0/1')
+  assert.equal(addressKey('64:ff9b::192.0.2.33', 128), '64:ff9b:0:0:0:0:c000:221/128')
+})
+
+test('refused authentication is charged to the address, and then nobody looks at credentials any more', async () => {
+  const world = new World()
+  const limits = [
+    { by: 'user', window: 'minute', limit: 100 },
+    { by: 'ip', window: 'minute', limit: 3 },
+  ]
+  const steps = await compilePolicy(rateLimit, { limits }, world.context)
+  for (let i = 0; i < 3; i++) {
+    const guess = known({}, {})
+    assert.equal(steps.onGuard?.(guess), undefined)
+    assert.deepEqual(respond(steps, guess, 401), [])
+  }
+  const guess = known({}, {})
+  const verdict = steps.onGuard?.(guess)
+  assert.ok(verdict !== undefined && !(verdict instanceof Promise))
+  assert.equal(verdict.code, 'rate_limited')
+  assert.ok(verdict.headers.some(([name, value]) => name === 'X-RateLimit-Limit-Type' && value === 'ip'))
+  assert.match(respond(steps, guess, 429).join('\n'), /ratelimit: "ip";r=0;t=\d+$/)
+  assert.deepEqual(world.takes, [
+    ['', 'i:192.0.2.7'],
+    ['', 'i:192.0.2.7'],
+    ['', 'i:192.0.2.7'],
+  ])
+  assert.equal(steps.onGuard?.(known({ peerAddress: '192.0.2.8' }, {})), undefined)
+})
+
+test('a 401 that a service gives, or that came after the take, is not charged again', async () => {
+  const world = new World()
+  const steps = await compilePolicy(rateLimit, { by: 'ip', rate: 10 }, world.context)
+  const exchange = known({}, {})
+  onRequest(steps, exchange)
+  respond(steps, exchange, 401)
+  assert.equal(world.takes.length, 1)
+  const byUser = await compilePolicy(rateLimit, { by: 'user', rate: 10 }, world.context)
+  assert.equal(byUser.onGuard, undefined)
+  respond(byUser, known({}, {}), 401)
+  assert.equal(world.takes.length, 1)
+})
+
+test('the state is named by the place of the policy and its limits', async () => {
+  const world = new World()
+  await compilePolicy(
+    rateLimit,
+    {
+      limits: [
+        { by: 'user', rate: 1 },
+        { by: 'user', rate: 2 },
+        { by: 'header:X-A', rate: 1 },
+      ],
+    },
+    world.context,
+  )
+  assert.deepEqual(world.groups, ['memory: rate-limit service users user user-2 header-X-A'])
+})
+
+test('without the store each mode does what it says, says so once, and goes back by itself', async () => {
+  const verdicts = async (options: object): Promise<readonly [unknown[], World]> => {
+    const world = new World()
+    const steps = await compilePolicy(rateLimit, { by: 'ip', window: 'hour', limit: 8, store: 'redis', ...options }, world.context)
+    const call = async (): Promise<unknown> => {
+      const reply = replyOf(await steps.onRequest?.(known({}, {})))
+      return Array.isArray(reply) ? reply[0] : reply
+    }
+    const seen = [await call()]
+    world.redisAnswers = false
+    for (let i = 0; i < 3; i++) seen.push(await call())
+    world.redisAnswers = true
+    seen.push(await call())
+    return [seen, world]
+  }
+  const [closed, world] = await verdicts({ onStoreError: 'closed' })
+  const unavailable = 'limit_store_unavailable'
+  assert.deepEqual(closed, ['passes', unavailable, unavailable, unavailable, 'passes'])
+  assert.deepEqual(world.logged, ['the store of limits does not answer', 'limits are counted in the store again'])
+  assert.equal(world.counts.get('gateway_rate_limit_store_errors_total service users closed'), 3)
+  assert.deepEqual((await verdicts({ onStoreError: 'open' }))[0], ['passes', 'passes', 'passes', 'passes', 'passes'])
+  const [share, shared] = await verdicts({ onStoreError: 'local-share', localShare: 0.25 })
+  assert.deepEqual(share, ['passes', 'passes', 'passes', 'rate_limited', 'passes'])
+  assert.deepEqual(shared.groups, ['redis: rate-limit service users ip', 'memory: rate-limit service users ip alone'])
+})
+
+test('a charge that the store does not take is counted and troubles nobody', async () => {
+  const world = new World()
+  const steps = await compilePolicy(rateLimit, { by: 'ip', rate: 10, store: 'redis' }, world.context)
+  world.redisAnswers = false
+  const guess = known({}, {})
+  assert.equal(steps.onGuard?.(guess), undefined)
+  respond(steps, guess, 401)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(world.counts.get('gateway_rate_limit_store_errors_total service users closed'), 1)
+})
+
+test('the check says what is wrong with limits', async () => {
+  const ok = [{ rate: 1 }, { rate: 0.5, per: 'hour' }, { window: '90s', limit: 5 }, GIVEN]
+  for (const options of ok) assert.deepEqual(await problemsOf(rateLimit, options), [])
+  for (const options of [
+    {},
+    { by: 'ip' },
+    { rate: 1, window: 'minute', limit: 1 },
+    { window: 'minute' },
+    { limit: 5 },
+    { window: 'minute', limit: 5, capacity: 3 },
+    { rate: 0 },
+    { rate: 10_000, capacity: 5 },
+    { rate: 1, by: 'ips' },
+    { rate: 1, by: 'header:' },
+    { rate: 1, limits: [{ rate: 1 }] },
+    { limits: [] },
+    {
+      limits: [
+        { name: 'a', rate: 1 },
+        { name: 'a', rate: 2 },
+      ],
+    },
+    { rate: 1, onStoreError: 'local-share' },
+    { rate: 1, localShare: 0.5 },
+    { rate: 1, onStoreError: 'local-share', localShare: 0 },
+    { rate: 1, cost: 1.5 },
+  ]) {
+    assert.notDeepEqual(await problemsOf(rateLimit, options), [], JSON.stringify(options))
+  }
+  assert.match((await problemsOf(rateLimit, { rate: 1, by: 'users' }))[0] ?? '', /did you mean `user`/)
+})
+
+test('the review warns of limits that never apply, and refuses those that nothing would pass', async () => {
+  const remarks = async (written: object, around: Partial<PolicySurroundings> = {}): Promise<readonly string[]> => {
+    const options: RateLimitOptions = (await rateLimit.loadSchema()).parse(written)
+    const surroundings: PolicySurroundings = {
+      optionsOf: () => undefined,
+      authenticates: true,
+      stores: new Set(['memory']),
+      consumers: new Set<string>(),
+      ...around,
+    }
+    return (rateLimit.review?.(options, surroundings) ?? []).map(
+      ({ severity, path, message }) => `${severity} ${path.join('.')}: ${message}`,
+    )
+  }
+  assert.deepEqual(await remarks(GIVEN), [])
+  assert.match(
+    (await remarks(GIVEN, { authenticates: false })).join(),
+    /^warning limits\.1: limit `user` counts by user, .* never applies$/,
+  )
+  assert.match((await remarks({ rate: 1 }, { authenticates: false })).join(), /counts by address only/)
+  assert.match((await remarks({ by: 'header:X-A', rate: 1 })).join(), /^warning : limit `header-X-A` counts by what clients say/)
+  assert.deepEqual(await remarks({ by: 'header:X-A', rate: 1, otherwise: 'ip' }), [])
+  assert.match((await remarks({ by: 'api-key', rate: 1 })).join(), /what clients say/)
+  assert.deepEqual(await remarks({ by: 'api-key', rate: 1 }, { optionsOf: (kind) => (kind === 'api-key' ? {} : undefined) }), [])
+  assert.match((await remarks({ by: 'ip', rate: 1, store: 'redis' })).join(), /^error store: no store `redis`/)
+  assert.match((await remarks({ by: 'ip', rate: 10, capacity: 5, cost: 6 })).join(), /^error : a request costs 6/)
+})
