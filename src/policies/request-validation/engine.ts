@@ -8,7 +8,7 @@ import { isObject, type JsonSchema, mapSchema, type SchemaObject } from './json-
 const TELL_BYTES_MAX = 65_536
 /** Visits of references that a check may make: so many, and so many more for each byte. Beyond that a schema that fans out is at work. */
 const VISITS_BASE = 100_000
-const VISITS_PER_BYTE = 16
+const VISITS_PER_BYTE = 1
 
 const DEFINITIONS_ID = 'turnpike:/definitions'
 
@@ -128,7 +128,8 @@ function createAjv(allErrors: boolean, definitions: Readonly<Record<string, Json
   })
   for (const [name, validate] of Object.entries(TEXT_FORMATS)) ajv.addFormat(name, validate)
   for (const [name, validate] of Object.entries(NUMBER_FORMATS)) ajv.addFormat(name, { type: 'number', validate })
-  ajv.addKeyword({ keyword: VISIT, schema: false, errors: false, validate: visit })
+  // Before the reference: behind one that failed nothing is looked at any more.
+  ajv.addKeyword({ keyword: VISIT, before: '$ref', schema: false, errors: false, validate: visit })
   // ajv compares each item with each other one, which a body of a megabyte makes an hour's work.
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', errors: false, validate: uniqueItems })

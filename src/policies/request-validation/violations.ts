@@ -68,7 +68,8 @@ function dropBranches(kept: ErrorObject[], { instancePath, schemaPath }: ErrorOb
   const parent = schemaPath.slice(0, schemaPath.lastIndexOf('/') + 1)
   for (let last = kept.at(-1); last !== undefined; last = kept.at(-1)) {
     const isBelow = last.instancePath === instancePath || last.instancePath.startsWith(`${instancePath}/`)
-    const isSibling = last.schemaPath.startsWith(parent) && !last.schemaPath.startsWith(`${schemaPath}/`)
+    const inParent = last.schemaPath.startsWith(parent) && !last.schemaPath.startsWith(`${schemaPath}/`)
+    const isSibling = inParent && !/^(?:\$defs|definitions)\//.test(last.schemaPath.slice(parent.length))
     if (!isBelow || isSibling) return
     kept.pop()
   }
