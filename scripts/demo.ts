@@ -6,6 +6,7 @@ import './node-guard.ts'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { IDENTITY_PORT, issueToken } from '../examples/quickstart/identity.ts'
 import { SERVICES, startServices } from '../examples/quickstart/services.ts'
 import { onParentGone } from './parent.ts'
 import { paint, table } from './terminal.ts'
@@ -28,7 +29,8 @@ async function startServicesOrExit(): Promise<() => void> {
   try {
     return await startServices()
   } catch (error) {
-    if (isTaken(error)) fail(`Port ${error.port} is taken, and the demo's services need ${SERVICES.map(({ port }) => port).join(', ')}.`)
+    if (isTaken(error))
+      fail(`Port ${error.port} is taken, and the demo's services need ${[...SERVICES.map(({ port }) => port), IDENTITY_PORT].join(', ')}.`)
     throw error
   }
 }
@@ -54,6 +56,13 @@ function banner(url: string): string {
     [`curl -i ${url}/api/v1/orders`, 'with its headers'],
     [`curl -i ${url}/nowhere`, 'no such route: a refusal with its cause'],
   ]
+  const payments = `-H "Authorization: Bearer $TOKEN" ${url}/api/v1/payments`
+  const guarded = [
+    [`curl -i ${url}/api/v1/payments`, 'no token: 401'],
+    [`curl -i ${payments}`, 'with one: 200'],
+    [`curl -i -X POST ${payments}`, 'ada may read payments only: 403'],
+    [`for i in $(seq 8); do curl -s -o /dev/null -w '%{http_code} ' ${payments}; done`, 'five at once, then 429'],
+  ]
   return [
     '',
     `${paint('bold', 'Turnpike')} listens on ${paint(['bold', 'green'], url)}, its admin side on http://127.0.0.1:9901`,
@@ -61,12 +70,24 @@ function banner(url: string): string {
     table(routes),
     '',
     'Try',
-    table(curls.map(([command = '', what = '']) => [`  ${command}`, paint('dim', `# ${what}`)])),
+    list(curls),
+    '',
+    'A protected route, with a token for the user ada',
+    `  export TOKEN=${issueToken('ada')}`,
+    '',
+    list(guarded),
     '',
     paint('dim', `Configuration: ${CONFIG} (edit it while this runs). Ctrl-C stops everything.`),
     '',
     '',
   ].join('\n')
+}
+
+/** Commands, each with what it shows beside it, or above it where it is long. */
+function list(commands: readonly (readonly string[])[]): string {
+  const short = commands.every(([command = '']) => command.length < 60)
+  if (short) return table(commands.map(([command = '', what = '']) => [`  ${command}`, paint('dim', `# ${what}`)]))
+  return commands.map(([command = '', what = '']) => `  ${paint('dim', `# ${what}`)}\n  ${command}`).join('\n')
 }
 
 const stopServices = await startServicesOrExit()

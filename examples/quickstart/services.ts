@@ -12,6 +12,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { IDENTITY_PORT, issueToken, startIdentity } from './identity.ts'
 
 interface Item {
   readonly id: number
@@ -138,9 +139,9 @@ function start(service: Service): Promise<Server> {
   })
 }
 
-/** Starts all services, or none. @returns what stops them */
+/** Starts all services and the identity provider, or none. @returns what stops them */
 export async function startServices(): Promise<() => void> {
-  const results = await Promise.allSettled(SERVICES.map(start))
+  const results = await Promise.allSettled([...SERVICES.map(start), startIdentity()])
   const servers = results.filter((result) => result.status === 'fulfilled').map(({ value }) => value)
   const stop = (): void => {
     for (const server of servers) {
@@ -159,4 +160,5 @@ export async function startServices(): Promise<() => void> {
 if (import.meta.main) {
   await startServices()
   for (const { name, port } of SERVICES) process.stdout.write(`${name} on http://127.0.0.1:${port}/${name}\n`)
+  process.stdout.write(`identity on http://127.0.0.1:${IDENTITY_PORT}; a token of ada's: ${issueToken('ada')}\n`)
 }

@@ -22,7 +22,7 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
     minimal: { secret: 'a secret' },
     full: {
       jwksUrl: 'http://127.0.0.1:9/',
-      algorithms: ['ES256', 'EdDSA'],
+      algorithm: ['ES256', 'EdDSA'],
       audience: 'a',
       from: ['header', 'header:X-A', 'query:q'],
       forward: false,

@@ -69,7 +69,7 @@ test('a curve that is not the algorithm’s', async () => {
   const steps = await compileJwt({ jwk })
   const [, claims, signature] = (await tokenOf({ algorithm: 'ES384', key: p384.privateKey })).split('.')
   assert.equal(await outcomeOf(steps, `${base64url('{"alg":"ES256"}')}.${claims}.${signature}`), 'token_invalid')
-  await assert.rejects(compileJwt({ jwk, algorithms: 'ES256' }), /ES256/)
+  await assert.rejects(compileJwt({ jwk, algorithm: 'ES256' }), /ES256/)
   const p256 = await pairOf('ES256')
   assert.equal(await outcomeOf(steps, await tokenOf({ algorithm: 'ES256', key: p256.privateKey })), 'token_invalid')
 })

@@ -12,11 +12,11 @@ export interface KeyForm {
 
 /** The options that say which keys there are. */
 export interface KeyOptions extends KeyForm {
-  readonly algorithms?: readonly Algorithm[] | undefined
+  readonly algorithm?: readonly Algorithm[] | undefined
   readonly secretEncoding: SecretEncoding
   readonly jwks?: { readonly keys: readonly JsonObject[] } | undefined
   readonly keys?:
-    | readonly (KeyForm & { readonly kid?: string | undefined; readonly algorithms?: readonly Algorithm[] | undefined })[]
+    | readonly (KeyForm & { readonly kid?: string | undefined; readonly algorithm?: readonly Algorithm[] | undefined })[]
     | undefined
   readonly jwksUrl?: string | undefined
   readonly consumers: boolean
@@ -43,7 +43,7 @@ export function configuredKeys(options: KeyOptions): { readonly keys: readonly B
   }
   options.keys?.forEach((entry, index) => {
     attempt(['keys', index], () => [
-      boundKey(entry, entry.kid, { ...options, algorithms: entry.algorithms ?? options.algorithms }, entry.algorithms === undefined),
+      boundKey(entry, entry.kid, { ...options, algorithm: entry.algorithm ?? options.algorithm }, entry.algorithm === undefined),
     ])
   })
   if (options.jwks !== undefined) attempt(['jwks'], () => keySet(options))
@@ -51,7 +51,7 @@ export function configuredKeys(options: KeyOptions): { readonly keys: readonly B
 }
 
 /** @param partly whether algorithms that do not fit are for other keys, and left out */
-function boundKey(form: KeyForm, kid: string | undefined, { algorithms, secretEncoding }: KeyOptions, partly = false): BoundKey {
+function boundKey(form: KeyForm, kid: string | undefined, { algorithm: algorithms, secretEncoding }: KeyOptions, partly = false): BoundKey {
   const key = keyOf(form, secretEncoding)
   const { alg, kid: ownKid } = form.jwk ?? {}
   const name = kid ?? (typeof ownKid === 'string' ? ownKid : null)
@@ -75,7 +75,7 @@ function keyOf({ secret, publicKey, jwk }: KeyForm, encoding: SecretEncoding): K
   throw new Error('expected `secret`, `publicKey` or `jwk`')
 }
 
-function keySet({ jwks, algorithms }: KeyOptions): readonly BoundKey[] {
+function keySet({ jwks, algorithm: algorithms }: KeyOptions): readonly BoundKey[] {
   const { keys, unused } = readKeySet(jwks?.keys ?? [], { secrets: true })
   const fitting = keys.flatMap(({ key, kid, algorithms: own }) => {
     const both = algorithms === undefined ? [...own] : algorithms.filter((algorithm) => own.has(algorithm))
@@ -101,13 +101,9 @@ export function contradictions(options: KeyOptions): readonly KeyProblem[] {
   if (second !== undefined) {
     return [{ path: [second], message: `\`${local.join('` and `')}\` exclude each other: several keys are written under \`keys\`` }]
   }
-  if (
-    local.length === 0 &&
-    options.jwksUrl !== undefined &&
-    options.algorithms?.every((name) => DEMANDS[name].type === 'secret') === true
-  ) {
+  if (local.length === 0 && options.jwksUrl !== undefined && options.algorithm?.every((name) => DEMANDS[name].type === 'secret') === true) {
     return [
-      { path: ['algorithms'], message: 'keys that are published at `jwksUrl` cannot be secrets: name an algorithm of RS, PS, ES or EdDSA' },
+      { path: ['algorithm'], message: 'keys that are published at `jwksUrl` cannot be secrets: name an algorithm of RS, PS, ES or EdDSA' },
     ]
   }
   return []

@@ -37,13 +37,13 @@ test('a token of every algorithm passes with its key as a secret, in PEM, as a J
       { jwks: { keys: [{ kid: 'k', ...jwk }] } },
       { keys: [{ kid: 'k', ...form }] },
     ]) {
-      const steps = await compileJwt({ ...written, algorithms: algorithm })
+      const steps = await compileJwt({ ...written, algorithm: algorithm })
       assert.equal(await outcomeOf(steps, token), 'passed', `${algorithm} ${Object.keys(written).join()}`)
     }
     const others = ALGORITHM_NAMES.filter(
       (other) => other !== algorithm && other.slice(0, 2) === algorithm.slice(0, 2) && !other.startsWith('E'),
     )
-    for (const other of others) assert.equal(await outcomeOf(await compileJwt({ ...form, algorithms: other }), token), 'token_invalid')
+    for (const other of others) assert.equal(await outcomeOf(await compileJwt({ ...form, algorithm: other }), token), 'token_invalid')
   }
 })
 
@@ -315,15 +315,15 @@ test('keys that are missing, contradict each other or cannot be used are told wh
     [{}, /there is no key/],
     [{ secret: 'a', publicKey }, /exclude each other/],
     [{ secret: 'a', consumers: true }, /would never be used/],
-    [{ secret: 'a', algorithms: 'RS256' }, /RS256 does not fit a secret/],
-    [{ publicKey, algorithms: ['RS256', 'HS256'] }, /HS256 does not fit a key of type rsa/],
-    [{ publicKey, algorithms: 'none' }, /Invalid input/],
+    [{ secret: 'a', algorithm: 'RS256' }, /RS256 does not fit a secret/],
+    [{ publicKey, algorithm: ['RS256', 'HS256'] }, /HS256 does not fit a key of type rsa/],
+    [{ publicKey, algorithm: 'none' }, /Invalid input/],
     [{ publicKey: 'x' }, /expected a public key in PEM/],
     [{ publicKey: publicKey.replace(/A/g, 'B') }, /no public key that can be read|RSA key|no algorithm/],
     [{ publicKey: '-----BEGIN PRIVATE KEY-----' }, /private key/],
     [{ jwk: await exportJWK(rsa.privateKey) }, /private key/],
     [{ jwk: { ...jwk, alg: 'HS256' } }, /HS256 does not fit/],
-    [{ jwk: { ...jwk, alg: 'RS256' }, algorithms: 'PS256' }, /not among its algorithms/],
+    [{ jwk: { ...jwk, alg: 'RS256' }, algorithm: 'PS256' }, /not among its algorithms/],
     [{ jwk: { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' } }, /make no public key/],
     [{ jwk: { kty: 'EC', crv: 'secp256k1', x: 'AA', y: 'AA' } }, /make no public key|no algorithm/],
     [{ jwks: { keys: [{ ...jwk, use: 'enc' }] } }, /no key that can be used/],
@@ -333,8 +333,8 @@ test('keys that are missing, contradict each other or cannot be used are told wh
     [{ jwksUrl: 'http://127.0.0.1.example.com/' }, /expected https/],
     [{ jwksUrl: 'file:///etc/keys' }, /expected a URL/],
     [{ jwksUrl: 'https://a:b@keys.example.com/' }, /a name and a password/],
-    [{ jwksUrl: 'https://keys.example.com/', algorithms: 'HS256' }, /cannot be secrets/],
-    [{ secret: 'a', secretEncoding: 'base64', algorithms: 'HS256', from: ['body'] }, /expected `header`/],
+    [{ jwksUrl: 'https://keys.example.com/', algorithm: 'HS256' }, /cannot be secrets/],
+    [{ secret: 'a', secretEncoding: 'base64', algorithm: 'HS256', from: ['body'] }, /expected `header`/],
     [{ secret: '!', secretEncoding: 'base64' }, /not base64/],
     [{ secret: 'a', skew: '6m' }, /expected 0ms to 5m/],
   ]
@@ -360,8 +360,8 @@ test('a short secret, a missing audience and keys over http are remarked on', as
     jwt.review?.(schema.parse(written), around).map(({ path, severity }) => `${severity} ${path.join('.')}`)
   assert.deepEqual(remarks({ secret: 'short' }), ['warning secret', 'warning '])
   assert.deepEqual(remarks({ secret: SECRET, audience: 'a' }), [])
-  assert.deepEqual(remarks({ secret: SECRET, algorithms: ['HS256', 'HS384'], audience: 'a' }), ['warning secret'])
-  assert.deepEqual(remarks({ keys: [{ secret: SECRET }, { secret: SECRET, algorithms: 'HS512' }], audience: 'a' }), [
+  assert.deepEqual(remarks({ secret: SECRET, algorithm: ['HS256', 'HS384'], audience: 'a' }), ['warning secret'])
+  assert.deepEqual(remarks({ keys: [{ secret: SECRET }, { secret: SECRET, algorithm: 'HS512' }], audience: 'a' }), [
     'warning keys.1.secret',
   ])
   assert.deepEqual(remarks({ jwksUrl: 'http://a.example/', insecure: true, audience: 'a' }), ['warning insecure'])

@@ -41,7 +41,7 @@ export const jwt: PolicyDefinition<JwtOptions> = {
         ? new KnownTokens(options.cacheMax)
         : resources.keep(`jwt tokens ${hash('sha256', JSON.stringify(options))}`, () => new KnownTokens(options.cacheMax))
     const keys: KeySource = options.consumers
-      ? new ConsumerKeys({ ...options, algorithms: options.algorithms ?? null }, consumers, clock, log)
+      ? new ConsumerKeys({ ...options, algorithms: options.algorithm ?? null }, consumers, clock, log)
       : sharedKeys()
     return new TokenGate({
       keys,
@@ -73,7 +73,7 @@ export const jwt: PolicyDefinition<JwtOptions> = {
       const { jwksUrl: url, jwksTtl: ttlMs, jwksRefetchGap: gapMs } = options
       const remote =
         url === undefined ? null : resources.keep(`jwt jwks ${ttlMs} ${gapMs} ${url}`, () => new RemoteKeys({ url, ttlMs, gapMs }, context))
-      return new SharedKeys(local, remote, options.algorithms ?? null)
+      return new SharedKeys(local, remote, options.algorithm ?? null)
     }
   },
 }
@@ -85,7 +85,7 @@ function shortSecrets(options: JwtOptions): Remark[] {
     { path: ['secret'], form: { ...options, keys: undefined } },
     ...(options.keys ?? []).map((entry, index) => ({
       path: ['keys', index, 'secret'],
-      form: { ...options, ...entry, algorithms: entry.algorithms ?? options.algorithms, keys: undefined },
+      form: { ...options, ...entry, algorithm: entry.algorithm ?? options.algorithm, keys: undefined },
     })),
   ]
   for (const { path, form } of entries) {

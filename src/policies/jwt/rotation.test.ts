@@ -69,7 +69,7 @@ class Endpoint {
   }
 
   async policy(options: object = {}) {
-    return compileJwt({ jwksUrl: this.url, algorithms: 'ES256', ...options }, this.context)
+    return compileJwt({ jwksUrl: this.url, algorithm: 'ES256', ...options }, this.context)
   }
 }
 
@@ -306,7 +306,7 @@ test('of a set only keys for signatures count, each with its own algorithm, and 
       { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', alg: 'RS256', x5c: ['x'], unknown: 1 },
     ],
   })
-  const steps = await endpoint.policy({ algorithms: ['HS256', 'ES256', 'ES384', 'RS256', 'RS384', 'PS256'] })
+  const steps = await endpoint.policy({ algorithm: ['HS256', 'ES256', 'ES384', 'RS256', 'RS384', 'PS256'] })
   for (const kid of ['a', 'b', 'c']) assert.equal(await outcomeOf(steps, await signedBy(kid)), 'token_invalid')
   for (const kid of ['oct', 'oct2']) assert.equal(await outcomeOf(steps, await tokenOf({ header: { kid } })), 'token_invalid')
   const rs = async (algorithm: string) =>
@@ -329,7 +329,7 @@ async function pairFrom({ privateKey, publicKey }: Pair, algorithm: string): Pro
 test('keys that are written stand beside fetched ones, and pass when those cannot be had', async (context) => {
   const endpoint = await endpointFor(context, 'a')
   endpoint.status = 500
-  const steps = await compileJwt({ jwksUrl: endpoint.url, secret: SECRET, algorithms: 'HS256' }, endpoint.context)
+  const steps = await compileJwt({ jwksUrl: endpoint.url, secret: SECRET, algorithm: 'HS256' }, endpoint.context)
   assert.equal(await outcomeOf(steps, await tokenOf({ header: { kid: 'x' } })), 'passed')
   const both = await compileJwt({ jwksUrl: endpoint.url, keys: [{ secret: SECRET }], jwksTtl: '1h' }, endpoint.context)
   assert.equal(await outcomeOf(both, await tokenOf()), 'passed')

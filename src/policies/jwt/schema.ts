@@ -18,7 +18,7 @@ const name = () => text({ max: 256 })
 
 const keyEntry = object({
   kid: name().optional().describe('The `kid` of the tokens that this key signs. Without it the key is tried for every token.'),
-  algorithms: algorithms()
+  algorithm: algorithms()
     .optional()
     .describe('The only algorithms that this key is used with. By default those of the policy that fit it.'),
   secret: secret().optional().describe('A shared secret, for HS algorithms.'),
@@ -47,7 +47,7 @@ function urlProblem(written: string, insecure: boolean): string | null {
 }
 
 export const schema = object({
-  algorithms: algorithms()
+  algorithm: algorithms()
     .optional()
     .describe(
       'The only algorithms that tokens may be signed with. By default what the keys say: HS256 for a secret, RS256 for an RSA key in PEM, for others what their `alg`, type and curve allow.',
