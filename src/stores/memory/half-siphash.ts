@@ -24,9 +24,7 @@ export function hashText(key: HashKey, text: string, out: Int32Array, at: number
  */
 function hashUnits(k0: number, k1: number, text: string, shift: 0 | 1, out: Int32Array, at: number): number {
   const units = text.length
-  const perWord = 4 >> shift
-  const width = 8 << shift
-  const words = (units / perWord) | 0
+  const words = units >> (2 - shift)
   let v0 = k0
   let v1 = k1 ^ 0xee
   let v2 = k0 ^ 0x6c796765
@@ -37,14 +35,26 @@ function hashUnits(k0: number, k1: number, text: string, shift: 0 | 1, out: Int3
   for (let step = 0; step < words + 3; step++) {
     let word = 0
     let rounds = 2
-    if (step <= words) {
-      const end = step < words ? unit + perWord : units
-      for (let position = 0; unit < end; unit++, position += width) {
+    if (step < words) {
+      const c0 = text.charCodeAt(unit)
+      const c1 = text.charCodeAt(unit + 1)
+      if (shift === 0) {
+        const c2 = text.charCodeAt(unit + 2)
+        const c3 = text.charCodeAt(unit + 3)
+        seen |= c0 | c1 | c2 | c3
+        word = c0 | (c1 << 8) | (c2 << 16) | (c3 << 24)
+        unit += 4
+      } else {
+        word = c0 | (c1 << 16)
+        unit += 2
+      }
+    } else if (step === words) {
+      word = (units << shift) << 24
+      for (let place = 0; unit < units; unit++, place += 8) {
         const code = text.charCodeAt(unit)
         seen |= code
-        word |= code << position
+        word |= code << place
       }
-      if (step === words) word |= (units << shift) << 24
     } else {
       rounds = 4
       if (step === words + 1) v2 ^= 0xee

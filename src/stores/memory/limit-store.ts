@@ -70,6 +70,7 @@ class MemoryLimitGroup implements MemoryGroup {
   readonly #isSliding: readonly boolean[]
   /** Slots of the take that is going on. */
   readonly #busy: Int32Array
+  readonly #zeros: readonly number[]
   #now = 0
   #refusedBy = -1
   #retryAfterMs = 0
@@ -79,6 +80,7 @@ class MemoryLimitGroup implements MemoryGroup {
     this.#clock = clock
     this.#rules = rules
     this.#isSliding = isSliding
+    this.#zeros = rules.map(() => 0)
     this.#busy = new Int32Array(rules.length)
   }
 
@@ -147,11 +149,14 @@ class MemoryLimitGroup implements MemoryGroup {
   }
 
   #decision(): LimitDecision {
-    const remaining: number[] = []
-    const resetMs: number[] = []
-    for (const rule of this.#rules) {
-      remaining.push(rule.applies ? rule.remaining : 0)
-      resetMs.push(rule.applies ? rule.resetMs(this.#now) : 0)
+    const rules = this.#rules
+    const remaining = this.#zeros.slice()
+    const resetMs = this.#zeros.slice()
+    for (let i = 0; i < rules.length; i++) {
+      const rule = rules[i] as RuleState
+      if (!rule.applies) continue
+      remaining[i] = rule.remaining
+      resetMs[i] = rule.resetMs(this.#now)
     }
     return { admitted: this.#refusedBy === -1, refusedBy: this.#refusedBy, retryAfterMs: this.#retryAfterMs, remaining, resetMs }
   }

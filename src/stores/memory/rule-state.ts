@@ -11,7 +11,7 @@ const SLICES_COUNTED = SLIDING_SLICES + 1
 export const SMALL_WORDS = STATE + 1
 export const SLIDING_WORDS = STATE + 1 + SLICES_COUNTED
 /**
- * A state lasts one period at most. One that seems to last longer was written before the clock was set back: it counts as it stands
+ * A state lasts about one period at most. One that seems to last longer was written before the clock was set back: it counts as it stands
  * while that is at most one more period, so that a small step frees nothing, and is forgotten beyond, so that a large one locks nobody out.
  */
 const PERIODS_BELIEVED = 2
