@@ -13,7 +13,7 @@ export interface Opened {
   readonly connection: RedisConnection
   readonly said: readonly string[]
   /** Resolves when this has been said once more than before. */
-  heard(message: string): Promise<void>
+  readonly heard: (message: string) => Promise<void>
 }
 
 /** @param ports of one server, or of nodes of a cluster */

@@ -292,6 +292,23 @@ test('without the store each mode does what it says, says so once, and goes back
   assert.deepEqual(shared.groups, ['redis: rate-limit service users ip', 'memory: rate-limit service users ip alone'])
 })
 
+test('an instance that has used up its own share finds out that the store is back', async () => {
+  const world = new World()
+  const options = { by: 'ip', window: 'day', limit: 8, store: 'redis', onStoreError: 'local-share', localShare: 0.25 }
+  const steps = await compilePolicy(rateLimit, options, world.context)
+  const call = async (): Promise<unknown> => {
+    const exchange = known({}, {})
+    return steps.onGuard?.(exchange) ?? (await steps.onRequest?.(exchange)) ?? 'passes'
+  }
+  world.redisAnswers = false
+  for (let i = 0; i < 2; i++) assert.equal(await call(), 'passes')
+  for (let i = 0; i < 3; i++) assert.notEqual(await call(), 'passes')
+  assert.equal(world.takes.length, 2 * 2, 'two in each store: a guard takes nothing')
+  world.redisAnswers = true
+  world.nowMs += 1_000
+  assert.equal(await call(), 'passes')
+})
+
 test('a charge that the store does not take is counted and troubles nobody', async () => {
   const world = new World()
   const steps = await compilePolicy(rateLimit, { by: 'ip', rate: 10, store: 'redis' }, world.context)

@@ -13,6 +13,9 @@ import { type KeyReader, keyReader } from './subjects.ts'
 /** Milliseconds between two lines in the event log about a store that is ill. */
 const WARN_EVERY_MS = 10_000
 
+/** So many milliseconds after the store failed, guards look at what this instance admits alone. */
+const ALONE_MS = 1_000
+
 const UNAVAILABLE = refuse('limit_store_unavailable')
 
 export const rateLimit: PolicyDefinition<RateLimitOptions> = {
@@ -47,6 +50,7 @@ class RateLimiter {
   /** Filled anew for each exchange: a store reads them before it returns. */
   readonly #keys: string[]
   #isIll = false
+  #failedAt = 0
   #warnedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: RateLimitOptions, context: CompileContext) {
@@ -87,7 +91,9 @@ class RateLimiter {
   /** Refuses who has used up a limit that needs no identity, before anybody's credentials are looked at. Takes nothing. */
   guard(exchange: Exchange): Verdict {
     if (!this.#readGuardKeys(exchange)) return undefined
-    const group = this.#isIll && this.#alone !== null ? this.#alone : this.#group
+    // Only for a while: who is refused here takes nothing, and nobody else would find out that the store is back.
+    const isAlone = this.#isIll && this.#context.clock.now() - this.#failedAt < ALONE_MS
+    const group = isAlone && this.#alone !== null ? this.#alone : this.#group
     const refusal = group.refusal(this.#keys, this.#options.cost)
     return refusal === null ? undefined : this.#decide(exchange, refusal)
   }
@@ -203,6 +209,7 @@ class RateLimiter {
     this.#isIll = true
     this.#errors.add(1)
     const now = this.#context.clock.now()
+    this.#failedAt = now
     if (now - this.#warnedAt < WARN_EVERY_MS) return
     this.#warnedAt = now
     const { onStoreError } = this.#options

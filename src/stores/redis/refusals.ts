@@ -4,8 +4,9 @@ const REMEMBERED_MAX = 10_000
 const BELIEVED_MAX_MS = 60_000
 
 interface Refusal {
-  /** Milliseconds of the clock. */
+  /** Milliseconds of the clock: when the wait is over, and until when this is believed. */
   readonly until: number
+  readonly believedUntil: number
   readonly cost: number
 }
 
@@ -23,13 +24,13 @@ export class Refusals {
       this.#old = this.#young
       this.#young = new Map()
     }
-    this.#young.set(key, { until: now + Math.min(waitMs, BELIEVED_MAX_MS), cost })
+    this.#young.set(key, { until: now + waitMs, believedUntil: now + Math.min(waitMs, BELIEVED_MAX_MS), cost })
   }
 
   /** Milliseconds that are left to wait; 0 when nothing is known. */
   waitMs(key: string, cost: number, now: number): number {
     if (this.#young.size + this.#old.size === 0) return 0
     const known = this.#young.get(key) ?? this.#old.get(key)
-    return known === undefined || cost < known.cost || known.until <= now ? 0 : known.until - now
+    return known === undefined || cost < known.cost || known.believedUntil <= now ? 0 : known.until - now
   }
 }
