@@ -20,7 +20,7 @@ export function chainRoute(store: ChainStore): string {
     policies:
       jwt: { algorithm: HS256, secret: "${SECRET}", audience: ${AUDIENCE} }
       authorize: { permission: "${PERMISSION}" }
-      rate-limit: { store: ${store}, limits: [${['"header:X-API-Key"', 'user', 'ip'].map(limit).join(', ')}] }
+      rate-limit: { store: ${store}, limits: [${['api-key', 'user', 'ip'].map(limit).join(', ')}] }
       headers:
         request: { rename: { X-Client-Version: X-App-Version }, set: { X-Gateway: turnpike }, remove: [Referer] }
         response: { set: { X-Served-By: turnpike }, remove: [Server] }
