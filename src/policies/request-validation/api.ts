@@ -7,6 +7,8 @@ export interface Api {
   /** In front of all paths, without a slash at its end; empty for none. */
   readonly pathPrefix: string
   readonly definitions: Readonly<Record<string, JsonSchema>>
+  /** Whether any schema uses `unevaluatedProperties` or `unevaluatedItems`. */
+  readonly tracks: boolean
   readonly operations: readonly Operation[]
   /** Query parameters that carry API keys, and belong to no operation. */
   readonly keyNames: readonly string[]

@@ -5,7 +5,17 @@ import { compileEcmaRegex } from '../../core/regex.ts'
 import { nearest } from '../../core/schema.ts'
 import { Engine } from './engine.ts'
 import { isKnownFormat } from './formats.ts'
-import { atPointer, isObject, type JsonSchema, KEYWORDS, type SchemaObject, type SchemaRemark, walkSchema } from './json-schema.ts'
+import {
+  atPointer,
+  isObject,
+  type JsonSchema,
+  KEYWORDS,
+  type SchemaObject,
+  type SchemaRemark,
+  untrackable,
+  usesUnevaluated,
+  walkSchema,
+} from './json-schema.ts'
 import { metaProblems } from './meta-schema.ts'
 import type { RequestValidationOptions } from './options.ts'
 import { localDeref, sameInstance, shapeOf } from './shape.ts'
@@ -73,6 +83,7 @@ export function schemaProblems(schema: JsonSchema): readonly SchemaRemark[] {
 function keywordProblems(schema: JsonSchema): SchemaRemark[] {
   const problems: SchemaRemark[] = []
   const ids = new Set<unknown>()
+  const tracks = usesUnevaluated(schema)
   walkSchema(schema, (inner) => {
     if (inner['$id'] !== undefined) ids.add(inner['$id'])
   })
@@ -87,6 +98,8 @@ function keywordProblems(schema: JsonSchema): SchemaRemark[] {
       else if (($ref.startsWith('#/') || $ref === '#') && atPointer(schema, $ref) === undefined)
         complain('$ref', 'the reference leads to nothing')
     }
+    const lost = tracks ? untrackable(inner) : null
+    if (lost !== null) problems.push({ path, message: lost })
     for (const [at, pattern] of patternsOf(inner)) {
       const regex = compileEcmaRegex(pattern)
       if ('problem' in regex) problems.push({ path: [...path, ...at], message: `the pattern cannot be used: ${regex.problem}` })

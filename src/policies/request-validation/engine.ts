@@ -2,7 +2,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { compileEcmaRegex } from '../../core/regex.ts'
 import { NUMBER_FORMATS, TEXT_FORMATS } from './formats.ts'
-import { isObject, type JsonSchema, mapSchema, type SchemaObject } from './json-schema.ts'
+import { isObject, type JsonSchema, mapSchema, type SchemaObject, usesUnevaluated } from './json-schema.ts'
 
 /** Bodies up to this size have all their violations found; of larger ones only the first is, for each violation takes memory. */
 const TELL_BYTES_MAX = 65_536
@@ -33,13 +33,16 @@ export interface Validator {
  */
 export class Engine {
   readonly #definitions: Readonly<Record<string, JsonSchema>> | null
+  readonly #tracks: boolean
   /** Decides, and stops at the first violation. */
   #decider: Ajv2020 | null = null
   /** Finds all violations, once it is known that there are some. */
   #teller: Ajv2020 | null = null
 
-  constructor(definitions: Readonly<Record<string, JsonSchema>> | null = null) {
+  /** @param tracks whether any schema that belongs to the definitions uses `unevaluatedProperties` or `unevaluatedItems` */
+  constructor(definitions: Readonly<Record<string, JsonSchema>> | null = null, tracks = false) {
     this.#definitions = definitions
+    this.#tracks = tracks
   }
 
   validator(schema: JsonSchema): Validator {
@@ -55,8 +58,8 @@ export class Engine {
         if (only === undefined) return { errors: first, complete: true }
         if (bytes > TELL_BYTES_MAX) return { errors: first, complete: false }
         tell ??= this.#compile(schema, this.#forTelling())
-        const all = run(tell, value)
-        return all === null || all === 'too complex' ? { errors: first, complete: false } : { errors: all, complete: true }
+        const all = tellAll(tell, value)
+        return all === null ? { errors: first, complete: false } : { errors: all, complete: true }
       },
     }
   }
@@ -77,6 +80,8 @@ export class Engine {
   }
 
   #compile(schema: JsonSchema, ajv: Ajv2020): ValidateFunction {
+    // Elsewhere ajv need not keep track of what was evaluated; it also throws for some values when it does.
+    ajv.opts.unevaluated = this.#tracks || (this.#definitions === null && usesUnevaluated(schema))
     return ajv.compile(prepare(schema, this.#definitions !== null))
   }
 }
@@ -100,6 +105,15 @@ function run(validate: ValidateFunction, value: unknown): readonly ErrorObject[]
     // References that lead in a circle end where the stack does.
     if (error instanceof TooComplex || error instanceof RangeError) return 'too complex'
     throw error
+  }
+}
+
+/** All errors, or null when they are not to be had within the bounds. That a value is refused is decided already. */
+function tellAll(validate: ValidateFunction, value: unknown): readonly ErrorObject[] | null {
+  try {
+    return validate(value) ? null : (validate.errors ?? [])
+  } catch {
+    return null
   }
 }
 

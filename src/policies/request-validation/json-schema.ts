@@ -93,3 +93,30 @@ export function atPointer(document: unknown, fragment: string): unknown {
   }
   return value
 }
+
+/** Whether a schema looks at what its other parts have left over. */
+export function usesUnevaluated(schema: JsonSchema): boolean {
+  let uses = false
+  walkSchema(schema, (inner) => {
+    uses ||= 'unevaluatedProperties' in inner || 'unevaluatedItems' in inner
+  })
+  return uses
+}
+
+const BRANCHES = ['anyOf', 'oneOf', 'if'] as const
+
+/**
+ * What ajv loses track of in schemas that use `unevaluatedProperties` (its issues 2483 and 2559: valid values are refused, or it throws);
+ * null for nothing. To be refused when the configuration is checked.
+ */
+export function untrackable(schema: SchemaObject): string | null {
+  const hasBranches = BRANCHES.some((keyword) => keyword in schema)
+  if ('dependentSchemas' in schema)
+    return '`dependentSchemas` is not supported in schemas that use `unevaluatedProperties`: use `if` and `then`'
+  for (const keyword of ['$ref', 'patternProperties']) {
+    if (hasBranches && keyword in schema) {
+      return `\`${keyword}\` beside \`anyOf\`, \`oneOf\` or \`if\` is not supported in schemas that use \`unevaluatedProperties\`: put it into an \`allOf\``
+    }
+  }
+  return null
+}

@@ -1,7 +1,7 @@
 /** Schemas of an OpenAPI document to JSON Schema 2020-12. Not loaded in workers. */
 import { compileEcmaRegex } from '../../core/regex.ts'
 import { isKnownFormat } from './formats.ts'
-import { isObject, isSchema, type JsonSchema, KEYWORDS, mapSchema, type SchemaObject } from './json-schema.ts'
+import { isObject, isSchema, type JsonSchema, KEYWORDS, mapSchema, type SchemaObject, untrackable, usesUnevaluated } from './json-schema.ts'
 import { metaProblems } from './meta-schema.ts'
 import { DocumentFault, type DocumentPath, type OpenApiDocument, partsOf } from './openapi-document.ts'
 import { type Shape, shapeOf } from './shape.ts'
@@ -28,6 +28,9 @@ export class SchemaTranslator {
   /** Names of definitions by reference. */
   readonly #names = new Map<string, string>()
   readonly #definitions = new Map<string, JsonSchema>()
+  /** Whether `unevaluatedProperties` or the like is used, and the first place that does not go with it. */
+  #tracks = false
+  #lost: DocumentFault | null = null
   readonly #waiting: { readonly ref: string; readonly name: string; readonly target: unknown }[] = []
 
   constructor(document: OpenApiDocument, is30: boolean, remark: (path: DocumentPath, message: string) => void) {
@@ -52,6 +55,12 @@ export class SchemaTranslator {
     return translated
   }
 
+  /** Whether what was evaluated must be kept track of. Throws where that cannot be done. */
+  checkTracking(): boolean {
+    if (this.#tracks && this.#lost !== null) throw this.#lost
+    return this.#tracks
+  }
+
   /** The shape of a schema that has been translated. */
   shapeOf(schema: JsonSchema): Shape {
     return shapeOf(schema, (ref) => this.#definitions.get(ref.slice('#/$defs/'.length)))
@@ -59,7 +68,13 @@ export class SchemaTranslator {
 
   #translateOne(schema: unknown, path: DocumentPath): JsonSchema {
     if (!isSchema(schema)) throw new DocumentFault(path, 'expected a schema')
-    const translated = mapSchema(schema, (inner, at) => this.#translateKeywords(inner, [...path, ...at]))
+    const translated = mapSchema(schema, (inner, at) => {
+      const result = this.#translateKeywords(inner, [...path, ...at])
+      const lost = untrackable(result)
+      if (lost !== null) this.#lost ??= new DocumentFault([...path, ...at], lost)
+      return result
+    })
+    this.#tracks ||= usesUnevaluated(translated)
     const [problem] = metaProblems(translated)
     if (problem !== undefined) throw new DocumentFault([...path, ...problem.path], problem.message)
     return translated

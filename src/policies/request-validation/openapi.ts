@@ -51,6 +51,7 @@ class ApiReader {
     return {
       pathPrefix: pathPrefix ?? serverPath(servers),
       definitions: this.#schemas.definitions,
+      tracks: this.#schemas.checkTracking(),
       operations: operations.map(({ operation }) => operation),
       keyNames: this.#keyNames(),
       remarks: [...this.#remarks],

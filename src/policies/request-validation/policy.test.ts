@@ -310,6 +310,8 @@ test('schemas that cannot be used are told at their place when the configuration
     [{ body: { $ref: 'https://example.com/s.json' } }, /^error body\.\$ref: a reference leads to a place in the same schema/],
     [{ body: { $schema: 'http://json-schema.org/draft-07/schema#' } }, /^error body\.\$schema: /],
     [{ body: { properties: { a: { type: 'string', nullable: true } } } }, /^error body\.properties\.a\.nullable: /],
+    [{ body: { unevaluatedProperties: false, $ref: '#/$defs/a', oneOf: [true], $defs: { a: true } } }, /^error body: `\$ref` beside/],
+    [{ body: { unevaluatedProperties: false, dependentSchemas: { a: true } } }, /^error body: `dependentSchemas` is not supported/],
     [{ body: { $async: true } }, /^error body\.\$async/],
     [{ query: { type: 'array' } }, /^error query: expected a schema of an object/],
     [{ headers: { additionalProperties: false } }, /^error headers: `additionalProperties` cannot be said of headers/],

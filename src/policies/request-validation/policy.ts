@@ -35,7 +35,7 @@ export const requestValidation: PolicyDefinition<RequestValidationOptions> = {
   compile(options) {
     if (engine === null) throw new Error('the engine is loaded before policies are compiled')
     const { api } = options
-    if (api !== undefined) return stepsOf(apiPlan(api, options, new engine.Engine(api.definitions)), options)
+    if (api !== undefined) return stepsOf(apiPlan(api, options, new engine.Engine(api.definitions, api.tracks)), options)
     if (options.openapi !== undefined) throw new Error(`the file \`${options.openapi}\` has not been read`)
     return stepsOf(inlinePlan(options, new engine.Engine()), options)
   },
