@@ -8,7 +8,7 @@ import { type FieldWriter, fieldWriter } from './fields.ts'
 import { type Limit, limitsOf, shareOf } from './limits.ts'
 import { review } from './review.ts'
 import type { RateLimitOptions } from './schema.ts'
-import { type KeyReader, keyReader } from './subjects.ts'
+import { type KeyReader, keyReader, memoOf } from './subjects.ts'
 
 /** Milliseconds between two lines in the event log about a store that is ill. */
 const WARN_EVERY_MS = 10_000
@@ -101,9 +101,10 @@ class RateLimiter {
   take(exchange: Exchange): Verdict | Promise<Verdict> {
     const keys = this.#keys
     const readers = this.#readers
+    const memo = memoOf(exchange.request)
     let applies = false
     for (let i = 0; i < readers.length; i++) {
-      const key = (readers[i] as KeyReader)(exchange)
+      const key = (readers[i] as KeyReader)(exchange, memo)
       keys[i] = key
       if (key !== '') applies = true
     }
@@ -165,9 +166,10 @@ class RateLimiter {
 
   /** The keys of limits that need no identity; the others do not apply. */
   #readGuardKeys(exchange: Exchange): boolean {
+    const memo = memoOf(exchange.request)
     let applies = false
     for (let i = 0; i < this.#readers.length; i++) {
-      const key = (this.#limits[i] as Limit).guards ? (this.#readers[i] as KeyReader)(exchange) : ''
+      const key = (this.#limits[i] as Limit).guards ? (this.#readers[i] as KeyReader)(exchange, memo) : ''
       this.#keys[i] = key
       if (key !== '') applies = true
     }

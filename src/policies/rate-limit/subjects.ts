@@ -20,7 +20,28 @@ export function needsNoIdentity({ kind }: Subject): boolean {
 }
 
 /** The state that an exchange counts in, as a short text; empty when it has nothing of that kind. */
-export type KeyReader = (exchange: Exchange) => string
+export type KeyReader = (exchange: Exchange, memo: KeyMemo) => string
+
+/** Keys of the last request of a connection: most send the same again and again. */
+export interface KeyMemo {
+  address: string
+  prefix: number
+  ip: string
+  subject: string
+  user: string
+  apiKey: string
+  key: string
+}
+
+const memos = new WeakMap<RequestHead, KeyMemo>()
+
+export function memoOf(request: RequestHead): KeyMemo {
+  const known = memos.get(request)
+  if (known !== undefined) return known
+  const memo: KeyMemo = { address: '', prefix: 0, ip: '', subject: '', user: '', apiKey: '', key: '' }
+  memos.set(request, memo)
+  return memo
+}
 
 /** @param otherwise what to count by when one of `by` is missing; null for not at all */
 export function keyReader(by: readonly Subject[], otherwise: Subject | null, ipv6Prefix: number): KeyReader {
@@ -29,17 +50,17 @@ export function keyReader(by: readonly Subject[], otherwise: Subject | null, ipv
   const read = readers.length === 1 ? first : joined(readers)
   if (otherwise === null) return read
   const readOther = readerOf(otherwise, ipv6Prefix)
-  return (exchange) => read(exchange) || readOther(exchange)
+  return (exchange, memo) => read(exchange, memo) || readOther(exchange, memo)
 }
 
 const NOTHING: KeyReader = () => ''
 
 /** All of them or none: a part that is missing would throw together what belongs apart. No part holds the bar. */
 function joined(readers: readonly KeyReader[]): KeyReader {
-  return (exchange) => {
+  return (exchange, memo) => {
     let key = ''
     for (const read of readers) {
-      const part = read(exchange)
+      const part = read(exchange, memo)
       if (part === '') return ''
       key = key === '' ? part : `${key}|${part}`
     }
@@ -48,9 +69,7 @@ function joined(readers: readonly KeyReader[]): KeyReader {
 }
 
 function readerOf(subject: Subject, ipv6Prefix: number): KeyReader {
-  const ip: KeyReader = (exchange) => `i:${knownAddress(exchange, ipv6Prefix)}`
-  const user: KeyReader = ({ caller: { subject } }) => (subject === '' ? '' : `u:${short(subject)}`)
-  const consumer: KeyReader = ({ caller: { consumer } }) => (consumer === null ? '' : `c:${short(consumer.name)}`)
+  const ip = ipReader(ipv6Prefix)
   switch (subject.kind) {
     case 'ip':
       return ip
@@ -59,7 +78,7 @@ function readerOf(subject: Subject, ipv6Prefix: number): KeyReader {
     case 'consumer':
       return consumer
     case 'identity':
-      return (exchange) => consumer(exchange) || user(exchange) || ip(exchange)
+      return (exchange, memo) => consumer(exchange, memo) || user(exchange, memo) || ip(exchange, memo)
     case 'api-key':
       return apiKey
     case 'route':
@@ -70,6 +89,28 @@ function readerOf(subject: Subject, ipv6Prefix: number): KeyReader {
       return headerReader(subject.name)
   }
 }
+
+function ipReader(prefix: number): KeyReader {
+  return ({ client: { address } }, memo) => {
+    if (memo.address !== address || memo.prefix !== prefix) {
+      memo.address = address
+      memo.prefix = prefix
+      memo.ip = `i:${short(addressKey(address, prefix))}`
+    }
+    return memo.ip
+  }
+}
+
+const user: KeyReader = ({ caller: { subject } }, memo) => {
+  if (subject === '') return ''
+  if (memo.subject !== subject) {
+    memo.subject = subject
+    memo.user = `u:${short(subject)}`
+  }
+  return memo.user
+}
+
+const consumer: KeyReader = ({ caller }) => (caller.consumer === null ? '' : `c:${short(caller.consumer.name)}`)
 
 /** What may hold a secret is not written into a store as it came. */
 const SECRET_FIELDS: ReadonlySet<string> = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-api-key'])
@@ -83,18 +124,17 @@ function headerReader(name: string): KeyReader {
 }
 
 /** The credential that was verified; where none was, the key that came: as good as the client's word, so that a limit by address belongs beside. */
-const apiKey: KeyReader = ({ caller, request }) => {
-  if (caller.method !== '' && caller.method.split(',').includes('api-key')) {
+const apiKey: KeyReader = ({ caller, request }, memo) => {
+  if (caller.credentialId !== '' && caller.method.split(',').includes('api-key')) {
     return `k:${short(`${caller.consumer?.name ?? ''}/${caller.credentialId}`)}`
   }
   const value = request.headers.get('X-API-Key')
   if (value === undefined || value === '') return ''
-  const memo = memoOf(request)
   if (memo.apiKey !== value) {
     memo.apiKey = value
-    memo.apiKeyDigest = digest(value)
+    memo.key = `a:${digest(value)}`
   }
-  return `a:${memo.apiKeyDigest}`
+  return memo.key
 }
 
 const PLAIN = /^[A-Za-z0-9._:@+/=-]{1,64}$/
@@ -107,34 +147,4 @@ function short(text: string): string {
 /** 132 bits of SHA-256. The first character stands in no plain text, so that nobody is called like another's digest. */
 function digest(text: string): string {
   return `#${hash('sha256', text, 'base64url').slice(0, 22)}`
-}
-
-/** What was derived from the last request of a connection: most send the same again and again. */
-interface Memo {
-  apiKey: string
-  apiKeyDigest: string
-  address: string
-  prefix: number
-  addressKey: string
-}
-
-const memos = new WeakMap<RequestHead, Memo>()
-
-function memoOf(request: RequestHead): Memo {
-  const known = memos.get(request)
-  if (known !== undefined) return known
-  const memo: Memo = { apiKey: '', apiKeyDigest: '', address: '', prefix: 0, addressKey: '' }
-  memos.set(request, memo)
-  return memo
-}
-
-function knownAddress({ client: { address }, request }: Exchange, ipv6Prefix: number): string {
-  if (!address.includes(':')) return short(address)
-  const memo = memoOf(request)
-  if (memo.address !== address || memo.prefix !== ipv6Prefix) {
-    memo.address = address
-    memo.prefix = ipv6Prefix
-    memo.addressKey = short(addressKey(address, ipv6Prefix))
-  }
-  return memo.addressKey
 }
