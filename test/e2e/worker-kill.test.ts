@@ -1,18 +1,16 @@
 /** Workers killed with SIGKILL under load. */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { startUpstream } from './echo-upstream.ts'
 import { eventually, GatewayProcess } from './gateway-process.ts'
 import { KeepAliveClient } from './keep-alive-client.ts'
+import { clientPortsOf, workersOf } from './worker-connections.ts'
 
 const CLIENTS = 16
 /** Clients that connect anew for each request. */
 const NEWCOMERS = 4
 /** Connections that are made at most so that every worker has some: the kernel gives them to whom it likes. */
 const CLIENTS_MAX = 400
-/** As `/proc/net/tcp` has it. */
-const LISTENING = '0A'
 const LINUX = process.platform === 'linux' ? {} : { skip: 'which process has a connection is read from /proc' }
 
 async function start(t: TestContext, workers: number): Promise<GatewayProcess> {
@@ -30,30 +28,6 @@ routes: { all: { path: /*, service: s } }
 
 function portOf(gateway: GatewayProcess): number {
   return Number(new URL(gateway.url).port)
-}
-
-function workersOf({ child: { pid } }: GatewayProcess): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
-}
-
-/** The ports of the clients whose connections this process has. */
-function clientPortsOf(pid: number, gatewayPort: number): Set<number> {
-  const inodes = new Set<string>()
-  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-    try {
-      inodes.add(readlinkSync(`/proc/${pid}/fd/${fd}`))
-    } catch {
-      // Closed since the folder was read.
-    }
-  }
-  const ports = new Set<number>()
-  for (const line of readFileSync(`/proc/${pid}/net/tcp`, 'utf8').split('\n').slice(1)) {
-    const [, local, remote, state, , , , , , inode] = line.trim().split(/\s+/)
-    if (local === undefined || remote === undefined || state === LISTENING || !inodes.has(`socket:[${inode}]`)) continue
-    const portAt = (address: string): number => Number.parseInt(address.split(':')[1] ?? '', 16)
-    if (portAt(local) === gatewayPort) ports.add(portAt(remote))
-  }
-  return ports
 }
 
 async function untilServing(gateway: GatewayProcess, workers: number): Promise<void> {

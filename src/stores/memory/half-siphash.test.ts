@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { type HashKey, hashText } from './half-siphash.ts'
 
 /** The published vectors of HalfSipHash-2-4-64: key 00…07, the n-th is of the bytes 00, 01, … up to n bytes. */

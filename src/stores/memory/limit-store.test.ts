@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { systemClock } from '../../core/clock.ts'
 import { type LimitDecision, type LimitRule, SLIDING_SLICES } from '../../core/store.ts'
 import { MemoryLimits, partOf } from './limit-store.ts'
