@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts'
 import { isObject, type JsonSchema } from './json-schema.ts'
 import { isForm } from './media-types.ts'
 import type { RequestValidationOptions } from './options.ts'
-import { type BodyRules, bodyRules, type ContentRules, type Plan } from './plan.ts'
+import { type BodyRules, bodyRules, type ContentRules, type Plan, type Rules } from './plan.ts'
 import { coerce, localDeref, type Shape, sameInstance, shapeOf } from './shape.ts'
 import { ENCODING_FAULT, type PairFault, parsePairs, valuesOf } from './text-forms.ts'
 import { type Violation, violationsOf } from './violations.ts'
@@ -28,10 +28,8 @@ export function inlinePlan(options: RequestValidationOptions, engine: Engine): P
   if (query !== undefined) checks.push(headCheck('query', query, engine, queryReader(query)))
   if (headers !== undefined) checks.push(headCheck('header', headers, engine, headerReader(headers)))
   const body = inlineBody(options, engine)
-  return {
-    looksAtBodies: options.body !== undefined,
-    rulesFor: (exchange) => ({ name: 'schema', headViolations: () => checks.flatMap((check) => check(exchange)), body }),
-  }
+  const rules: Rules = { name: 'schema', headViolations: (exchange) => checks.flatMap((check) => check(exchange)), body }
+  return { looksAtBodies: options.body !== undefined, rulesFor: () => rules }
 }
 
 function inlineBody({ body, contentTypes, required }: RequestValidationOptions, engine: Engine): BodyRules | null {

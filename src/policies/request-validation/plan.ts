@@ -18,7 +18,7 @@ export interface Rules {
   /** For notes. */
   readonly name: string
   /** What of the head does not fit. */
-  headViolations(): Violation[]
+  headViolations(exchange: Exchange): Violation[]
   readonly body: BodyRules | null
 }
 
@@ -46,17 +46,18 @@ export function bodyRules(required: boolean, content: readonly ContentRules[]): 
 
 /** How the body of an exchange is to be read; null when its type is none that is taken. */
 export interface Chosen {
+  readonly required: boolean
   readonly reading: Exclude<Reading, 'by type'>
   readonly content: ContentRules
 }
 
-export function chooseContent({ content }: BodyRules, exchange: Exchange): Chosen | null {
+export function chooseContent({ required, content }: BodyRules, exchange: Exchange): Chosen | null {
   const values = exchange.request.headers.getAll('Content-Type')
   // RFC 9110, 8.3 has one value; of two a service may take the other.
   const type = values.length > 1 ? null : parseMediaType(values[0] ?? 'application/octet-stream')
   if (type === null) return null
   for (const rules of content) {
-    if (inRange(rules.range, type)) return { reading: readingOf(rules.reading, type), content: rules }
+    if (inRange(rules.range, type)) return { required, reading: readingOf(rules.reading, type), content: rules }
   }
   return null
 }

@@ -72,7 +72,7 @@ function checkHead(plan: Plan, exchange: Exchange, tells: boolean): Verdict {
   const rules = plan.rulesFor(exchange)
   if (rules === null) return undefined
   exchange.trace?.note(`checked against ${rules.name}`)
-  const violations = rules.headViolations()
+  const violations = rules.headViolations(exchange)
   const { length } = exchange.downstream.requestBody
   if (rules.body !== null && length === 0 && rules.body.required) violations.push(NO_BODY)
   if (violations.length > 0) return refused(exchange, violations, tells)
@@ -90,9 +90,8 @@ function choose(plan: Plan, exchange: Exchange): Chosen | null {
 function checkBody(plan: Plan, exchange: Exchange, body: Buffer, tells: boolean): Verdict {
   // Only in shadow does a body come here whose head has been refused.
   const chosen = choose(plan, exchange)
-  const required = plan.rulesFor(exchange)?.body?.required === true
   if (chosen === null) return undefined
-  if (body.length === 0) return required ? refused(exchange, [NO_BODY], tells) : undefined
+  if (body.length === 0) return chosen.required ? refused(exchange, [NO_BODY], tells) : undefined
   const read = chosen.reading === 'form' ? readForm(body, chosen.content.shape) : readJson(body)
   if ('violations' in read) return refused(exchange, read.violations, tells)
   const findings = chosen.content.validator?.check(read.value, body.length) ?? null
