@@ -8,7 +8,7 @@ const ROUNDING = '1e-12'
  * Takes from all limits or from none, by Redis' own clock: gateways whose clocks differ count alike.
  *
  * KEYS are states, one for each limit. ARGV is the cost, then algorithm, capacity and period in milliseconds for each.
- * A state is text: `used at` of a bucket, `used window` of a fixed window, `used slice used slice …` from old to new of a sliding one.
+ * A state is pairs of doubles: used and when of a bucket, used and which window, used and which slice, from old to new, of a sliding one.
  * A clock that steps back by less than a period stands still until it has caught up; by more, the state is that of another time.
  *
  * The answer is a list of integers: number of the limit that refused (0 for none), microseconds to wait (-1 for ever), then what is
@@ -27,8 +27,8 @@ local states = redis.call('MGET', unpack(KEYS))
 local function bucket(state, capacity, period)
   local used, at = 0, now
   if state then
-    local was, since = string.match(state, '^(%S+) (%S+)$')
-    used, since = tonumber(was), tonumber(since)
+    local since
+    used, since = struct.unpack('<dd', state)
     if since > now and since - now <= period then at = since end
     if at > since then used = math.max(0, used - (at - since) * capacity / period) end
   end
@@ -36,21 +36,20 @@ local function bucket(state, capacity, period)
   local wait = over > capacity * ${ROUNDING} and at - now + over * period / capacity or 0
   return wait, function(taken)
     used = used + taken
-    return used, at - now + used * period / capacity, string.format('%.17g %.0f', used, at)
+    return used, at - now + used * period / capacity, struct.pack('<dd', used, at)
   end
 end
 
 local function fixed(state, capacity, period)
   local used, window = 0, math.floor(now / period)
   if state then
-    local was, index = string.match(state, '^(%S+) (%S+)$')
-    index = tonumber(index)
-    if index == window or (index > window and index * period - now <= period) then used, window = tonumber(was), index end
+    local was, index = struct.unpack('<dd', state)
+    if index == window or (index > window and index * period - now <= period) then used, window = was, index end
   end
   local rest = (window + 1) * period - now
   return used + cost > capacity and rest or 0, function(taken)
     used = used + taken
-    return used, used > 0 and rest or 0, string.format('%.0f %.0f', used, window)
+    return used, used > 0 and rest or 0, struct.pack('<dd', used, window)
   end
 end
 
@@ -59,10 +58,10 @@ local function sliding(state, capacity, period)
   local slice = math.floor(now / length)
   local used, counts, slices = 0, {}, {}
   if state then
-    for count, index in string.gmatch(state, '(%S+) (%S+)') do
-      index = tonumber(index)
+    for at = 1, #state, 16 do
+      local count, index = struct.unpack('<dd', state, at)
       if index >= slice - ${SLIDING_SLICES} and (index <= slice or index * length - now <= period) then
-        counts[#counts + 1], slices[#slices + 1] = tonumber(count), index
+        counts[#counts + 1], slices[#slices + 1] = count, index
         used = used + counts[#counts]
       end
     end
@@ -84,8 +83,8 @@ local function sliding(state, capacity, period)
       used = used + taken
     end
     local parts = {}
-    for i = 1, #counts do parts[i] = string.format('%.0f %.0f', counts[i], slices[i]) end
-    return used, used > 0 and (slices[#slices] + ${SLIDING_SLICES + 1}) * length - now or 0, table.concat(parts, ' ')
+    for i = 1, #counts do parts[i] = struct.pack('<dd', counts[i], slices[i]) end
+    return used, used > 0 and (slices[#slices] + ${SLIDING_SLICES + 1}) * length - now or 0, table.concat(parts)
   end
 end
 
