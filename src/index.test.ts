@@ -12,6 +12,10 @@ test('the type of a configuration knows every kind of policy', () => {
     cors: true,
     'security-headers': true,
     jwt: true,
+    'api-key': true,
+    basic: true,
+    hmac: true,
+    authentication: true,
     users: true,
     'identity-headers': true,
     authorize: true,
@@ -38,6 +42,9 @@ test('the type refuses what the schema refuses', () => {
         policies: { 'request-id': false },
       },
       b: { path: '/c', policies: { redirect: { to: '/a', mode: 'shadow' } } },
+    },
+    consumers: {
+      app: { keys: ['k', { hash: 'h', expires: '2027-01-01' }], policies: { cors: false }, routes: { a: { policies: { headers: {} } } } },
     },
   })
   // @ts-expect-error: no such key

@@ -1,10 +1,14 @@
 /** What a configuration in TypeScript imports: `import { defineGateway } from 'turnpike-gateway'`. */
 import type { NativeInput } from './config/schema.ts'
 import type { z } from './core/schema.ts'
+import type { schema as apiKey } from './policies/api-key/schema.ts'
+import type { schema as authentication } from './policies/authentication/schema.ts'
 import type { schema as authorize } from './policies/authorize/schema.ts'
+import type { schema as basic } from './policies/basic/schema.ts'
 import type { schema as cors } from './policies/cors/schema.ts'
 import type { schema as forwardedHeaders } from './policies/forwarded-headers/schema.ts'
 import type { schema as headers } from './policies/headers/schema.ts'
+import type { schema as hmac } from './policies/hmac/schema.ts'
 import type { schema as identityHeaders } from './policies/identity-headers/schema.ts'
 import type { schema as ipAccess } from './policies/ip-access/schema.ts'
 import type { schema as jwt } from './policies/jwt/schema.ts'
@@ -30,6 +34,10 @@ export interface Policies {
   readonly 'security-headers'?: Block<typeof securityHeaders>
   readonly 'request-size'?: Block<typeof requestSize>
   readonly jwt?: Block<typeof jwt>
+  readonly 'api-key'?: Block<typeof apiKey>
+  readonly basic?: Block<typeof basic>
+  readonly hmac?: Block<typeof hmac>
+  readonly authentication?: Block<typeof authentication>
   readonly users?: Block<typeof users>
   readonly 'identity-headers'?: Block<typeof identityHeaders>
   readonly authorize?: Block<typeof authorize>
@@ -42,12 +50,16 @@ export interface Policies {
 }
 
 type WithPolicies<T> = Omit<T, 'policies'> & { readonly policies?: Policies }
-type Entry<Key extends 'services' | 'routes'> = NonNullable<NativeInput[Key]>[string]
+type Entry<Key extends 'services' | 'routes' | 'consumers'> = NonNullable<NativeInput[Key]>[string]
+type ConsumerEntry = Omit<WithPolicies<Entry<'consumers'>>, 'routes'> & {
+  readonly routes?: Readonly<Record<string, { readonly policies?: Policies }>>
+}
 
 /** A configuration as it is written; see docs/configuration.md. */
-export type GatewayConfig = Omit<WithPolicies<NativeInput>, 'services' | 'routes'> & {
+export type GatewayConfig = Omit<WithPolicies<NativeInput>, 'services' | 'routes' | 'consumers'> & {
   readonly services?: Readonly<Record<string, WithPolicies<Entry<'services'>>>>
   readonly routes?: Readonly<Record<string, WithPolicies<Entry<'routes'>>>>
+  readonly consumers?: Readonly<Record<string, ConsumerEntry>>
 }
 
 /**

@@ -55,6 +55,7 @@ export type ErrorCode =
   // Ours.
   | 'gateway_shutting_down'
   | 'gateway_overloaded'
+  | 'authentication_overloaded'
   | 'internal_error'
 
 /** Who caused it: the client and its network, the service and its network, or Turnpike itself. */

@@ -1,8 +1,12 @@
 import type { PolicyDefinition } from '../core/policy.ts'
+import { apiKey } from './api-key/policy.ts'
+import { authentication } from './authentication/policy.ts'
 import { authorize } from './authorize/policy.ts'
+import { basic } from './basic/policy.ts'
 import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
 import { headers } from './headers/policy.ts'
+import { hmac } from './hmac/policy.ts'
 import { identityHeaders } from './identity-headers/policy.ts'
 import { ipAccess } from './ip-access/policy.ts'
 import { jwt } from './jwt/policy.ts'
@@ -32,6 +36,12 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   requestSize,
   // First of those that authenticate: its user is what a second credential has to agree with.
   jwt,
+  // What costs least first: where one credential is enough, a digest may save a password's hash.
+  apiKey,
+  basic,
+  hmac,
+  // Behind all that authenticate: it has the last word when none of them knows the caller.
+  authentication,
   // Behind all that authenticate: the record belongs to the user they found.
   users,
   // Behind what finds out who calls, and before what may refuse: a client's own copies are gone whatever comes then.

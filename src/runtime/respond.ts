@@ -301,6 +301,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     meaning: 'This worker holds as many bytes of request bodies as `limits.gatheredBytesMax` allows.',
     retryAfter: 1,
   },
+  authentication_overloaded: {
+    status: 503,
+    grpcStatus: 8,
+    sentence: 'Authentication temporarily unavailable',
+    meaning: 'This worker has as many passwords to check (`basic`) as it lets wait. The password may be a good one.',
+    retryAfter: 1,
+  },
   internal_error: {
     status: 500,
     grpcStatus: 13,

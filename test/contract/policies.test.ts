@@ -28,6 +28,20 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
       forward: false,
     },
   },
+  'api-key': { minimal: {}, full: { from: ['header:X-A', 'query:q', 'cookie:c', 'header:Authorization'], forward: true, realm: 'r' } },
+  basic: { minimal: {}, full: { forward: true, cacheTtl: '1s', realm: 'r' } },
+  hmac: {
+    minimal: {},
+    full: {
+      requiredHeaders: ['request-line', 'X-A'],
+      skew: '1m',
+      algorithms: ['hmac-sha512'],
+      validateBody: true,
+      bytesMax: '1KiB',
+      forward: true,
+    },
+  },
+  authentication: { minimal: {}, full: { require: 'any' } },
   users: {
     minimal: { url: 'http://127.0.0.1:9/{sub}' },
     full: { url: 'http://127.0.0.1:9/{sub}', headers: { 'X-A': '1' }, onError: 'stale', onStoreError: 'bypass', required: true },

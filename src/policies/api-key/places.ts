@@ -1,0 +1,18 @@
+import { type CredentialPlace, credentialPlace } from '../../core/credential-place.ts'
+
+/** Where an API key may stand: as it is, or in `Authorization` behind a scheme. */
+export function keyPlace(written: string): CredentialPlace {
+  return written.toLowerCase() === 'header:authorization' ? AUTHORIZATION : credentialPlace(written)
+}
+
+/** Schemes are compared without regard to case (RFC 9110, 11.1). */
+const SCHEME = /^(apikey|bearer)(?: +|$)/i
+
+/** Other schemes are other policies'. */
+const AUTHORIZATION: CredentialPlace = {
+  read: ({ request }) =>
+    request.headers.getAll('Authorization').flatMap((value) => (SCHEME.test(value) ? [value.replace(SCHEME, '')] : [])),
+  remove({ request: { headers } }) {
+    if (headers.getAll('Authorization').some((value) => SCHEME.test(value))) headers.delete('Authorization')
+  },
+}

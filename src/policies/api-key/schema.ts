@@ -1,0 +1,26 @@
+import { CREDENTIAL_PLACE } from '../../core/credential-place.ts'
+import { MANAGED_FIELDS } from '../../core/managed-fields.ts'
+import { list, object, text, z } from '../../core/schema.ts'
+
+const place = () =>
+  text({ max: 300 })
+    .regex(CREDENTIAL_PLACE, { error: 'expected `header:NAME`, `query:NAME` or `cookie:NAME`' })
+    .refine((written) => !RESERVED.has(written.toLowerCase()), { error: 'no key can stand in this header' })
+
+const RESERVED: ReadonlySet<string> = new Set([...MANAGED_FIELDS, 'cookie'].map((field) => `header:${field}`))
+
+export const schema = object({
+  from: list(place(), { min: 1, max: 10 })
+    .default(['header:X-API-Key'])
+    .describe(
+      'Where a key may stand: `header:NAME`, `query:NAME`, `cookie:NAME`. In `header:Authorization` it follows `ApiKey` or `Bearer`.',
+    ),
+  forward: z.boolean().default(false).describe('Whether the service gets the key too.'),
+  realm: z
+    .string()
+    .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/, { error: 'expected 1 to 128 printable ASCII characters, none of them `"` or `\\`' })
+    .default('api')
+    .describe('The `realm` of `WWW-Authenticate`.'),
+})
+
+export type ApiKeyOptions = z.output<typeof schema>

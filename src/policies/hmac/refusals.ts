@@ -1,0 +1,42 @@
+import type { ErrorCode } from '../../core/errors.ts'
+import { type Reply, refuse } from '../../core/reply.ts'
+
+/** Every reason to refuse a signature: its code, and a sentence that helps who signs and says nothing of our secrets. */
+const REASONS = {
+  missing: ['credentials_missing', null],
+  malformed: ['credentials_invalid', 'The signature is malformed'],
+  algorithm: ['credentials_invalid', 'The algorithm of the signature is not accepted'],
+  uncovered: ['credentials_invalid', 'The signature does not cover all that it has to'],
+  absent: ['credentials_invalid', 'The signature covers something that the request does not have'],
+  wrong: ['credentials_invalid', null],
+  expired: ['credentials_expired', null],
+  date: ['credentials_invalid', 'The date that is signed is malformed'],
+  skew: ['credentials_expired', 'The date that is signed is too far from now'],
+  digestUncovered: ['credentials_invalid', 'The signature has to cover a digest of the body'],
+  digestMalformed: ['credentials_invalid', 'The digest of the body is malformed'],
+  digest: ['credentials_invalid', 'The body has another digest than the one that is signed'],
+} as const satisfies Readonly<Record<string, readonly [ErrorCode, string | null]>>
+
+export type Reason = keyof typeof REASONS
+
+/** The refusals of one policy, made once. */
+export class Refusals {
+  readonly #replies: ReadonlyMap<string, Reply>
+
+  constructor(realm: string, required: readonly string[]) {
+    const covered = required.length === 0 ? '' : `,headers="${required.join(' ')}"`
+    const challenge = [['WWW-Authenticate', `Signature realm="${realm}"${covered}`]] as const
+    this.#replies = new Map(Object.entries(REASONS).map(([reason, [code, detail]]) => [reason, refuse(code, detail, challenge)]))
+  }
+
+  of(reason: Reason): Reply {
+    const reply = this.#replies.get(reason)
+    if (reply === undefined) throw new Error(`no refusal for ${reason}`)
+    return reply
+  }
+
+  noteOf(reason: Reason): string {
+    if (reason === 'missing') return 'no signature'
+    return REASONS[reason][1] ?? (reason === 'wrong' ? 'no secret of that key id has signed this' : 'the secret is not in force')
+  }
+}

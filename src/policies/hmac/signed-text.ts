@@ -1,0 +1,71 @@
+import type { Exchange } from '../../core/exchange.ts'
+import type { Signature } from './signature.ts'
+
+/**
+ * What a signature is made of: one line for each thing that it covers, as draft-cavage-http-signatures-12, 2.3 has it. In Latin-1, as headers
+ * were received. Null when something is covered that the request does not have.
+ */
+export function signedText(exchange: Exchange, { covered, created, expires }: Signature): string | null {
+  const lines: string[] = []
+  for (const name of covered) {
+    const line = lineOf(exchange, name, created, expires)
+    if (line === null) return null
+    lines.push(line)
+  }
+  return lines.join('\n')
+}
+
+function lineOf({ request }: Exchange, name: string, created: number | null, expires: number | null): string | null {
+  const { method, target, minorVersion, authority, headers } = request
+  switch (name.toLowerCase()) {
+    case '(request-target)':
+    case '@request-target':
+      return `${name}: ${method.toLowerCase()} ${target}`
+    case 'request-line':
+      return `${method} ${target} HTTP/1.${minorVersion}`
+    case 'host':
+      return `${name}: ${authority}`
+    case '(created)':
+      return created === null ? null : `${name}: ${created}`
+    case '(expires)':
+      return expires === null ? null : `${name}: ${expires}`
+    default: {
+      const value = headers.getJoined(name)
+      return value === undefined ? null : `${name}: ${value}`
+    }
+  }
+}
+
+/** What says the same of a request counts as the same. */
+const SAME: ReadonlyMap<string, string> = new Map([
+  ['@request-target', '(request-target)'],
+  ['request-line', '(request-target)'],
+  ['x-date', 'date'],
+  ['(created)', 'date'],
+  ['content-digest', 'digest'],
+])
+
+/** Whether all that has to be covered is. */
+export function coversAll({ covered }: Signature, required: readonly string[]): boolean {
+  if (required.length === 0) return true
+  const meanings = new Set(covered.map((name) => meaningOf(name.toLowerCase())))
+  return required.every((name) => meanings.has(meaningOf(name)))
+}
+
+function meaningOf(name: string): string {
+  return SAME.get(name) ?? name
+}
+
+const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'
+const HTTP_DATE = new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \\d{2} (?:${MONTHS.replaceAll(' ', '|')}) \\d{4} \\d{2}:\\d{2}:\\d{2} GMT$`)
+
+/** The times that are signed, in milliseconds since 1970; NaN for what is no date (RFC 9110, 5.6.7, in the form that is to be sent). */
+export function signedTimes({ request }: Exchange, { covered, created }: Signature): number[] {
+  return covered.flatMap((name) => {
+    const field = name.toLowerCase()
+    if (field === '(created)') return created === null ? [] : [created * 1_000]
+    if (field !== 'date' && field !== 'x-date') return []
+    const value = request.headers.getJoined(field) ?? ''
+    return [HTTP_DATE.test(value) ? Date.parse(value) : Number.NaN]
+  })
+}
