@@ -12,18 +12,19 @@ const NO_CAPTURES: ReadonlyMap<string, string> = new Map()
 /** Finds operations. Of several templates that fit the one with text in the earlier segment wins, as OpenAPI says of concrete paths. */
 export class OperationTable {
   readonly #prefix: string
-  /** By method and number of segments, the most specific first. */
-  readonly #bySize = new Map<string, Operation[]>()
+  /** By method, number of segments and text of the first segment, the most specific first. */
+  readonly #buckets = new Map<string, Operation[]>()
 
   constructor({ pathPrefix, operations }: Api) {
     this.#prefix = pathPrefix
     for (const operation of operations) {
-      const key = `${operation.method} ${operation.segments.length}`
-      const bucket = this.#bySize.get(key)
-      if (bucket === undefined) this.#bySize.set(key, [operation])
+      const [first] = operation.segments
+      const key = keyOf(operation.method, operation.segments.length, first !== undefined && 'text' in first ? first.text : CAPTURE)
+      const bucket = this.#buckets.get(key)
+      if (bucket === undefined) this.#buckets.set(key, [operation])
       else bucket.push(operation)
     }
-    for (const bucket of this.#bySize.values()) bucket.sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+    for (const bucket of this.#buckets.values()) bucket.sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
   }
 
   /** @param path in normal form */
@@ -38,12 +39,24 @@ export class OperationTable {
   }
 
   #match(method: string, segments: readonly string[]): Found | null {
-    for (const operation of this.#bySize.get(`${method} ${segments.length}`) ?? []) {
+    // Text in the first segment wins over a capture there, so that the buckets can be asked one after the other.
+    return this.#matchIn(segments[0] ?? '', method, segments) ?? this.#matchIn(CAPTURE, method, segments)
+  }
+
+  #matchIn(first: string, method: string, segments: readonly string[]): Found | null {
+    for (const operation of this.#buckets.get(keyOf(method, segments.length, first)) ?? []) {
       const captures = matches(operation.segments, segments)
       if (captures !== null) return { operation, captures }
     }
     return null
   }
+}
+
+/** In the place of text that a first segment can have: a path holds no blank. */
+const CAPTURE = ' '
+
+function keyOf(method: string, size: number, first: string): string {
+  return `${method} ${size} ${first}`
 }
 
 function rank({ segments }: Operation): string {
