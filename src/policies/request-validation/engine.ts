@@ -134,6 +134,8 @@ function createAjv(allErrors: boolean, definitions: Readonly<Record<string, Json
     strictNumbers: true,
     logger: false,
     validateSchema: false,
+    // Two schemas may bear the same `$id`.
+    addUsedSchema: false,
     // Names such as `constructor` are members only where they were sent.
     ownProperties: true,
     multipleOfPrecision: 6,

@@ -236,6 +236,18 @@ test('headers and captures are checked', async () => {
   )
 })
 
+test('a schema may bear an id, and refer to itself by it', async () => {
+  const schema = {
+    $id: 'https://a.example/s',
+    $defs: { x: { type: 'integer' }, y: { $anchor: 'here', type: 'boolean' } },
+    properties: { x: { $ref: 'https://a.example/s#/$defs/x' }, y: { $ref: '#here' } },
+  }
+  assert.deepEqual(await remarksOn({ body: schema, query: schema }), [])
+  const steps = await stepsFor({ body: schema, query: schema })
+  assert.equal(toldOf(steps, { body: '{"x":1}', query: 'x=1&y=true' }), null)
+  assert.deepEqual(toldOf(steps, { body: '{"x":"1","y":1}' }), ['body /x must be of type integer', 'body /y must be of type boolean'])
+})
+
 test('names of objects in JavaScript are not members that were sent', async () => {
   const steps = await stepsFor({
     body: { required: ['constructor', 'toString', '__proto__'] },

@@ -1,5 +1,5 @@
 /** What a schema says of types: enough to turn the text of a parameter into the value that is meant. */
-import { atPointer, isObject, isSchema, type JsonSchema, type SchemaObject } from './json-schema.ts'
+import { atPointer, isObject, isSchema, type JsonSchema, type SchemaObject, walkSchema } from './json-schema.ts'
 
 /** Plain data. No types means any. */
 export interface Shape {
@@ -15,10 +15,17 @@ export interface Shape {
 /** Finds what a `$ref` means; undefined for nothing. */
 export type Deref = (ref: string) => JsonSchema | undefined
 
-/** References within one schema. */
+/** References within one schema: by pointers, by anchors, and by its own id in front of either. */
 export function localDeref(schema: JsonSchema): Deref {
+  const id = isObject(schema) && typeof schema['$id'] === 'string' ? schema['$id'] : ''
+  const anchors = new Map<string, JsonSchema>()
+  walkSchema(schema, (inner) => {
+    if (typeof inner['$anchor'] === 'string') anchors.set(`#${inner['$anchor']}`, inner)
+  })
   return (ref) => {
-    const target = ref.startsWith('#') ? atPointer(schema, ref) : undefined
+    const fragment = id !== '' && ref.startsWith(id) ? ref.slice(id.length) : ref
+    if (fragment !== '' && !fragment.startsWith('#')) return undefined
+    const target = anchors.get(fragment) ?? atPointer(schema, fragment)
     return isSchema(target) ? target : undefined
   }
 }
