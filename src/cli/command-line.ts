@@ -1,6 +1,6 @@
 /** argv to command. Each command is loaded when it is called, so that `--help` and `check` do not wait for what `start` needs. */
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError } from 'commander'
 
 /** What a command answers: the exit status. */
 type Run = () => Promise<number>
@@ -27,6 +27,7 @@ Examples:
   turnpike start turnpike.yaml
   turnpike check turnpike.yaml
   turnpike explain turnpike.yaml GET https://shop.example/api/v1/users/7 -H 'Accept: text/html'
+  turnpike hash password < password.txt
   turnpike schema > turnpike.schema.json`,
     )
   program
@@ -59,6 +60,12 @@ Examples:
     .summary('print the JSON Schema of configurations')
     .description('Prints the JSON Schema (2020-12) of configuration files, for editors and other tools.')
     .action(() => run(async () => (await import('./schema.ts')).schemaCommand()))
+  program
+    .command('hash')
+    .summary('hash a key or password of a consumer')
+    .description('Reads a secret from standard input, or asks for it, and prints the line to write into a credential of a consumer.')
+    .addArgument(new Argument('<kind>', 'what it is').choices(['key', 'password']))
+    .action((kind: 'key' | 'password') => run(async () => (await import('./hash.ts')).hashCommand(kind)))
   return program
 }
 
