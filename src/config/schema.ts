@@ -143,7 +143,7 @@ const stores = object({
     limitKeysMax: integer({ min: 16, max: 16_000_000 })
       .default(100_000)
       .describe(
-        'Limiter states kept at once, of all limits together. When they are full, the one that would be forgotten first makes room.',
+        'Limiter states kept at once, of all limits together; each takes about 30 bytes, one of a sliding window 240. When they are full, the one that would be forgotten first makes room.',
       ),
   })
     .prefault({})

@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from '../core/limits.ts'
 import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
 import { type ControlRequest, isRequestMessage, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
-import { WorkerPool, type WorkerTimeouts } from './workers.ts'
+import { type SharedState, WorkerPool, type WorkerTimeouts } from './workers.ts'
 
 /** Stands for a worker process: answers as it is told to, or not at all. */
 class FakeWorker extends EventEmitter {
@@ -15,6 +15,8 @@ class FakeWorker extends EventEmitter {
   readonly id = ++FakeWorker.count
   readonly requests: ControlRequest['kind'][] = []
   readonly process = Object.assign(new EventEmitter(), { pid: 1_000 + this.id, kill: () => this.exit(null, 'SIGKILL') })
+  /** What it was last told to count in together with the others. */
+  shared: string | null = null
   answer: (request: ControlRequest) => WorkerAnswer | null = answerWell
   #connected = true
 
@@ -30,6 +32,7 @@ class FakeWorker extends EventEmitter {
   send(message: RequestMessage): void {
     if (!isRequestMessage(message)) return
     this.requests.push(message.request.kind)
+    if (message.request.kind === 'prepare') this.shared = message.request.shared?.path ?? null
     const answer = this.answer(message.request)
     if (answer === null) return
     queueMicrotask(() => {
@@ -91,7 +94,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
   }
 }
 
-function pool(t: TestContext, timeouts: Partial<WorkerTimeouts> = {}) {
+function pool(t: TestContext, timeouts: Partial<WorkerTimeouts> = {}, shared: SharedState | null = null) {
   const workers: FakeWorker[] = []
   const messages: string[] = []
   let heard = Promise.withResolvers<void>()
@@ -111,6 +114,7 @@ function pool(t: TestContext, timeouts: Partial<WorkerTimeouts> = {}) {
     clock: systemClock,
     mergeDumps,
     withoutGauges,
+    ...(shared !== null && { shared }),
     timeouts: { pollMs: 1e8, ...timeouts },
   })
   t.after(() => made.kill())
@@ -135,6 +139,31 @@ test('all prepare before any commits', TIMEOUT, async (t) => {
   assert.equal(made.servingCount, 2)
   assert.deepEqual(made.listeners, [{ name: 'main', host: '127.0.0.1', port: 80 }])
 })
+
+test(
+  'all workers are told the same file to share, replacements too, and what only a refused configuration wanted is settled',
+  TIMEOUT,
+  async (t) => {
+    const settled: (string | null)[] = []
+    const shared: SharedState = {
+      fileFor: ({ revision }) => ({ path: `/of/${revision}` }),
+      settle: (ir) => void settled.push(ir?.revision ?? null),
+    }
+    const { made, workers, logged } = pool(t, {}, shared)
+    await made.apply(configuration('a'))
+    const [first, second] = workers
+    assert.ok(first && second)
+    assert.deepEqual([first.shared, second.shared, settled], ['/of/a', '/of/a', ['a']])
+    second.answer = (request) => (request.kind === 'prepare' ? { kind: 'failed', reason: 'no' } : answerWell(request))
+    await made.apply(configuration('b'))
+    assert.deepEqual([first.shared, settled], ['/of/b', ['a', 'a']])
+    second.exit(1, null)
+    await logged('a worker died: replacing it')
+    second.answer = answerWell
+    while (made.servingCount < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+    assert.equal(workers.at(-1)?.shared, '/of/a')
+  },
+)
 
 test('when one refuses all abandon, and the running configuration stays', TIMEOUT, async (t) => {
   const { made, workers } = pool(t)

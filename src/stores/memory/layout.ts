@@ -1,4 +1,4 @@
-import { SLIDING_WORDS, SMALL_WORDS } from './rule-state.ts'
+import { SLIDING_WIDTH, SMALL_WIDTH } from './rule-state.ts'
 import { setsFor, tableBytes } from './slot-table.ts'
 
 /** What a file of limits begins with, as 32-bit words. */
@@ -23,8 +23,8 @@ export interface Layout {
 
 export function layoutFor(keysMax: number): Layout {
   const sets = setsFor(keysMax)
-  const small = { offset: PAGE_BYTES, bytes: wholePages(tableBytes(sets, SMALL_WORDS)) }
-  const sliding = { offset: small.offset + small.bytes, bytes: wholePages(tableBytes(sets, SLIDING_WORDS)) }
+  const small = { offset: PAGE_BYTES, bytes: wholePages(tableBytes(sets, SMALL_WIDTH)) }
+  const sliding = { offset: small.offset + small.bytes, bytes: wholePages(tableBytes(sets, SLIDING_WIDTH)) }
   return { sets, small, sliding, bytes: sliding.offset + sliding.bytes }
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { SharedFile } from '../../core/store.ts'
 import { HEADER_BYTES, hasHeader, layoutFor, secretOf, writeHeader } from './layout.ts'
 import { MappedFile } from './mapped-file.ts'
-import { SLIDING_WORDS, SMALL_WORDS } from './rule-state.ts'
+import { SLIDING_WIDTH, SMALL_WIDTH } from './rule-state.ts'
 import { type SlotEvents, SlotTable, setsFor, tableBytes } from './slot-table.ts'
 import { SpinLock } from './spin-lock.ts'
 
@@ -34,11 +34,11 @@ export class OwnMemory implements LimitMemory {
   constructor(keysMax: number, events: SlotEvents) {
     this.#keysMax = keysMax
     this.#events = events
-    this.small = ownTable(keysMax, SMALL_WORDS, events)
+    this.small = ownTable(keysMax, SMALL_WIDTH, events)
   }
 
   sliding(): SlotTable {
-    this.#sliding ??= ownTable(this.#keysMax, SLIDING_WORDS, this.#events)
+    this.#sliding ??= ownTable(this.#keysMax, SLIDING_WIDTH, this.#events)
     return this.#sliding
   }
 
@@ -64,7 +64,7 @@ export class SharedMemory implements LimitMemory {
       const header = new Int32Array(this.#file.map(0, HEADER_BYTES))
       if (!hasHeader(header, keysMax)) throw new Error(`${shared.path} is no file of limits for ${keysMax} keys`)
       this.secret = secretOf(header)
-      this.#small = new SlotTable(this.#file.map(layout.small.offset, layout.small.bytes), layout.sets, SMALL_WORDS, events)
+      this.#small = new SlotTable(this.#file.map(layout.small.offset, layout.small.bytes), layout.sets, SMALL_WIDTH, events)
       this.#lock = new SpinLock(header, process.pid, () => events.lockStolen())
     } catch (error) {
       this.#file.close()
@@ -85,7 +85,7 @@ export class SharedMemory implements LimitMemory {
   sliding(): SlotTable {
     if (this.#sliding !== null) return this.#sliding
     const { sliding, sets } = layoutFor(this.#keysMax)
-    this.#sliding = new SlotTable(this.#file.map(sliding.offset, sliding.bytes), sets, SLIDING_WORDS, this.#events)
+    this.#sliding = new SlotTable(this.#file.map(sliding.offset, sliding.bytes), sets, SLIDING_WIDTH, this.#events)
     return this.#sliding
   }
 
@@ -94,16 +94,16 @@ export class SharedMemory implements LimitMemory {
     this.#isClosed = true
     // An exchange that still runs on an old configuration may look once more: not into memory that is gone.
     this.#lock = null
-    this.#small = ownTable(0, SMALL_WORDS, this.#events)
-    this.#sliding = ownTable(0, SLIDING_WORDS, this.#events)
+    this.#small = ownTable(0, SMALL_WIDTH, this.#events)
+    this.#sliding = ownTable(0, SLIDING_WIDTH, this.#events)
     this.#file.close()
   }
 }
 
 /** A table of this process alone. */
-function ownTable(keysMax: number, words: number, events: SlotEvents): SlotTable {
+function ownTable(keysMax: number, width: number, events: SlotEvents): SlotTable {
   const sets = setsFor(keysMax)
-  return new SlotTable(new ArrayBuffer(tableBytes(sets, words)), sets, words, events)
+  return new SlotTable(new ArrayBuffer(tableBytes(sets, width)), sets, width, events)
 }
 
 function newSecret(): readonly [number, number] {

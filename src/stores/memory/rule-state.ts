@@ -7,9 +7,9 @@ import { type SlotTable, STATE } from './slot-table.ts'
 const UNITS = 1_000
 /** Slices that overlap a sliding window; the oldest and the newest do so partly. */
 const SLICES_COUNTED = SLIDING_SLICES + 1
-/** Words of a slot: its hash and expiry, and a number; or the newest slice's number and a count for each slice. */
-export const SMALL_WORDS = STATE + 1
-export const SLIDING_WORDS = STATE + 1 + SLICES_COUNTED
+/** Numbers of a slot: its expiry, and one more; or the newest slice's number and a count for each slice. */
+export const SMALL_WIDTH = STATE + 1
+export const SLIDING_WIDTH = STATE + 1 + SLICES_COUNTED
 /**
  * A state lasts about one period at most. One that seems to last longer was written before the clock was set back: it counts as it stands
  * while that is at most one more period, so that a small step frees nothing, and is forgotten beyond, so that a large one locks nobody out.
@@ -100,7 +100,7 @@ class BucketState extends RuleState {
 
   protected read(table: SlotTable, now: number, expiresAt: number): void {
     this.fullAt = expiresAt
-    const surplus = expiresAt === 0 ? 0 : (table.numbers[this.slot * table.words + STATE] as number)
+    const surplus = expiresAt === 0 ? 0 : (table.numbers[this.slot * table.width + STATE] as number)
     this.#missing = expiresAt === 0 ? 0 : (expiresAt - now) * this.capacity - surplus
   }
 
@@ -113,7 +113,7 @@ class BucketState extends RuleState {
     this.#missing += units * this.period
     const fillMs = ceilings(this.#missing, this.capacity)
     this.fullAt = now + fillMs
-    table.numbers[this.slot * table.words + STATE] = fillMs * this.capacity - this.#missing
+    table.numbers[this.slot * table.width + STATE] = fillMs * this.capacity - this.#missing
   }
 }
 
@@ -127,7 +127,7 @@ class FixedWindowState extends RuleState {
   }
 
   protected read(table: SlotTable, now: number, expiresAt: number): void {
-    this.#count = expiresAt === 0 ? 0 : (table.numbers[this.slot * table.words + STATE] as number)
+    this.#count = expiresAt === 0 ? 0 : (table.numbers[this.slot * table.width + STATE] as number)
     this.#end = expiresAt === 0 ? now - (now % this.period) + this.period : expiresAt
     this.fullAt = expiresAt
   }
@@ -139,7 +139,7 @@ class FixedWindowState extends RuleState {
   protected write(table: SlotTable, _now: number, units: number): void {
     this.#count += units
     this.fullAt = this.#end
-    table.numbers[this.slot * table.words + STATE] = this.#count
+    table.numbers[this.slot * table.width + STATE] = this.#count
   }
 }
 
@@ -160,7 +160,7 @@ class SlidingWindowState extends RuleState {
     this.#total = 0
     this.#counts.fill(0)
     if (expiresAt === 0) return
-    const at = this.slot * table.words + STATE
+    const at = this.slot * table.width + STATE
     const newestKept = table.numbers[at] as number
     // The clock was set back a little: the slice of then is filled on.
     if (newestKept > this.#newest) this.#newest = newestKept
@@ -187,7 +187,7 @@ class SlidingWindowState extends RuleState {
     this.#counts[place] = (this.#counts[place] as number) + units
     this.#total += units
     this.fullAt = this.#startOf(this.#newest + SLICES_COUNTED)
-    const at = this.slot * table.words + STATE
+    const at = this.slot * table.width + STATE
     table.numbers[at] = this.#newest
     table.numbers.set(this.#counts, at + 1)
   }

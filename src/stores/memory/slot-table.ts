@@ -3,18 +3,18 @@ const SET_SLOTS = 8
 /** Share of slots above the number of keys wanted: with two sets of eight to choose from, nothing is crowded out before that number is there. */
 const ROOM = 1.25
 const SETS_MIN = 4
-/** In a slot of 8-byte words: the hash, the time at which it is forgotten, and then what the algorithm keeps. */
-const EXPIRES = 1
-export const STATE = 2
+/** Of a slot's numbers the first is the time at which it is forgotten, and the rest what the algorithm keeps. */
+const EXPIRES = 0
+export const STATE = 1
 
 /** Sets of a table that holds so many keys. */
 export function setsFor(keysMax: number): number {
   return Math.max(SETS_MIN, Math.ceil((keysMax * ROOM) / SET_SLOTS))
 }
 
-/** Bytes of a table. @param words of 8 bytes in a slot */
-export function tableBytes(sets: number, words: number): number {
-  return sets * SET_SLOTS * words * 8
+/** Bytes of a table. @param width numbers in a slot */
+export function tableBytes(sets: number, width: number): number {
+  return sets * SET_SLOTS * (8 + width * 8)
 }
 
 /** What happened to keys, for counters. */
@@ -26,34 +26,33 @@ export interface SlotEvents {
 
 /**
  * States under 64-bit hashes, in sets of eight slots. A key may lie in either of two sets and goes to the one with more room, so that
- * sets fill up evenly. A state that has expired is free. All numbers lie in one buffer, which may be shared.
+ * sets fill up evenly. A state that has expired is free. All lies in one buffer, which may be shared: first the hashes, so that those
+ * of a set are one line of the cache, then the numbers.
  */
 export class SlotTable {
   readonly #hashes: Int32Array
   readonly #sets: number
-  readonly #stride: number
   readonly #events: SlotEvents
-  /** `slot * words + STATE` is where a slot's state begins. */
+  /** `slot * width + STATE` is where a slot's state begins. */
   readonly numbers: Float64Array
-  readonly words: number
+  readonly width: number
 
   /** @param buffer zeros at first, of at least {@link tableBytes} */
-  constructor(buffer: ArrayBuffer, sets: number, words: number, events: SlotEvents) {
-    const length = sets * SET_SLOTS * words
-    this.#hashes = new Int32Array(buffer, 0, length * 2)
-    this.numbers = new Float64Array(buffer, 0, length)
+  constructor(buffer: ArrayBuffer, sets: number, width: number, events: SlotEvents) {
+    const slots = sets * SET_SLOTS
+    this.#hashes = new Int32Array(buffer, 0, slots * 2)
+    this.numbers = new Float64Array(buffer, slots * 8, slots * width)
     this.#sets = sets
-    this.#stride = words * 2
-    this.words = words
+    this.width = width
     this.#events = events
   }
 
   expiresAt(slot: number): number {
-    return this.numbers[slot * this.words + EXPIRES] as number
+    return this.numbers[slot * this.width + EXPIRES] as number
   }
 
   setExpiry(slot: number, at: number): void {
-    this.numbers[slot * this.words + EXPIRES] = at
+    this.numbers[slot * this.width + EXPIRES] = at
   }
 
   /** The slot of a key, or -1. A hash of zeros is nobody's. */
@@ -78,8 +77,8 @@ export class SlotTable {
       this.#events.evicted()
     }
     this.#events.added()
-    this.#hashes[slot * this.#stride] = low
-    this.#hashes[slot * this.#stride + 1] = high
+    this.#hashes[slot * 2] = low
+    this.#hashes[slot * 2 + 1] = high
     return slot
   }
 
@@ -91,7 +90,7 @@ export class SlotTable {
     const hashes = this.#hashes
     const end = (set + 1) * SET_SLOTS
     for (let slot = set * SET_SLOTS; slot < end; slot++) {
-      const at = slot * this.#stride
+      const at = slot * 2
       const here = hashes[at] as number
       if (here === low && hashes[at + 1] === high) return slot
       // Slots are used from the first on and never become unused again.
