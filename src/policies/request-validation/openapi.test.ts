@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import * as fc from 'fast-check'
 import { remarksOn, stepsFor, toldOf } from './testing.ts'
 
 const SHOP_30 = `
@@ -334,4 +335,48 @@ test('a schema that refers to itself without end is not followed without end', a
   )
   const steps = await stepsFor({ openapi: 'a.yaml' }, { 'a.yaml': schemas })
   assert.deepEqual(toldOf(steps, { path: '/a/1', query: 'q=1' }), ['query /q is too complex to be checked'])
+})
+
+test('whatever is sent gets a verdict', async () => {
+  const steps = await stepsFor({ ...options, additionalQuery: 'refuse' }, files)
+  const piece = fc.constantFrom(
+    'limit',
+    'ids',
+    'filter[',
+    ']',
+    'where',
+    'point',
+    '=',
+    '&',
+    ',',
+    '%',
+    '%2',
+    '%ff',
+    '|',
+    '+',
+    '{',
+    '"a":',
+    '1',
+    'x',
+    '__proto__',
+    'constructor',
+    ';',
+    '"',
+    'session',
+  )
+  const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(''))
+  const type = fc.constantFrom('application/json', 'application/x-www-form-urlencoded', 'image/png', 'a', '')
+  const path = fc.constantFrom('/v1/orders', '/v1/upload', '/v1/orders/%FF', '/v1/orders/a/lines/%2C,', '/v1/files/.json', '/')
+  fc.assert(
+    fc.property(path, text, text, text, type, fc.boolean(), (target, query, cookie, body, contentType, withBody) => {
+      const headers = [
+        ['X-Tenant', body],
+        ['Cookie', cookie],
+        ['Content-Type', contentType],
+      ] as const
+      const told = toldOf(steps, { path: target, query, headers, method: withBody ? 'POST' : 'GET', ...(withBody && { body }) })
+      assert.ok(told === null || Array.isArray(told) || told === 'request_media_type_unsupported', String(told))
+    }),
+    { numRuns: 2_000 },
+  )
 })
