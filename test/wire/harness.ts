@@ -47,6 +47,7 @@ export interface RigOptions {
   /** What is said of the route `all`, which takes every path, besides path and service. */
   readonly route?: Omit<Routes[string], 'path' | 'service'>
   readonly routes?: Routes
+  readonly consumers?: NativeInput['consumers']
   /** A policy of the test's own, which holds everywhere. */
   readonly policy?: PolicyDefinition<unknown>
   /** Ports of the service's targets. Default: the one scripted server. */
@@ -63,6 +64,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     limits: options.limits ?? {},
     services: { main: { ...options.service, targets: ports.map((port) => `127.0.0.1:${port}`) } },
     routes: { all: { ...options.route, path: '/*', service: 'main' }, ...options.routes },
+    consumers: options.consumers ?? {},
   }
   const policies = options.policy === undefined ? POLICIES : [...POLICIES, options.policy]
   const text = JSON.stringify(options.policy === undefined ? config : { ...config, policies: { [options.policy.kind]: {} } })
