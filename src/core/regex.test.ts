@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { type Anchor, compileRegex, literalPrefix, type Regex } from './regex.ts'
+import { type Anchor, compileEcmaRegex, compileRegex, literalPrefix, type Regex } from './regex.ts'
 
 function compile(source: string, anchor: Anchor): Regex {
   const regex = compileRegex(source, anchor)
@@ -56,4 +56,24 @@ test('every match begins with the literal prefix', () => {
   for (const source of ['/a(?i)*', '/a+(?i)*', '/a+?(?i){0,1}'])
     assert.equal(literalPrefix(source), '', 'the repetition reaches over the flags')
   assert.equal(literalPrefix('^/a\\.json$'), '/a.json')
+})
+
+test('expressions in the syntax of ECMAScript mean what they mean there', () => {
+  const matches = (source: string, text: string) => {
+    const regex = compileEcmaRegex(source)
+    return 'problem' in regex ? regex.problem : regex.test(text)
+  }
+  for (const [source, yes, no] of [
+    ['^\\u00e9+$', 'éé', 'e'],
+    ['^[\\w\\-]+$', 'a-b', 'a b'],
+    ['a\\/b', 'xa/bx', 'ab'],
+    ['^(?<n>a)[^]$', 'a\n', 'a'],
+    ['^\\p{L}+$', 'éa', '1'],
+  ] as const) {
+    assert.equal(matches(source, yes), true, source)
+    assert.equal(matches(source, no), false, source)
+  }
+  for (const source of ['(?=a)', '(?!a)', '(?<=a)', '(a)\\1', '\\Qa', '(', 'a'.repeat(1_025)]) {
+    assert.equal(typeof matches(source, 'a'), 'string', source)
+  }
 })
