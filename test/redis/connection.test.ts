@@ -65,7 +65,7 @@ test('one that hangs for long is connected to anew', { skip, timeout }, async (t
   redis.pause()
   await Promise.allSettled(Array.from({ length: 10 }, () => connection.get('test:a')))
   await heard(DOWN)
-  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  await new Promise((resolve) => setTimeout(resolve, 3_500))
   redis.resume()
   await heard(UP)
   assert.equal(await connection.get('test:a'), 'b')

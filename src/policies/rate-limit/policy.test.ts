@@ -309,6 +309,19 @@ test('an instance that has used up its own share finds out that the store is bac
   assert.equal(await call(), 'passes')
 })
 
+test('without the store, closed means that nobody guesses either', async () => {
+  const world = new World()
+  const steps = await compilePolicy(rateLimit, { by: 'ip', rate: 10, store: 'redis' }, world.context)
+  world.redisAnswers = false
+  assert.equal(steps.onGuard?.(known({}, {})), undefined)
+  respond(steps, known({}, {}), 401)
+  await new Promise((resolve) => setImmediate(resolve))
+  const verdict = await steps.onGuard?.(known({}, {}))
+  assert.equal(verdict?.code, 'limit_store_unavailable')
+  world.nowMs += 250
+  assert.equal(steps.onGuard?.(known({}, {})), undefined, 'somebody has to find out that it is back')
+})
+
 test('a charge that the store does not take is counted and troubles nobody', async () => {
   const world = new World()
   const steps = await compilePolicy(rateLimit, { by: 'ip', rate: 10, store: 'redis' }, world.context)

@@ -13,8 +13,11 @@ import { type KeyReader, keyReader, memoOf } from './subjects.ts'
 /** Milliseconds between two lines in the event log about a store that is ill. */
 const WARN_EVERY_MS = 10_000
 
-/** So many milliseconds after the store failed, guards look at what this instance admits alone. */
-const ALONE_MS = 1_000
+/**
+ * So many milliseconds after the store failed, guards take it for ill. Only for a while: who is refused there takes nothing, and nobody
+ * else would find out that it is back.
+ */
+const ILL_MS = 250
 
 const UNAVAILABLE = refuse('limit_store_unavailable')
 
@@ -91,9 +94,14 @@ class RateLimiter {
   /** Refuses who has used up a limit that needs no identity, before anybody's credentials are looked at. Takes nothing. */
   guard(exchange: Exchange): Verdict {
     if (!this.#readGuardKeys(exchange)) return undefined
-    // Only for a while: who is refused here takes nothing, and nobody else would find out that the store is back.
-    const isAlone = this.#isIll && this.#context.clock.now() - this.#failedAt < ALONE_MS
-    const group = isAlone && this.#alone !== null ? this.#alone : this.#group
+    const isIll = this.#isIll && this.#context.clock.now() - this.#failedAt < ILL_MS
+    // Guesses that nobody counts are not to be answered: a right one would show in what is said of the store.
+    if (isIll && this.#options.onStoreError === 'closed') {
+      this.#errors.add(1)
+      exchange.trace?.note('the store does not answer: closed')
+      return UNAVAILABLE
+    }
+    const group = isIll && this.#alone !== null ? this.#alone : this.#group
     const refusal = group.refusal(this.#keys, this.#options.cost)
     return refusal === null ? undefined : this.#decide(exchange, refusal)
   }
