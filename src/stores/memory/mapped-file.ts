@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readlinkSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /** The same numbers on Linux, macOS and the BSDs. */
 const PROT_READ_WRITE = 3
@@ -55,20 +56,37 @@ export class MappedFile {
    * @throws when there is no room for it: a page that cannot be had would otherwise kill the process when it is first written
    */
   map(offset: number, bytes: number): ArrayBuffer {
-    const { ffi, mmap, fallocate } = this.#calls
-    if (fallocate !== null && fallocate(this.#fd, 0, BigInt(offset), BigInt(bytes)) !== 0) {
-      throw new Error(`there is no room for ${Math.ceil(bytes / 1e6)} MB of limits in ${this.#path}`)
-    }
+    const { ffi, mmap } = this.#calls
+    if (!this.#reserve(offset, bytes))
+      throw new Error(`there is no room for ${Math.ceil(bytes / 1e6)} MB of limits in ${folderOf(this.#path)}`)
     const address = mmap(0n, BigInt(bytes), PROT_READ_WRITE, MAP_SHARED, this.#fd, BigInt(offset))
     if (address === MAP_FAILED) throw new Error(`${this.#path} cannot be mapped`)
     this.#mapped.push({ address, bytes: BigInt(bytes) })
     return ffi.toArrayBuffer(address, bytes, false)
   }
 
+  /** Takes the room from the file system now; leaves what is written as it is. */
+  #reserve(offset: number, bytes: number): boolean {
+    const { fallocate } = this.#calls
+    if (fallocate !== null && fallocate(this.#fd, 0, BigInt(offset), BigInt(bytes)) === 0) return true
+    // This system or file system has no such call, or there is no room.
+    const { bavail, bsize } = statfsSync(this.#path)
+    return bavail * bsize > bytes
+  }
+
   /** Gives the memory back. Nobody may touch a buffer of this file any more: that would end the process. */
   close(): void {
     for (const { address, bytes } of this.#mapped.splice(0)) this.#calls.munmap(address, bytes)
     closeSync(this.#fd)
+  }
+}
+
+/** Where a file lies, also one that has lost its name and is reached through `/proc`. */
+function folderOf(path: string): string {
+  try {
+    return dirname(readlinkSync(path))
+  } catch {
+    return dirname(path)
   }
 }
 
