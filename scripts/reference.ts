@@ -19,8 +19,8 @@ wrong with one. Editors complete and check it when its first line is \`# yaml-la
   feed at its end; a relative path starts at the configuration's folder). Write \`$\${\` for a plain \`\${\`. Where a number or \`true\`
   is expected, what the text spells counts. These values, and those of fields marked _secret_, are never shown.
 - An unknown key is an error. Keys in **bold** must be there.
-- Several files given together are one configuration: their services, routes and global policies are united, their listeners listed one
-  after the other. What is defined twice is an error.`
+- Several files given together are one configuration: their services, routes, consumers and global policies are united, their listeners
+  listed one after the other. What is defined twice is an error.`
 
 /** The whole page. */
 export function configurationReference(schema: JsonSchema, policies: readonly PolicyDocumentation[]): string {
@@ -28,8 +28,8 @@ export function configurationReference(schema: JsonSchema, policies: readonly Po
   const blocks = objectsOf(objectOf(schema)?.properties?.['policies'])[0]?.properties ?? {}
   if (policies.length > 0) {
     sections.push(
-      '## Policies\n\nA policy is configured under `policies` at the top level, in a service or in a route; the most specific block of a kind is the one that ' +
-        'applies. Each takes `mode` beside its own options; `kind: false` is short for `kind: { mode: off }`.',
+      '## Policies\n\nA policy is configured under `policies` at the top level, in a service, in a route, in a consumer or in a route of a consumer; the most ' +
+        'specific block of a kind is the one that applies. Each takes `mode` beside its own options; `kind: false` is short for `kind: { mode: off }`.',
     )
   }
   for (const { kind, summary, example } of policies) {

@@ -115,7 +115,7 @@ test('where any credential is enough, the first that is right decides', async (t
   assert.equal(await ask(client, '/any', [BASIC, 'X-API-Key: wrong']), 'basic app app-basic-1 app')
   assert.equal(await ask(client, '/any'), '401 token_missing Bearer ApiKey Basic')
   assert.equal(await ask(client, '/any', ['X-API-Key: wrong']), '401 credentials_invalid Bearer ApiKey Basic')
-  assert.equal(await ask(client, '/any', [`${bearer.slice(0, -1)}`]), '401 token_invalid Bearer ApiKey Basic')
+  assert.equal(await ask(client, '/any', [bearer.slice(0, -1)]), '401 token_invalid Bearer ApiKey Basic')
 })
 
 test('who has no credential is the anonymous consumer, and who has a wrong one is nobody', async (t) => {

@@ -4,10 +4,11 @@ import { type HmacCredential, isInForce, type Owned } from '../../core/consumers
 import type { Exchange } from '../../core/exchange.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../../core/policy.ts'
 import { type BodyDigest, hasDigests, signedDigests } from './body-digest.ts'
+import { readMessageSignatures } from './message-signature.ts'
 import { type Reason, Refusals } from './refusals.ts'
 import type { HmacOptions } from './schema.ts'
 import { type Algorithm, readSignature, removeSignature, type Signature } from './signature.ts'
-import { coversAll, signedText, signedTimes } from './signed-text.ts'
+import { coversAll, isOver, signedText, signedTimes } from './signed-text.ts'
 
 export const hmac: PolicyDefinition<HmacOptions> = {
   kind: 'hmac',
@@ -69,8 +70,7 @@ class SignatureGate {
     const { request, caller } = exchange
     // In shadow nothing tells of the end of the last exchange.
     if (this.#options.validateBody) this.#digests.delete(exchange)
-    const signature = caller.isSettled ? null : readSignature(request.headers)
-    const found = signature === null ? 'missing' : signature === 'malformed' ? 'malformed' : this.#judge(exchange, signature)
+    const found = caller.isSettled ? 'missing' : this.#find(exchange)
     // The service is not to get it, also when another policy lets the exchange pass.
     if (!this.#options.forward) removeSignature(request.headers)
     if (caller.isSettled) return undefined
@@ -81,6 +81,22 @@ class SignatureGate {
     const { consumer, credential } = found
     exchange.trace?.note(`signed with ${credential.id} of consumer ${consumer.name}`)
     return admit(exchange, { method: 'hmac', consumer, credentialId: credential.id })
+  }
+
+  #find(exchange: Exchange): Owned<HmacCredential> | Reason {
+    const { headers } = exchange.request
+    const signature = readSignature(headers)
+    if (signature !== null) return signature === 'malformed' ? 'malformed' : this.#judge(exchange, signature)
+    const signatures = readMessageSignatures(headers)
+    if (signatures === null || signatures === 'malformed') return signatures ?? 'missing'
+    // Of several (RFC 9421, 4.3) one has to be right; what is wrong with the first says most.
+    let first: Reason = 'malformed'
+    for (const [index, candidate] of signatures.entries()) {
+      const found = this.#judge(exchange, candidate)
+      if (typeof found !== 'string') return found
+      if (index === 0) first = found
+    }
+    return first
   }
 
   /** Whose signature it is, or why it is none. What is said of date and body is said to who has the secret only. */
@@ -97,10 +113,12 @@ class SignatureGate {
     return this.#timeProblem(exchange, signature, now) ?? this.#bodyProblem(exchange, signature) ?? found
   }
 
-  #algorithmOf({ algorithm }: Signature): Algorithm | null {
+  /** Where it follows from the key, it is the only one; of RFC 9421, 3.3.3, the one that is registered. */
+  #algorithmOf({ algorithm, parameters }: Signature): Algorithm | null {
     const { algorithms } = this.#options
     const [only] = algorithms
-    if (algorithm === '') return algorithms.length === 1 && only !== undefined ? only : null
+    if (algorithm === '' && algorithms.length === 1 && only !== undefined) return only
+    if (algorithm === '' && parameters !== null) return algorithms.find((candidate) => candidate === 'hmac-sha256') ?? null
     return algorithms.find((candidate) => candidate === algorithm) ?? null
   }
 
@@ -125,7 +143,7 @@ class SignatureGate {
       if (Number.isNaN(time)) return 'date'
       if (Math.abs(now - time) > this.#options.skew) return 'skew'
     }
-    return signature.expires !== null && signature.covered.includes('(expires)') && now >= signature.expires * 1_000 ? 'skew' : null
+    return isOver(signature, now) ? 'skew' : null
   }
 
   /** A body is compared when it is there as a whole; that none is there can be told at once. */

@@ -26,7 +26,7 @@ export const schema = object({
   bytesMax: byteSize({ min: 1, max: 2 ** 30 })
     .prefault('1MiB')
     .describe('Largest body with `validateBody`, which has to be held as a whole; more is 413.'),
-  forward: z.boolean().default(false).describe('Whether the service gets the `Authorization` with the signature too.'),
+  forward: z.boolean().default(false).describe('Whether the service gets the signature too.'),
   realm: z
     .string()
     .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/, { error: 'expected 1 to 128 printable ASCII characters, none of them `"` or `\\`' })

@@ -15,6 +15,8 @@ export interface Signature {
   /** Seconds since 1970; null when it does not say. */
   readonly created: number | null
   readonly expires: number | null
+  /** RFC 9421: what stands behind `@signature-params`. Null for a signature of the drafts. */
+  readonly parameters: string | null
 }
 
 const SCHEME = /^(signature|hmac)(?: +|$)/i
@@ -37,8 +39,12 @@ export function readSignature(headers: Headers): Signature | null | 'malformed' 
   return (parameters !== null && signatureOf(parameters, isKong)) || 'malformed'
 }
 
-/** Takes the signature out of what goes to the service; other schemes stay. */
+/** Takes signatures out of what goes to the service; other schemes stay. */
 export function removeSignature(headers: Headers): void {
+  if (headers.has('Signature-Input')) {
+    headers.delete('Signature-Input')
+    headers.delete('Signature')
+  }
   if (headers.getAll('Authorization').some((value) => SCHEME.test(value))) headers.delete('Authorization')
 }
 
@@ -68,7 +74,7 @@ function signatureOf(parameters: ReadonlyMap<string, string>, isKong: boolean): 
   const algorithm = (parameters.get('algorithm') ?? '').toLowerCase()
   // Draft 12, 2.3: these belong to signatures whose algorithm follows from the key.
   if (algorithm.startsWith('hmac') && (covered.includes('(created)') || covered.includes('(expires)'))) return null
-  return { keyId, algorithm: algorithm === 'hs2019' ? '' : algorithm, covered, bytes, created, expires }
+  return { keyId, algorithm: algorithm === 'hs2019' ? '' : algorithm, covered, bytes, created, expires, parameters: null }
 }
 
 /** Names in lower case; Kong has them signed as they are written. Null for none, a wrong one, or one that stands twice. */
@@ -78,7 +84,7 @@ function coveredOf(text: string, isKong: boolean): readonly string[] | null {
   return names.every((name) => COVERED.test(name)) ? names : null
 }
 
-function bytesOf(encoded: string): Buffer | null {
+export function bytesOf(encoded: string): Buffer | null {
   if (encoded === '' || !BASE64.test(encoded)) return null
   const bytes = Buffer.from(encoded, 'base64')
   // The bits that padding leaves over are zero (RFC 4648, 3.5): one signature has one form.

@@ -1,11 +1,13 @@
 import type { Exchange } from '../../core/exchange.ts'
+import { signatureBase } from './message-signature.ts'
 import type { Signature } from './signature.ts'
 
 /**
  * What a signature is made of: one line for each thing that it covers, as draft-cavage-http-signatures-12, 2.3 has it. In Latin-1, as headers
  * were received. Null when something is covered that the request does not have.
  */
-export function signedText(exchange: Exchange, { covered, created, expires }: Signature): string | null {
+export function signedText(exchange: Exchange, { covered, created, expires, parameters }: Signature): string | null {
+  if (parameters !== null) return signatureBase(exchange, covered, parameters)
   const lines: string[] = []
   for (const name of covered) {
     const line = lineOf(exchange, name, created, expires)
@@ -46,26 +48,43 @@ const SAME: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Whether all that has to be covered is. */
-export function coversAll({ covered }: Signature, required: readonly string[]): boolean {
+export function coversAll(signature: Signature, required: readonly string[]): boolean {
   if (required.length === 0) return true
-  const meanings = new Set(covered.map((name) => meaningOf(name.toLowerCase())))
-  return required.every((name) => meanings.has(meaningOf(name)))
+  const meanings = meaningsOf(signature)
+  return required.every((name) => meanings.has(SAME.get(name) ?? name))
 }
 
-function meaningOf(name: string): string {
-  return SAME.get(name) ?? name
+function meaningsOf({ covered, parameters, created }: Signature): ReadonlySet<string> {
+  const meanings = new Set(covered.map((name) => name.toLowerCase()))
+  if (parameters !== null) {
+    // `@request-target` alone does not say the method there, and the parameters are always signed (RFC 9421, 2.2.5 and 2.3).
+    const saysTarget = meanings.has('@target-uri') || meanings.has('@request-target') || (meanings.has('@path') && meanings.has('@query'))
+    meanings.delete('@request-target')
+    meanings.delete('request-line')
+    if (saysTarget && meanings.has('@method')) meanings.add('(request-target)')
+    if (meanings.has('@authority') || meanings.has('@target-uri')) meanings.add('host')
+    if (created !== null) meanings.add('date')
+  }
+  for (const name of meanings) meanings.add(SAME.get(name) ?? name)
+  return meanings
 }
 
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'
 const HTTP_DATE = new RegExp(`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \\d{2} (?:${MONTHS.replaceAll(' ', '|')}) \\d{4} \\d{2}:\\d{2}:\\d{2} GMT$`)
 
 /** The times that are signed, in milliseconds since 1970; NaN for what is no date (RFC 9110, 5.6.7, in the form that is to be sent). */
-export function signedTimes({ request }: Exchange, { covered, created }: Signature): number[] {
-  return covered.flatMap((name) => {
+export function signedTimes({ request }: Exchange, { covered, created, parameters }: Signature): number[] {
+  const signsCreated = created !== null && (parameters !== null || covered.includes('(created)'))
+  const times = covered.flatMap((name) => {
     const field = name.toLowerCase()
-    if (field === '(created)') return created === null ? [] : [created * 1_000]
     if (field !== 'date' && field !== 'x-date') return []
     const value = request.headers.getJoined(field) ?? ''
     return [HTTP_DATE.test(value) ? Date.parse(value) : Number.NaN]
   })
+  return signsCreated ? [...times, created * 1_000] : times
+}
+
+/** Whether the signature says that it does not hold any more. @param now milliseconds since 1970 */
+export function isOver({ expires, covered, parameters }: Signature, now: number): boolean {
+  return expires !== null && (parameters !== null || covered.includes('(expires)')) && now >= expires * 1_000
 }
