@@ -30,6 +30,7 @@ export function inUnits(amount: number): number {
 export abstract class RuleState {
   readonly #key: HashKey
   readonly #hash = new Int32Array(2)
+  #lastKey = ''
   protected readonly capacity: number
   protected readonly period: number
   /** Where the key's state lies; -1 for nowhere yet. */
@@ -54,7 +55,9 @@ export abstract class RuleState {
 
   use(key: string): void {
     this.applies = key !== ''
-    if (!this.applies) return
+    // The guard asks for the key that the take then names, and one client often sends several requests in a row.
+    if (!this.applies || key === this.#lastKey) return
+    this.#lastKey = key
     hashText(this.#key, key, this.#hash, 0)
     // Two zeros stand for a slot that nobody used yet.
     if (this.low === 0 && this.high === 0) this.#hash[0] = NO_HASH_LOW
