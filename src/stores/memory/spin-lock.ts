@@ -1,16 +1,19 @@
 /** Where the holder's process id stands: alone in its cache line. */
 export const LOCK_WORD = 16
+/** How often it was taken, so that who waits can tell a holder that hangs from many that come and go. */
+export const TURN_WORD = LOCK_WORD + 1
 
 /** Tries in a row before the processor is given up. */
 const SPINS = 500
 /** A holder that was interrupted needs a processor to go on; this end sleeps in between. */
 const SLEEP_MS = 0.05
 const LIVENESS_AFTER_MS = 1
-const WAIT_MAX_MS = 50
+/** Longer than a busy machine keeps a process from running that it has interrupted. */
+const WAIT_MAX_MS = 200
 
 /**
  * Mutual exclusion between processes, for sections well under a microsecond, by one word of shared memory that holds the holder's process
- * id. A lock of a dead process is taken over, and after 50 ms also one of a process that hangs: it may then find that others wrote
+ * id. A lock of a dead process is taken over, and after 200 ms also one of a process that hangs: it may then find that others wrote
  * while it was asleep, which can leave the states it was writing wrong until they expire, but nothing else.
  */
 export class SpinLock {
@@ -28,6 +31,7 @@ export class SpinLock {
 
   acquire(): void {
     if (Atomics.compareExchange(this.#words, LOCK_WORD, 0, this.#pid) !== 0) this.#wait()
+    Atomics.add(this.#words, TURN_WORD, 1)
   }
 
   /** Leaves it alone when it has been taken over. */
@@ -37,12 +41,20 @@ export class SpinLock {
 
   #wait(): void {
     for (let i = 0; i < SPINS; i++) if (this.#try(0)) return
-    const startedAt = performance.now()
+    let turn = Atomics.load(this.#words, TURN_WORD)
+    let startedAt = performance.now()
     let nextCheckMs = LIVENESS_AFTER_MS
     for (;;) {
       Atomics.wait(this.#sleeper, 0, 0, SLEEP_MS)
       if (this.#try(0)) return
-      const waitedMs = performance.now() - startedAt
+      const now = performance.now()
+      const turnNow = Atomics.load(this.#words, TURN_WORD)
+      if (turnNow !== turn) {
+        turn = turnNow
+        startedAt = now
+        nextCheckMs = LIVENESS_AFTER_MS
+      }
+      const waitedMs = now - startedAt
       if (waitedMs < nextCheckMs) continue
       nextCheckMs = waitedMs + LIVENESS_AFTER_MS
       const holder = Atomics.load(this.#words, LOCK_WORD)
