@@ -16,9 +16,9 @@ export interface PasswordHash extends ScryptCost {
   readonly digest: Buffer
 }
 
-/** For hashes made by `turnpike hash`: 16 MiB, some 30 ms. */
+/** For hashes made by `turnpike hash`: 16 MiB, some 40 ms. */
 export const STRONG_COST: ScryptCost = { cost: 16_384, blockSize: 8, parallelization: 1 }
-/** For passwords that stand in the configuration itself, where the hash hides nothing from who can read that: 4 MiB, some 8 ms at each load. */
+/** For passwords that stand in the configuration itself, where the hash hides nothing from who can read that: 4 MiB, some 10 ms at each load. */
 export const LOAD_COST: ScryptCost = { cost: 4_096, blockSize: 8, parallelization: 1 }
 
 export const PASSWORD_CHARS_MAX = 1_024
