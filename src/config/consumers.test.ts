@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import { parsePasswordHash, scryptDigest } from '../core/password-hash.ts'
+import { renderProblems } from './diagnostics.ts'
 import { parseInstant } from './instant.ts'
 import { loadTexts, problemsIn, TEST_POLICIES } from './testing.ts'
 
@@ -86,6 +87,26 @@ test('what is secret in a consumer is never shown', async () => {
   const shown = JSON.stringify(display())
   for (const secret of ['first-key', 'second-key', 'third', 'fourth', 'fifth']) assert.ok(!shown.includes(secret), secret)
   assert.match(shown, /"id":"i"/)
+})
+
+test('a line with a secret is not shown with what is wrong there, since that may end up in a log', async () => {
+  const yaml = `${BASE}consumers:
+  a:
+    keys:
+      - short-key
+      - { hash: 12 }
+      - "$\{env:KEY}"
+    hmac: [{ secret: fourth }]
+    basic: [{ username: "a:b" }]
+`
+  const loaded = await loadTexts({ 'g.yaml': yaml }, { env: { KEY: 'short' } })
+  assert.ok('problems' in loaded)
+  const shown = renderProblems(loaded.problems, loaded)
+  assert.doesNotMatch(shown, /fourth|short-key/)
+  assert.match(shown, /basic: \[\{ username/)
+  const warned = await loadTexts({ 'g.yaml': `${BASE}consumers: { a: { keys:\n  [ short-key ] } }` })
+  assert.ok('ir' in warned)
+  assert.match(renderProblems(warned.warnings, warned), /4:5: warning: this API key has fewer than 16 characters[^\n]*$/)
 })
 
 test('several files may each have consumers', async () => {

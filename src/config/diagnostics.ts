@@ -7,6 +7,8 @@ export interface Problem {
   readonly location: SourceLocation
   /** One sentence: what is wrong, what was expected and what may have been meant. Never the value of an interpolation. */
   readonly message: string
+  /** The line holds a secret that is written as it is: it is not shown below the message, which may end up in a log. */
+  readonly lineIsSecret?: boolean
 }
 
 /** Problems by file, line and column; errors first where they share a place. */
@@ -42,13 +44,13 @@ export function renderProblems(problems: readonly Problem[], { sources = new Map
   const paint = (style: 'bold' | 'red' | 'yellow' | 'dim', text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text
   const blocks: string[] = []
-  for (const { severity, location, message } of sortProblems(problems)) {
+  for (const { severity, location, message, lineIsSecret = false } of sortProblems(problems)) {
     const { file, line, column } = location
     const style = severity === 'error' ? 'red' : 'yellow'
     const place = paint('bold', `${printable(file)}:${line}:${column}:`)
     blocks.push(`${place} ${paint(style, `${severity}:`)} ${printable(message)}`)
     const source = sources.get(file)?.split('\n')[line - 1]?.trimEnd()
-    if (source === undefined || source === '') continue
+    if (lineIsSecret || source === undefined || source === '') continue
     const { text, caret } = excerpt(source, column)
     const gutter = ' '.repeat(String(line).length)
     blocks.push(paint('dim', `  ${line} | `) + text, paint('dim', `  ${gutter} | `) + paint(style, caret))

@@ -103,14 +103,43 @@ const NET_CHARS_MIN = 4
 
 /**
  * The problems with every value that came from an interpolation taken out of their messages. Messages are made without them in the first
- * place; this is the net below that, for the words of policies' own checks.
+ * place; this is the net below that, for the words of policies' own checks. Marks those on a line where a secret is written as it is.
  */
 export function hideValues(problems: readonly Problem[], trees: readonly MapNode[]): Problem[] {
+  if (problems.length === 0) return []
   const values = trees.flatMap(interpolatedValues).filter((value) => value.length >= NET_CHARS_MIN)
+  const secretLines = new Set<string>()
+  for (const tree of trees) {
+    addSecretLines(tree, false, secretLines)
+    addKeyLines(tree, secretLines)
+  }
   return problems.map((problem) => {
     const message = values.reduce((text, value) => text.replaceAll(value, HIDDEN), problem.message)
-    return { ...problem, message }
+    const { file, line } = problem.location
+    return { ...problem, message, ...(secretLines.has(`${file}:${line}`) && { lineIsSecret: true }) }
   })
+}
+
+/** Adds the lines, as `file:line`, where a secret is written as it is: under a key that sounds like one, or as an API key of a consumer. */
+function addSecretLines(node: ConfigNode, hide: boolean, lines: Set<string>): void {
+  if (node.kind === 'map') {
+    for (const [key, { node: inner }] of node.entries) addSecretLines(inner, HIDDEN_KEYS.test(key) && inner.kind !== 'map', lines)
+  } else if (node.kind === 'list') {
+    for (const item of node.items) addSecretLines(item, hide, lines)
+  } else if (hide && node.written === null && typeof node.value === 'string') {
+    lines.add(`${node.at.file}:${node.at.line}`)
+  }
+}
+
+function addKeyLines(root: MapNode, lines: Set<string>): void {
+  const consumers = root.entries.get('consumers')?.node
+  for (const { node: consumer } of consumers?.kind === 'map' ? consumers.entries.values() : []) {
+    const keys = consumer.kind === 'map' ? consumer.entries.get('keys')?.node : undefined
+    for (const item of keys?.kind === 'list' ? keys.items : []) {
+      const written = item.kind === 'map' ? [item.entries.get('key')?.node, item.entries.get('hash')?.node] : [item]
+      for (const node of written) if (node !== undefined) addSecretLines(node, true, lines)
+    }
+  }
 }
 
 function interpolatedValues(node: ConfigNode): string[] {
