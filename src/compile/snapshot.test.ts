@@ -71,9 +71,9 @@ routes:
 function run(plan: RoutePlan | undefined, known: Consumer | null = null): string[] {
   if (plan === undefined) throw new Error('no such plan')
   said.length = 0
-  for (const step of plan.identitySteps) step.run(null as never)
+  for (const step of plan.identitySteps) void step.run(null as never)
   const after = known === null ? plan : plan.forConsumer(known)
-  for (const step of after.requestSteps) step.run(null as never)
+  for (const step of after.requestSteps) void step.run(null as never)
   return [...said]
 }
 

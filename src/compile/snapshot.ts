@@ -77,7 +77,7 @@ export interface SnapshotContext extends Omit<CompileContext, 'consumers' | 'sco
 export async function loadPolicies(ir: GatewayIr, definitions: readonly PolicyDefinition<unknown>[]): Promise<void> {
   const used = new Set<string>()
   for (const { policies } of scopesOf(ir)) for (const { kind, mode } of policies) if (mode !== 'off') used.add(kind)
-  await Promise.all(definitions.filter(({ kind }) => used.has(kind)).map((definition) => definition.load?.()))
+  await Promise.all(definitions.filter(({ kind }) => used.has(kind)).map(async (definition) => definition.load?.()))
 }
 
 /** Every place where policies are configured. */

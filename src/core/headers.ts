@@ -231,7 +231,11 @@ export class Headers {
 
   /** Remembers the edits so far. For tries that each edit the head anew, and for policies in shadow. */
   mark(): HeadersMark {
-    return { removed: this.#removed.slice(0, this.count), names: this.#names.slice(0, this.#editCount), values: this.#values.slice(0, this.#editCount) }
+    return {
+      removed: this.#removed.slice(0, this.count),
+      names: this.#names.slice(0, this.#editCount),
+      values: this.#values.slice(0, this.#editCount),
+    }
   }
 
   /** Goes back to a state remembered by {@link mark} for the same message. */

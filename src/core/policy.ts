@@ -69,7 +69,7 @@ export interface CompileContext {
 /** What surrounds a policy where it takes effect, for {@link PolicyDefinition.review}. */
 export interface PolicySurroundings {
   /** The options of the policy of that kind that is in force beside it; undefined for none. */
-  optionsOf(kind: string): unknown
+  readonly optionsOf: (kind: string) => unknown
   /** Whether any policy that authenticates is in force beside it. */
   readonly authenticates: boolean
   readonly stores: ReadonlySet<StoreName>
@@ -87,7 +87,7 @@ export interface Remark {
 /** Reads files that options name, at load, in the control process. */
 export interface OptionFiles {
   /** The text of a file, found from the configuration file's folder. Rejects with a sentence for the operator. */
-  read(path: string): Promise<string>
+  readonly read: (path: string) => Promise<string>
 }
 
 /** A kind of policy: one folder below `policies/`, one line in `policies/index.ts`. */

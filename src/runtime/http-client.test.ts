@@ -16,7 +16,7 @@ async function serve(context: TestContext, listener: RequestListener): Promise<s
 
 test('an answer comes whole, with its status and fields', async (context) => {
   const url = await serve(context, ({ headers }, response) => {
-    response.writeHead(418, { 'x-a': '1' }).end(`${headers['accept-encoding']} ${headers['x-token']}`)
+    response.writeHead(418, { 'x-a': '1' }).end([headers['accept-encoding'], headers['x-token']].join(' '))
   })
   const answer = await httpClient.get(url, { ...BOUNDS, headers: { 'x-token': 't' } })
   assert.deepEqual([answer.status, answer.header('X-A'), answer.header('x-b'), answer.text], [418, '1', null, 'identity t'])

@@ -17,7 +17,9 @@ export const httpClient: HttpClient = {
 async function boundedText(response: Response, bytesMax: number): Promise<string> {
   const pieces: Uint8Array[] = []
   let bytes = 0
-  for await (const piece of response.body ?? []) {
+  if (response.body === null) return ''
+  const body: AsyncIterable<Uint8Array> = response.body
+  for await (const piece of body) {
     bytes += piece.length
     if (bytes > bytesMax) throw new Error(`the answer is larger than ${bytesMax} bytes`)
     pieces.push(piece)
