@@ -107,7 +107,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 401,
     grpcStatus: 16,
     sentence: 'Token expired',
-    meaning: 'The token is genuine, but its `exp` has passed.',
+    meaning: 'The token is genuine, but it has expired (exp).',
   },
   token_invalid: {
     status: 401,
@@ -175,7 +175,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 400,
     grpcStatus: 3,
     sentence: 'Invalid request',
-    meaning: 'The request does not fit its schema (`request-validation`); `violations` lists where, with JSON pointers.',
+    meaning: 'The request does not fit its schema (`request-validation`); the member violations lists where, with JSON pointers.',
   },
   request_media_type_unsupported: {
     status: 415,
