@@ -33,6 +33,8 @@ export function runSteps(
     } catch (error) {
       verdict = faultReply(step, error, report)
     }
+    // What nearly every step says: go on.
+    if (verdict === undefined && !observed) continue
     if (verdict instanceof Promise) {
       verdict.then(
         (late) => settle(late),

@@ -114,7 +114,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     grpcStatus: 16,
     sentence: 'Invalid token',
     meaning:
-      'The token is malformed, not signed by a known key with an algorithm of that key, not valid yet, or for somebody else. The event log and `explain` say which.',
+      'The token is malformed, not signed by a known key with an algorithm of that key, not valid yet, or for somebody else. The event log and `turnpike explain` say which.',
   },
   credentials_missing: {
     status: 401,
