@@ -94,12 +94,12 @@ test('an answer is given as it is, and leaves nothing of what stood there before
   assert.equal(renderReply(exchange, answer(200, [], bytes)), bytes)
 })
 
-test('the settings that meanings name are keys of the configuration', () => {
+test('the settings and policies that meanings name are keys of the configuration', () => {
   const reference = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'configuration.md'), 'utf8')
   for (const [code, { meaning }] of Object.entries(ERRORS)) {
     for (const [, name = ''] of meaning.matchAll(/`((?:limits\.)?[a-z]+[A-Za-z]*)`/g)) {
       const key = name.replace('limits.', '')
-      assert.ok(new RegExp(String.raw`^\| (?:\*\*)?\`${key}\``, 'm').test(reference), `${code} names ${name}`)
+      assert.ok(new RegExp(String.raw`^(?:\| (?:\*\*)?|### )\`${key}\``, 'm').test(reference), `${code} names ${name}`)
     }
   }
 })
