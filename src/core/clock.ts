@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomUuid } from './uuid.ts'
 
 /** Time and chance as a policy sees them, so that the same code runs live, under `explain` and under virtual time. */
 export interface Clock {
@@ -16,5 +16,5 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   epochMs: () => Date.now(),
   random: () => Math.random(),
-  uuid: () => randomUUID(),
+  uuid: randomUuid,
 }

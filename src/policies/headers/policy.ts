@@ -39,7 +39,7 @@ function compileEdits({ remove, rename, set, add }: HeadersOptions['request']): 
   if (remove.length + renames.length + sets.length + adds.length === 0) return null
   return (fields) => {
     for (const name of remove) fields.delete(name)
-    if (renames.length > 0) renameAll(fields, renames)
+    if (renames.length > 0 && renames.some(([from]) => fields.has(from))) renameAll(fields, renames)
     for (const [name, value] of sets) fields.set(name, value)
     for (const [name, value] of adds) fields.append(name, value)
   }
