@@ -293,3 +293,22 @@ test('whatever is done to a block, it holds what a list of pairs would', () => {
     { numRuns: 300 },
   )
 })
+
+test('a rename moves all values, received and edited, in place of what the new name had', () => {
+  const headers = received([
+    ['X-Old', '1'],
+    ['X-New', 'theirs'],
+    ['x-old', '2'],
+    ['X-Other', '3'],
+  ])
+  headers.append('X-OLD', '4')
+  assert.equal(headers.rename('x-old', 'X-New'), true)
+  assert.deepEqual(headers.getAll('x-new').toSorted(), ['1', '2', '4'])
+  assert.equal(headers.has('X-Old'), false)
+  assert.equal(headers.rename('X-Old', 'X-Other'), false)
+  assert.equal(headers.get('X-Other'), '3')
+  assert.equal(headers.rename('X-NEW', 'x-new'), true)
+  assert.equal(headers.getAll('X-New').length, 3)
+  headers.clearEdits()
+  assert.deepEqual(headers.getAll('X-Old'), ['1', '2'])
+})

@@ -161,6 +161,25 @@ export class Headers {
     return this.#delete(headerName(name))
   }
 
+  /** Moves all values of a field to another name, in place of those that one had; tells whether there were any. One look for each value. */
+  rename(from: string, to: string): boolean {
+    const source = headerName(from)
+    const target = headerName(to)
+    if (source.lower === target.lower) return this.has(from)
+    let index = this.#find(source, 0)
+    const hasEdits = this.#findEdit(source, 0) !== -1
+    if (index === -1 && !hasEdits) return false
+    this.#delete(target)
+    for (; index !== -1; index = this.#find(source, index + 1)) {
+      this.#append(target, this.#valueAt(index))
+      this.deleteAt(index)
+    }
+    // What was edited stays where it is, under its new name, which is behind what was received.
+    if (hasEdits)
+      for (let edit = 0; edit < this.#editCount; edit++) if (this.#names[edit]?.lower === source.lower) this.#names[edit] = target
+    return true
+  }
+
   #append(name: HeaderName, value: string): void {
     checkField(name, value)
     this.#names[this.#editCount] = name

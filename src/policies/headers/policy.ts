@@ -37,15 +37,18 @@ function compileEdits({ remove, rename, set, add }: HeadersOptions['request']): 
   const sets = Object.entries(set).filter(([name]) => name.toLowerCase() !== 'host')
   const adds = Object.entries(add)
   if (remove.length + renames.length + sets.length + adds.length === 0) return null
+  const targets = new Set(renames.map(([, to]) => to.toLowerCase()))
+  const isChain = renames.some(([from]) => targets.has(from.toLowerCase()))
   return (fields) => {
     for (const name of remove) fields.delete(name)
-    if (renames.length > 0 && renames.some(([from]) => fields.has(from))) renameAll(fields, renames)
+    if (isChain) renameAll(fields, renames)
+    else for (const [from, to] of renames) fields.rename(from, to)
     for (const [name, value] of sets) fields.set(name, value)
     for (const [name, value] of adds) fields.append(name, value)
   }
 }
 
-/** All old values are read before any is written, so that two headers may swap names. */
+/** For names that are both old and new: all old values are read before any is written, so that two headers may swap names. */
 function renameAll(fields: Headers, renames: readonly (readonly [string, string])[]): void {
   const moves = renames.map(([from, to]) => ({ from, to, values: fields.getAll(from) })).filter(({ values }) => values.length > 0)
   for (const { from } of moves) fields.delete(from)
