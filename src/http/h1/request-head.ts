@@ -1,5 +1,6 @@
 import { LENGTH_UNKNOWN } from '../../core/body.ts'
-import { type Headers, writeAscii } from '../../core/headers.ts'
+import { writeAscii } from '../../core/field-text.ts'
+import type { Headers } from '../../core/headers.ts'
 
 /** What a request to a service consists of. */
 export interface UpstreamRequest {

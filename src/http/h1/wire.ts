@@ -1,4 +1,5 @@
-import { type Headers, writeAscii } from '../../core/headers.ts'
+import { writeAscii } from '../../core/field-text.ts'
+import type { Headers } from '../../core/headers.ts'
 import { STATUS_TEXT } from '../../core/status-text.ts'
 import type { Output } from '../output.ts'
 
