@@ -1,8 +1,9 @@
 import type { RequestHead } from '../core/exchange.ts'
 import { isPreflight } from '../core/preflight.ts'
 import type { Reply } from '../core/reply.ts'
+import type { RoutePlan } from './plan.ts'
 import type { RouteMatch } from './router.ts'
-import { type RoutePlan, refuseMethod, type Snapshot } from './snapshot.ts'
+import { refuseMethod, type Snapshot } from './snapshot.ts'
 
 /**
  * The route that takes a request. A preflight goes to the route of the request that it asks for when a policy answers it there, for that

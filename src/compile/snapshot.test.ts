@@ -7,7 +7,8 @@ import type { Consumer } from '../core/caller.ts'
 import type { PolicyDefinition } from '../core/policy.ts'
 import { object, text } from '../core/schema.ts'
 import { contextWith } from '../policies/testing.ts'
-import { compileSnapshot, type RoutePlan } from './snapshot.ts'
+import type { RoutePlan } from './plan.ts'
+import { compileSnapshot } from './snapshot.ts'
 
 const said: string[] = []
 
@@ -71,9 +72,9 @@ routes:
 function run(plan: RoutePlan | undefined, known: Consumer | null = null): string[] {
   if (plan === undefined) throw new Error('no such plan')
   said.length = 0
-  for (const step of plan.identitySteps) void step.run(null as never)
+  for (const step of plan.steps.identity) void step.run(null as never)
   const after = known === null ? plan : plan.forConsumer(known)
-  for (const step of after.requestSteps) void step.run(null as never)
+  for (const step of after.steps.request) void step.run(null as never)
   return [...said]
 }
 

@@ -1,61 +1,11 @@
 import { type ConsumerIr, effectivePolicies, type GatewayIr, type PolicyIr, type RouteIr, type ServiceIr } from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
-import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
-import type { CompileContext, Outcome, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
+import type { CompileContext, PolicyDefinition, PolicySteps } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
-import type { Phase } from '../core/trace.ts'
 import type { Service } from '../upstream/service.ts'
 import { compileConsumers } from './consumers.ts'
+import { identityBounds, type PlanSteps, planSteps, type RoutePlan } from './plan.ts'
 import { compileRouter, type Router } from './router.ts'
-
-/** One step of one policy, ready to run. */
-export interface Step {
-  readonly policy: string
-  readonly phase: Phase
-  readonly shadow: boolean
-  readonly run: (exchange: Exchange) => Verdict | Promise<Verdict>
-}
-
-export interface BodyStep {
-  readonly policy: string
-  readonly shadow: boolean
-  readonly bytesMax: number
-  wanted(exchange: Exchange): boolean
-  run(exchange: Exchange, body: Buffer): Verdict | Promise<Verdict>
-}
-
-export interface AttemptStep {
-  readonly policy: string
-  readonly shadow: boolean
-  readonly run: (exchange: Exchange, attempt: Attempt) => void
-}
-
-/** Everything that is done for the exchanges of one route, as dense lists in the order in which they act. */
-export interface RoutePlan extends RouteInfo {
-  /** Null for the plan of requests that match no route. */
-  readonly ir: RouteIr | null
-  /** Null when a policy answers. */
-  readonly service: Service | null
-  /** What runs for every arrival, also of what is no request: up to the guards. */
-  readonly arrivalSteps: readonly Step[]
-  /** Arrival, guards and authentication: after them the consumer is known. */
-  readonly identitySteps: readonly Step[]
-  /** What follows, before any try. */
-  readonly requestSteps: readonly Step[]
-  readonly bodySteps: readonly BodyStep[]
-  readonly attemptSteps: readonly AttemptStep[]
-  readonly upstreamResponseSteps: readonly Step[]
-  readonly responseSteps: readonly Step[]
-  readonly finishSteps: readonly ((exchange: Exchange, outcome: Outcome) => void)[]
-  /** For preflights of this route's requests where it does not take `OPTIONS` itself: no service is asked. Null when no policy answers them. */
-  readonly preflight: RoutePlan | null
-  /** What there is to say when neither a policy nor a service answers. */
-  readonly unanswered: Reply
-  /** The plan once this consumer is known: its own policies in place of others. The same plan for one that has none. */
-  forConsumer(consumer: Consumer): RoutePlan
-  /** For the runtime: what it keeps of a route. */
-  metrics: unknown
-}
 
 /** One compiled configuration. Never changed; an exchange keeps the one it began with. */
 export interface Snapshot {
@@ -109,17 +59,31 @@ export function compileSnapshot(ir: GatewayIr, context: SnapshotContext): Snapsh
   return { ir, router: compileRouter(entries), unmatched: compiler.planOf(null) }
 }
 
+/** A policy's steps, and the number it has in this configuration. */
+interface Compiled {
+  readonly number: number
+  readonly steps: PolicySteps
+}
+
 class Compiler {
   readonly #ir: GatewayIr
   readonly #context: SnapshotContext
   /** A policy is compiled once for the place it is configured at, not once a route. */
-  readonly #compiled = new Map<PolicyIr, PolicySteps>()
+  readonly #compiled = new Map<PolicyIr, Compiled>()
+  /** By the numbers of the policies in force. */
+  readonly #steps = new Map<string, PlanSteps>()
+  readonly #variants = new WeakMap<RoutePlan, Map<string, RoutePlan>>()
+  readonly #order: readonly string[]
+  /** Whether any consumer has policies of its own. */
+  readonly #hasConsumers: boolean
   readonly #services: ReadonlyMap<string, ServiceIr>
   readonly #consumers: ReadonlyMap<string, ConsumerIr>
 
   constructor(ir: GatewayIr, context: SnapshotContext) {
     this.#ir = ir
     this.#context = context
+    this.#order = context.policies.map(({ kind }) => kind)
+    this.#hasConsumers = ir.consumers.some(({ policies, routes }) => policies.length > 0 || routes.length > 0)
     this.#services = new Map(ir.services.map((service) => [service.name, service]))
     this.#consumers = new Map(ir.consumers.map((consumer) => [consumer.name, consumer]))
     const consumers = compileConsumers(ir.consumers)
@@ -129,7 +93,8 @@ class Compiler {
         if (policy.mode === 'off') continue
         const definition = definitions.get(policy.kind)
         if (definition === undefined) throw new Error(`no policy of the kind ${policy.kind}`)
-        this.#compiled.set(policy, definition.compile(policy.options, { ...context, consumers, scope }))
+        const steps = definition.compile(policy.options, { ...context, consumers, scope })
+        this.#compiled.set(policy, { number: this.#compiled.size, steps })
       }
     }
   }
@@ -137,47 +102,56 @@ class Compiler {
   /** @param route null for requests that match none */
   planOf(route: RouteIr | null): RoutePlan {
     const serviceIr = route?.service == null ? undefined : this.#services.get(route.service)
+    const scopes = [this.#ir.policies, serviceIr?.policies ?? [], route?.policies ?? []]
+    const steps = this.#stepsOf(scopes)
     const about = {
       name: route?.name ?? '',
       pattern: route?.match.paths.join(' ') ?? '',
       serviceName: serviceIr?.name ?? '',
       ir: route,
-      service: serviceIr === undefined ? null : this.#context.service(serviceIr.name),
-    }
-    const scopes = [this.#ir.policies, serviceIr?.policies ?? [], route?.policies ?? []]
-    const steps = this.#steps(scopes)
-    const plan: RoutePlan = {
-      ...about,
-      ...steps,
-      preflight: steps.answersPreflight ? preflightPlan({ ...about, ...steps }) : null,
-      unanswered: NOT_FOUND,
-      forConsumer: (consumer) => variantOf(consumer),
+      steps,
       metrics: null,
     }
-    // Most consumers never call most routes: their plans are put together when they do.
-    const variants = new Map<string, RoutePlan>()
-    const variantOf = ({ name, hasPolicies }: Consumer): RoutePlan => {
-      const consumer = hasPolicies ? this.#consumers.get(name) : undefined
-      if (consumer === undefined) return plan
-      let variant = variants.get(name)
-      if (variant === undefined) {
-        const own = consumer.routes.find((candidate) => candidate.route === route?.name)?.policies ?? []
-        variant = { ...plan, ...this.#steps([...scopes, consumer.policies, own]) }
-        variants.set(name, variant)
-      }
-      return variant
+    const plan: RoutePlan = {
+      ...about,
+      service: serviceIr === undefined ? null : this.#context.service(serviceIr.name),
+      preflight: steps.answersPreflight ? preflightPlan(about) : null,
+      unanswered: NOT_FOUND,
+      forConsumer: this.#hasConsumers ? (consumer) => this.#variantOf(plan, scopes, consumer) : () => plan,
     }
     return plan
   }
 
-  #steps(scopes: readonly (readonly PolicyIr[])[]): PlanSteps {
-    const { policies } = this.#context
-    const order = policies.map(({ kind }) => kind)
+  /** Most consumers never call most routes: their plans are put together when they do. */
+  #variantOf(plan: RoutePlan, scopes: readonly (readonly PolicyIr[])[], { name, hasPolicies }: Consumer): RoutePlan {
+    const consumer = hasPolicies ? this.#consumers.get(name) : undefined
+    if (consumer === undefined) return plan
+    let variants = this.#variants.get(plan)
+    if (variants === undefined) {
+      variants = new Map()
+      this.#variants.set(plan, variants)
+    }
+    let variant = variants.get(name)
+    if (variant === undefined) {
+      const own = consumer.routes.find(({ route }) => route === plan.name)?.policies ?? []
+      variant = { ...plan, steps: this.#stepsOf([...scopes, consumer.policies, own]) }
+      variants.set(name, variant)
+    }
+    return variant
+  }
+
+  /** The same lists for the same policies: with 10,000 routes that differ in nothing else they stay in the processor's caches. */
+  #stepsOf(scopes: readonly (readonly PolicyIr[])[]): PlanSteps {
+    const order = this.#order
     const inForce = effectivePolicies(scopes).sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
-    return planSteps(
-      inForce.map((policy) => ({ policy, steps: this.#compiled.get(policy) as PolicySteps })),
-      identityBounds(policies),
-    )
+    const key = inForce.map((policy) => this.#compiled.get(policy)?.number).join(' ')
+    let steps = this.#steps.get(key)
+    if (steps === undefined) {
+      const compiled = inForce.map((policy) => ({ policy, steps: (this.#compiled.get(policy) as Compiled).steps }))
+      steps = planSteps(compiled, identityBounds(this.#context.policies))
+      this.#steps.set(key, steps)
+    }
+    return steps
   }
 }
 
@@ -188,95 +162,13 @@ export function refuseMethod(allow: readonly string[]): Reply {
   return refuse('method_not_allowed', null, [['Allow', allow.join(', ')]])
 }
 
-function preflightPlan(parts: Pick<RoutePlan, 'name' | 'pattern' | 'serviceName' | 'ir'> & PlanSteps): RoutePlan {
+function preflightPlan(about: Omit<RoutePlan, 'service' | 'preflight' | 'unanswered' | 'forConsumer'>): RoutePlan {
   const plan: RoutePlan = {
-    ...parts,
+    ...about,
     service: null,
     preflight: null,
-    unanswered: refuseMethod(parts.ir?.match.methods ?? []),
+    unanswered: refuseMethod(about.ir?.match.methods ?? []),
     forConsumer: () => plan,
-    metrics: null,
   }
   return plan
-}
-
-interface IdentityBounds {
-  /** Kinds that act before the guards, and kinds that act before the consumer is known. */
-  readonly arrival: ReadonlySet<string>
-  readonly identity: ReadonlySet<string>
-}
-
-/** Where in the order of policies the guards run, and from where on the consumer is known. */
-function identityBounds(policies: readonly PolicyDefinition<unknown>[]): IdentityBounds {
-  const first = policies.findIndex(({ identifies }) => identifies === true)
-  const last = policies.findLastIndex(({ identifies }) => identifies === true)
-  const kinds = policies.map(({ kind }) => kind)
-  return { arrival: new Set(kinds.slice(0, Math.max(0, first))), identity: new Set(kinds.slice(0, last + 1)) }
-}
-
-interface PlanSteps extends StepLists {
-  /** Whether a policy that acts answers every preflight. */
-  readonly answersPreflight: boolean
-}
-
-type StepLists = Pick<
-  RoutePlan,
-  | 'arrivalSteps'
-  | 'identitySteps'
-  | 'requestSteps'
-  | 'bodySteps'
-  | 'attemptSteps'
-  | 'upstreamResponseSteps'
-  | 'responseSteps'
-  | 'finishSteps'
->
-
-function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySteps }[], { arrival, identity }: IdentityBounds): PlanSteps {
-  const arrivalSteps: Step[] = []
-  const guardSteps: Step[] = []
-  const authSteps: Step[] = []
-  const requestSteps: Step[] = []
-  const bodySteps: BodyStep[] = []
-  const attemptSteps: AttemptStep[] = []
-  const upstreamResponseSteps: Step[] = []
-  const responseSteps: Step[] = []
-  const finishSteps: ((exchange: Exchange, outcome: Outcome) => void)[] = []
-  let answersPreflight = false
-  for (const { policy, steps } of compiled) {
-    const { kind } = policy
-    const about = { policy: kind, shadow: policy.mode === 'shadow' }
-    if (steps.onGuard !== undefined) guardSteps.push({ ...about, phase: 'guard', run: steps.onGuard })
-    if (steps.onRequest !== undefined) {
-      const list = arrival.has(kind) ? arrivalSteps : identity.has(kind) ? authSteps : requestSteps
-      list.push({ ...about, phase: 'request', run: steps.onRequest })
-    }
-    const { requestBody } = steps
-    if (requestBody !== undefined) {
-      const { bytesMax } = requestBody
-      bodySteps.push({
-        ...about,
-        bytesMax,
-        wanted: (exchange) => requestBody.wanted(exchange),
-        run: (exchange, body) => requestBody.run(exchange, body),
-      })
-    }
-    if (steps.onAttempt !== undefined) attemptSteps.push({ ...about, run: steps.onAttempt })
-    if (steps.onUpstreamResponse !== undefined)
-      upstreamResponseSteps.push({ ...about, phase: 'upstream-response', run: steps.onUpstreamResponse })
-    if (steps.onResponse !== undefined) responseSteps.push({ ...about, phase: 'response', run: steps.onResponse })
-    if (steps.answersPreflight === true && policy.mode === 'enforce') answersPreflight = true
-    if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push(steps.onFinish)
-  }
-  const identitySteps = [...arrivalSteps, ...guardSteps, ...authSteps]
-  return {
-    arrivalSteps,
-    identitySteps,
-    requestSteps,
-    bodySteps,
-    attemptSteps,
-    upstreamResponseSteps,
-    responseSteps,
-    finishSteps,
-    answersPreflight,
-  }
 }

@@ -1,6 +1,7 @@
 import { findRoute, unanswered } from '../compile/find-route.ts'
+import type { RoutePlan, Step } from '../compile/plan.ts'
 import type { NearMiss, RouteMatch } from '../compile/router.ts'
-import type { RoutePlan, Snapshot, Step } from '../compile/snapshot.ts'
+import type { Snapshot } from '../compile/snapshot.ts'
 import type { PolicyIr, RetryIr, SourceLocation } from '../config/ir.ts'
 import { LENGTH_UNKNOWN } from '../core/body.ts'
 import type { Clock } from '../core/clock.ts'
@@ -150,11 +151,11 @@ function ownReply(exchange: Exchange, plan: RoutePlan, match: RouteMatch<RoutePl
 
 /** As the proxy runs them: once the consumer is known, its own policies count. */
 async function runRequestSteps(found: RoutePlan, exchange: Exchange): Promise<{ readonly plan: RoutePlan; readonly reply: Reply | null }> {
-  const refusal = await run(found.identitySteps, exchange)
+  const refusal = await run(found.steps.identity, exchange)
   const { consumer } = exchange.caller
   const plan = consumer === null ? found : found.forConsumer(consumer)
   exchange.route = plan
-  return { plan, reply: refusal ?? (await run(plan.requestSteps, exchange)) }
+  return { plan, reply: refusal ?? (await run(plan.steps.request, exchange)) }
 }
 
 function run(steps: readonly Step[], exchange: Exchange): Promise<Reply | null> {
@@ -170,7 +171,7 @@ function explainRoute({ params }: Exchange, { ir, name, pattern }: RoutePlan): E
 async function explainAnswer(exchange: Exchange, plan: RoutePlan, reply: Reply, by: string | null): Promise<ExplainedAnswer> {
   exchange.response.headers = exchange.ownHeaders
   const body = renderReply(exchange, reply).toString()
-  await run(plan.responseSteps, exchange)
+  await run(plan.steps.response, exchange)
   const { status, headers } = exchange.response
   return { status, by, code: reply.code, headers: linesOf(headers), body }
 }
@@ -181,7 +182,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
   const target = service?.pick(exchange, null)
   if (ir === null || service === null || !target) return null
   const attempt: Attempt = { number: 1, target: target.label, startedAt: clock.now(), endedAt: 0, status: 0, error: null }
-  for (const step of plan.attemptSteps) {
+  for (const step of plan.steps.attempt) {
     const before = stateOf(exchange)
     const mark = exchange.request.headers.mark()
     step.run(exchange, attempt)
@@ -218,12 +219,12 @@ interface Findings {
 function explainSteps(findings: Findings, otherwise: ExplainedStep['verdict']): ExplainedStep[] {
   const { plan, records } = findings
   const steps: readonly Pick<Step, 'policy' | 'shadow' | 'phase'>[] = [
-    ...plan.identitySteps,
-    ...plan.requestSteps,
-    ...plan.bodySteps.map(({ policy, shadow }) => ({ policy, shadow, phase: 'body' as const })),
-    ...plan.attemptSteps.map(({ policy, shadow }) => ({ policy, shadow, phase: 'attempt' as const })),
-    ...plan.upstreamResponseSteps,
-    ...plan.responseSteps,
+    ...plan.steps.identity,
+    ...plan.steps.request,
+    ...plan.steps.body.map(({ policy, shadow }) => ({ policy, shadow, phase: 'body' as const })),
+    ...plan.steps.attempt.map(({ policy, shadow }) => ({ policy, shadow, phase: 'attempt' as const })),
+    ...plan.steps.upstreamResponse,
+    ...plan.steps.response,
   ]
   return steps.map(({ policy, shadow, phase }): ExplainedStep => {
     const record = records.find((known) => known.policy === policy && known.phase === phase)

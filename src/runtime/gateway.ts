@@ -1,4 +1,5 @@
-import { compileSnapshot, loadPolicies, type RoutePlan, type Snapshot } from '../compile/snapshot.ts'
+import type { RoutePlan } from '../compile/plan.ts'
+import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'

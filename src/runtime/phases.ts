@@ -1,4 +1,4 @@
-import type { Step } from '../compile/snapshot.ts'
+import type { Step } from '../compile/plan.ts'
 import type { CallerState } from '../core/caller.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'

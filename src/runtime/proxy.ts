@@ -1,6 +1,7 @@
 import { findRoute, unanswered } from '../compile/find-route.ts'
+import type { RoutePlan } from '../compile/plan.ts'
 import type { RouteMatch } from '../compile/router.ts'
-import type { RoutePlan, Snapshot } from '../compile/snapshot.ts'
+import type { Snapshot } from '../compile/snapshot.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Attempt, Exchange, TunnelEnd } from '../core/exchange.ts'
@@ -103,7 +104,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     if (match.kind === 'found') exchange.params = match.params
     forward.path = request.path
     forward.query = request.query
-    runSteps(plan.identitySteps, 0, exchange, this.#reportFault, this.#afterIdentitySteps)
+    runSteps(plan.steps.identity, 0, exchange, this.#reportFault, this.#afterIdentitySteps)
   }
 
   /** Who calls is known as far as it will be: a consumer's own policies count from here on. */
@@ -118,7 +119,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
       this.#plan = plan
       exchange.route = plan
     }
-    runSteps(plan.requestSteps, 0, exchange, this.#reportFault, this.#afterRequestSteps)
+    runSteps(plan.steps.request, 0, exchange, this.#reportFault, this.#afterRequestSteps)
   }
 
   onRefused(code: ErrorCode): void {
@@ -127,7 +128,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#exchange.route = this.#plan
     const refusal = refuse(code)
     // The steps give the refusal its request id; what they make of a request that is none does not count.
-    runSteps(this.#plan.arrivalSteps, 0, this.#exchange, this.#reportFault, () => this.#answer(refusal))
+    runSteps(this.#plan.steps.arrival, 0, this.#exchange, this.#reportFault, () => this.#answer(refusal))
   }
 
   #begin(): void {
@@ -145,8 +146,8 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     if (reply !== null) return this.#answer(reply)
     if (plan.service === null || plan.ir === null) return this.#answer(unanswered(this.#match, plan))
     if (this.#relay.length > this.#exchange.requestBodyBytesMax) return this.#answer(refuse('request_body_too_large'))
-    if (plan.bodySteps.length > 0 && this.#relay.length !== 0)
-      runBodySteps(plan.bodySteps, this.#exchange, this.#relay, this.#reportFault, this.#afterBodySteps)
+    if (plan.steps.body.length > 0 && this.#relay.length !== 0)
+      runBodySteps(plan.steps.body, this.#exchange, this.#relay, this.#reportFault, this.#afterBodySteps)
     else this.#startTries()
   }
 
@@ -180,8 +181,8 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     const exchange = this.#exchange
     const plan = this.#plan as RoutePlan
     const { request } = exchange
-    const mark = plan.attemptSteps.length > 0 ? request.headers.mark() : null
-    for (const step of plan.attemptSteps) if (!step.shadow) step.run(exchange, this.#tries.current as Attempt)
+    const mark = plan.steps.attempt.length > 0 ? request.headers.mark() : null
+    for (const step of plan.steps.attempt) if (!step.shadow) step.run(exchange, this.#tries.current as Attempt)
     const { length } = this.#relay
     connection.send(upstreamRequest(exchange, plan, this.#tries.targetLabel, length))
     if (mark !== null) request.headers.restore(mark)
@@ -245,7 +246,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     response.headers = headers
     response.bodyLength = bodyLength
     this.#held.hold()
-    runSteps(plan.upstreamResponseSteps, 0, this.#exchange, this.#reportFault, this.#afterUpstreamSteps)
+    runSteps(plan.steps.upstreamResponse, 0, this.#exchange, this.#reportFault, this.#afterUpstreamSteps)
   }
 
   #onUpstreamResponse(reply: Reply | null): void {
@@ -254,7 +255,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
       this.#dropConnection()
       return this.#answer(reply)
     }
-    runSteps((this.#plan as RoutePlan).responseSteps, 0, this.#exchange, this.#reportFault, this.#afterResponseSteps)
+    runSteps((this.#plan as RoutePlan).steps.response, 0, this.#exchange, this.#reportFault, this.#afterResponseSteps)
   }
 
   /** Answers from the gateway itself. Response steps run here too: CORS and security headers belong on refusals as well. */
@@ -262,7 +263,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     const exchange = this.#exchange
     exchange.response.headers = exchange.ownHeaders
     this.#held.hold(renderReply(exchange, reply))
-    runSteps((this.#plan as RoutePlan).responseSteps, 0, exchange, this.#reportFault, this.#afterResponseSteps)
+    runSteps((this.#plan as RoutePlan).steps.response, 0, exchange, this.#reportFault, this.#afterResponseSteps)
   }
 
   #sendResponse(): void {
@@ -325,7 +326,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     this.#context.metricsOf(this.#plan as RoutePlan).upstreamStatus(101)
     exchange.response.status = 101
     exchange.response.headers = headers
-    runSteps((this.#plan as RoutePlan).responseSteps, 0, exchange, this.#reportFault, () => {
+    runSteps((this.#plan as RoutePlan).steps.response, 0, exchange, this.#reportFault, () => {
       const service = openTunnel()
       if (this.#finished) return service.destroy()
       const client = exchange.downstream.openTunnel(exchange)
@@ -428,7 +429,7 @@ export class ExchangeProxy implements ExchangeHandler, UpstreamHandler {
     const plan = this.#plan as RoutePlan
     const outcome: Outcome = { status, error: exchange.error, durationMs: this.#context.clock.now() - exchange.startedAt }
     this.#context.metricsOf(plan).finish(exchange.request.method, status, outcome.durationMs, outcome.error)
-    for (const step of plan.finishSteps) {
+    for (const step of plan.steps.finish) {
       try {
         step(exchange, outcome)
       } catch (error) {

@@ -1,4 +1,4 @@
-import type { BodyStep, Step } from '../compile/snapshot.ts'
+import type { BodyStep, Step } from '../compile/plan.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import { type ReportFault, runSteps } from './phases.ts'

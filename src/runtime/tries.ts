@@ -1,4 +1,4 @@
-import type { RoutePlan } from '../compile/snapshot.ts'
+import type { RoutePlan } from '../compile/plan.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Attempt, Exchange } from '../core/exchange.ts'

@@ -1,4 +1,4 @@
-import type { RoutePlan } from '../compile/snapshot.ts'
+import type { RoutePlan } from '../compile/plan.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { UpstreamRequest } from '../http/h1/request-head.ts'
 

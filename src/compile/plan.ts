@@ -1,0 +1,128 @@
+import type { PolicyIr, RouteIr } from '../config/ir.ts'
+import type { Consumer } from '../core/caller.ts'
+import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
+import type { Outcome, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
+import type { Reply } from '../core/reply.ts'
+import type { Phase } from '../core/trace.ts'
+import type { Service } from '../upstream/service.ts'
+
+/** One step of one policy, ready to run. */
+export interface Step {
+  readonly policy: string
+  readonly phase: Phase
+  readonly shadow: boolean
+  readonly run: (exchange: Exchange) => Verdict | Promise<Verdict>
+}
+
+export interface BodyStep {
+  readonly policy: string
+  readonly shadow: boolean
+  readonly bytesMax: number
+  wanted(exchange: Exchange): boolean
+  run(exchange: Exchange, body: Buffer): Verdict | Promise<Verdict>
+}
+
+export interface AttemptStep {
+  readonly policy: string
+  readonly shadow: boolean
+  readonly run: (exchange: Exchange, attempt: Attempt) => void
+}
+
+/** The steps of the policies in force, as dense lists in the order in which they act. */
+export interface PlanSteps {
+  /** What runs for every arrival, also of what is no request: up to the guards. */
+  readonly arrival: readonly Step[]
+  /** Arrival, guards and authentication: after them the consumer is known. */
+  readonly identity: readonly Step[]
+  /** What follows, before any try. */
+  readonly request: readonly Step[]
+  readonly body: readonly BodyStep[]
+  readonly attempt: readonly AttemptStep[]
+  readonly upstreamResponse: readonly Step[]
+  readonly response: readonly Step[]
+  readonly finish: readonly ((exchange: Exchange, outcome: Outcome) => void)[]
+  /** Whether a policy that acts answers every preflight. */
+  readonly answersPreflight: boolean
+}
+
+/** Everything that is done for the exchanges of one route. */
+export interface RoutePlan extends RouteInfo {
+  /** Null for the plan of requests that match no route. */
+  readonly ir: RouteIr | null
+  /** Null when a policy answers. */
+  readonly service: Service | null
+  /** Shared by all routes where the same policies are in force. */
+  readonly steps: PlanSteps
+  /** For preflights of this route's requests where it does not take `OPTIONS` itself: no service is asked. Null when no policy answers them. */
+  readonly preflight: RoutePlan | null
+  /** What there is to say when neither a policy nor a service answers. */
+  readonly unanswered: Reply
+  /** The plan once this consumer is known: its own policies in place of others. The same plan for one that has none. */
+  forConsumer(consumer: Consumer): RoutePlan
+  /** For the runtime: what it keeps of a route. */
+  metrics: unknown
+}
+
+export interface IdentityBounds {
+  /** Kinds that act before the guards, and kinds that act before the consumer is known. */
+  readonly arrival: ReadonlySet<string>
+  readonly identity: ReadonlySet<string>
+}
+
+/** Where in the order of policies the guards run, and from where on the consumer is known. */
+export function identityBounds(policies: readonly PolicyDefinition<unknown>[]): IdentityBounds {
+  const first = policies.findIndex(({ identifies }) => identifies === true)
+  const last = policies.findLastIndex(({ identifies }) => identifies === true)
+  const kinds = policies.map(({ kind }) => kind)
+  return { arrival: new Set(kinds.slice(0, Math.max(0, first))), identity: new Set(kinds.slice(0, last + 1)) }
+}
+
+/** @param compiled the policies in force, in the order in which they act */
+export function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySteps }[], { arrival, identity }: IdentityBounds): PlanSteps {
+  const arrivalSteps: Step[] = []
+  const guardSteps: Step[] = []
+  const authSteps: Step[] = []
+  const requestSteps: Step[] = []
+  const bodySteps: BodyStep[] = []
+  const attemptSteps: AttemptStep[] = []
+  const upstreamResponseSteps: Step[] = []
+  const responseSteps: Step[] = []
+  const finishSteps: ((exchange: Exchange, outcome: Outcome) => void)[] = []
+  let answersPreflight = false
+  for (const { policy, steps } of compiled) {
+    const { kind } = policy
+    const about = { policy: kind, shadow: policy.mode === 'shadow' }
+    if (steps.onGuard !== undefined) guardSteps.push({ ...about, phase: 'guard', run: steps.onGuard })
+    if (steps.onRequest !== undefined) {
+      const list = arrival.has(kind) ? arrivalSteps : identity.has(kind) ? authSteps : requestSteps
+      list.push({ ...about, phase: 'request', run: steps.onRequest })
+    }
+    const { requestBody } = steps
+    if (requestBody !== undefined) {
+      const { bytesMax } = requestBody
+      bodySteps.push({
+        ...about,
+        bytesMax,
+        wanted: (exchange) => requestBody.wanted(exchange),
+        run: (exchange, body) => requestBody.run(exchange, body),
+      })
+    }
+    if (steps.onAttempt !== undefined) attemptSteps.push({ ...about, run: steps.onAttempt })
+    if (steps.onUpstreamResponse !== undefined)
+      upstreamResponseSteps.push({ ...about, phase: 'upstream-response', run: steps.onUpstreamResponse })
+    if (steps.onResponse !== undefined) responseSteps.push({ ...about, phase: 'response', run: steps.onResponse })
+    if (steps.answersPreflight === true && policy.mode === 'enforce') answersPreflight = true
+    if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push(steps.onFinish)
+  }
+  return {
+    arrival: arrivalSteps,
+    identity: [...arrivalSteps, ...guardSteps, ...authSteps],
+    request: requestSteps,
+    body: bodySteps,
+    attempt: attemptSteps,
+    upstreamResponse: upstreamResponseSteps,
+    response: responseSteps,
+    finish: finishSteps,
+    answersPreflight,
+  }
+}
