@@ -40,7 +40,7 @@ async function load(yaml: string): Promise<string[]> {
 
 const SERVICE = 'services: { s: { targets: ["a:1"] } }\n'
 
-test('a policy sees what surrounds it on each route, and says the same thing once', async () => {
+test('a policy sees what surrounds it on each route, says the same thing once, and names the routes where it is not true for all', async () => {
   assert.deepEqual(
     await load(`${SERVICE}policies: { look: { note: all } }
 routes:
@@ -50,10 +50,18 @@ routes:
 stores: { redis: { address: "r:1" } }
 `),
     [
-      'warning 2:13 all: with authentication, memory redis, verify {}',
-      'warning 2:13 all: without authentication, memory redis, verify undefined',
+      'warning 2:13 all: with authentication, memory redis, verify {} (on route `c`)',
+      'warning 2:13 all: without authentication, memory redis, verify undefined (on the routes `a`, `b`)',
     ],
   )
+})
+
+test('of many routes a remark names the first', async () => {
+  const routes = ['a', 'b', 'c', 'd', 'e'].map((name) => `  ${name}: { path: /${name}, service: s }\n`).join('')
+  const one = '  f: { path: /f, service: s, policies: { verify: {} } }\n'
+  const said = async (more: string) => load(`${SERVICE}policies: { look: { note: all } }\nroutes:\n${routes}${more}`)
+  assert.deepEqual(await said(''), ['warning 2:13 all: without authentication, memory, verify undefined'])
+  assert.match((await said(one))[1] ?? '', / \(on the routes `a`, `b`, `c` and 2 more\)$/)
 })
 
 test('options that name a file get what is in it, found beside the configuration', async () => {

@@ -74,36 +74,51 @@ export async function resolvePolicies(
 }
 
 /**
- * Has every policy look at itself where it takes effect. A remark that is the same for many routes is told once.
+ * Has every policy look at itself where it takes effect. A remark that is the same for many routes is told once; one that is true for some
+ * of the routes where the policy is in force names them.
  * @param definitions in the order in which policies act
  */
 export function reviewPolicies(ir: GatewayIr, tree: ConfigNode, definitions: Definitions, problems: Problem[]): void {
-  const reviewer = new Reviewer(ir, tree, definitions, problems)
+  const reviewer = new Reviewer(ir, tree, definitions)
   const services = new Map(ir.services.map(({ name, policies }) => [name, policies]))
   const scopesOf = new Map(
     ir.routes.map(({ name, service, policies }) => [name, [ir.policies, services.get(service ?? '') ?? [], policies]] as const),
   )
-  for (const scopes of scopesOf.values()) reviewer.review(scopes)
+  for (const [route, scopes] of scopesOf) reviewer.review(scopes, { route })
   if (ir.routes.length === 0) reviewer.review([ir.policies])
   for (const { policies, routes } of ir.consumers) {
-    if (policies.length > 0) reviewer.review([ir.policies, policies], policies)
-    for (const own of routes) reviewer.review([...(scopesOf.get(own.route) ?? [ir.policies]), policies, own.policies], own.policies)
+    if (policies.length > 0) reviewer.review([ir.policies, policies], { only: policies })
+    for (const own of routes) {
+      reviewer.review([...(scopesOf.get(own.route) ?? [ir.policies]), policies, own.policies], { only: own.policies })
+    }
   }
+  reviewer.tell(problems)
+}
+
+/** Routes that a remark names; more are counted. */
+const ROUTES_TOLD_MAX = 3
+
+/** A remark at its place, with the routes that it is true for. */
+interface Found {
+  readonly policy: PolicyIr
+  readonly problem: Problem
+  readonly routes: Set<string>
 }
 
 class Reviewer {
   readonly #definitions: Definitions
   readonly #tree: ConfigNode
-  readonly #problems: Problem[]
   readonly #paths = new Map<PolicyIr, ConfigPath>()
-  readonly #told = new Set<string>()
+  /** By place and message. */
+  readonly #found = new Map<string, Found>()
+  /** On how many routes a policy is in force. */
+  readonly #routes = new Map<PolicyIr, number>()
   readonly #stores: ReadonlySet<StoreName>
   readonly #consumers: ReadonlySet<string>
 
-  constructor(ir: GatewayIr, tree: ConfigNode, definitions: Definitions, problems: Problem[]) {
+  constructor(ir: GatewayIr, tree: ConfigNode, definitions: Definitions) {
     this.#definitions = definitions
     this.#tree = tree
-    this.#problems = problems
     this.#stores = new Set<StoreName>(ir.stores.redis === null ? ['memory'] : ['memory', 'redis'])
     this.#consumers = new Set(ir.consumers.map(({ name }) => name))
     this.#addPaths(['policies'], ir.policies)
@@ -123,7 +138,10 @@ class Reviewer {
    * @param scopes from the least to the most specific
    * @param only the policies to review; all that are in force when it is left out. A consumer's policies act on callers that are known.
    */
-  review(scopes: readonly (readonly PolicyIr[])[], only?: readonly PolicyIr[]): void {
+  review(
+    scopes: readonly (readonly PolicyIr[])[],
+    { route, only }: { readonly route?: string; readonly only?: readonly PolicyIr[] } = {},
+  ): void {
     const inForce = effectivePolicies(scopes)
     const byKind = new Map(inForce.map((policy) => [policy.kind, policy.options]))
     const around: PolicySurroundings = {
@@ -135,16 +153,33 @@ class Reviewer {
     }
     for (const policy of inForce) {
       if (only?.includes(policy) === false) continue
-      for (const remark of this.#definitions.get(policy.kind)?.review?.(policy.options, around) ?? []) this.#tell(policy, remark)
+      if (route !== undefined) this.#routes.set(policy, (this.#routes.get(policy) ?? 0) + 1)
+      for (const remark of this.#definitions.get(policy.kind)?.review?.(policy.options, around) ?? []) this.#note(policy, remark, route)
     }
   }
 
-  #tell(policy: PolicyIr, { severity, path, message }: Remark): void {
+  #note(policy: PolicyIr, { severity, path, message }: Remark, route: string | undefined): void {
     const at = [...(this.#paths.get(policy) ?? []), ...path]
     const location = locate(this.#tree, at, path.length === 0 ? 'key' : 'value')
     const key = `${location.file}:${location.line}:${location.column} ${message}`
-    if (this.#told.has(key)) return
-    this.#told.add(key)
-    this.#problems.push({ severity, location, message: withoutValue(message, nodeAt(this.#tree, at)) })
+    const problem = { severity, location, message: withoutValue(message, nodeAt(this.#tree, at)) }
+    const found = this.#found.get(key) ?? { policy, problem, routes: new Set() }
+    this.#found.set(key, found)
+    if (route !== undefined) found.routes.add(route)
   }
+
+  /** Adds all that was found to the problems. */
+  tell(problems: Problem[]): void {
+    for (const { policy, problem, routes } of this.#found.values()) {
+      const some = routes.size > 0 && routes.size < (this.#routes.get(policy) ?? 0)
+      problems.push(some ? { ...problem, message: `${problem.message} (${onRoutes([...routes])})` } : problem)
+    }
+  }
+}
+
+/** ``on the routes `a`, `b`, `c` and 2 more``. */
+function onRoutes(names: readonly string[]): string {
+  const told = names.slice(0, ROUTES_TOLD_MAX).map((name) => `\`${name}\``)
+  const more = names.length > told.length ? ` and ${names.length - told.length} more` : ''
+  return `on ${names.length === 1 ? 'route' : 'the routes'} ${told.join(', ')}${more}`
 }
