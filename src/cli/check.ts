@@ -2,7 +2,7 @@ import { analyseRoutes } from '../compile/analysis.ts'
 import { type Problem, renderProblems } from '../config/diagnostics.ts'
 import { type Loaded, loadConfig, type NotLoaded } from '../config/load.ts'
 import { POLICIES } from '../policies/index.ts'
-import { count, hasColour, paint } from './terminal.ts'
+import { count, paint, terminalOf } from './terminal.ts'
 
 /**
  * `turnpike check FILE…`: problems on standard error, and on standard output one line that says the files are good.
@@ -12,7 +12,7 @@ export async function checkCommand(files: readonly string[]): Promise<number> {
   const loaded = await loadConfig(files, { policies: POLICIES, env: process.env })
   const problems = problemsOf(loaded)
   const { stdout, stderr } = process
-  if (problems.length > 0) stderr.write(`${renderProblems(problems, { sources: loaded.sources, colour: hasColour(stderr) })}\n`)
+  if (problems.length > 0) stderr.write(`${renderProblems(problems, { sources: loaded.sources, ...terminalOf(stderr) })}\n`)
   const errors = problems.filter(({ severity }) => severity === 'error').length
   const warnings = problems.length - errors
   const tally = [...(errors > 0 ? [count(errors, 'error')] : []), ...(warnings > 0 ? [count(warnings, 'warning')] : [])].join(', ')

@@ -3,7 +3,7 @@ import { type Problem, renderProblems } from '../config/diagnostics.ts'
 import { type LoadOptions, loadConfig } from '../config/load.ts'
 import { POLICIES } from '../policies/index.ts'
 import type { ConfigLoad } from '../runtime/control.ts'
-import { hasColour } from './terminal.ts'
+import { terminalOf } from './terminal.ts'
 
 export type LoadedConfig = ConfigLoad & {
   /** Every file the result depends on. */
@@ -16,7 +16,7 @@ export type LoadedConfig = ConfigLoad & {
 export async function loadConfigFiles(files: readonly string[], env: LoadOptions['env']): Promise<LoadedConfig> {
   const loaded = await loadConfig(files, { policies: POLICIES, env })
   const render = (problems: readonly Problem[]): string =>
-    problems.length === 0 ? '' : renderProblems(problems, { sources: loaded.sources, colour: hasColour(process.stderr) })
+    problems.length === 0 ? '' : renderProblems(problems, { sources: loaded.sources, ...terminalOf(process.stderr) })
   if (!('ir' in loaded)) return { ok: false, problems: render(loaded.problems), files: loaded.files, warnings: '' }
   const findings = analyseRoutes(loaded.ir.routes).map(({ severity, at, message }): Problem => ({ severity, location: at, message }))
   const problems = [...loaded.warnings, ...findings]

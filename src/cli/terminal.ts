@@ -13,6 +13,12 @@ export function hasColour(stream: Stream): boolean {
   return paint('red', 'x', stream) !== 'x'
 }
 
+/** What text may use of a stream: colours, and the width of its lines where it is a terminal. */
+export function terminalOf(stream: Stream): { readonly colour: boolean; readonly width?: number } {
+  const colour = hasColour(stream)
+  return stream.isTTY ? { colour, width: stream.columns } : { colour }
+}
+
 /** `1 route`, `2 routes`. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`

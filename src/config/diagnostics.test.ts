@@ -32,6 +32,18 @@ test('a long line is shown around its column', () => {
   assert.equal(line.slice(caret.indexOf('^')).slice(0, 4), 'HERE')
 })
 
+test('what is told fits a narrow terminal, with the caret below what is meant and something of it to be seen', () => {
+  const source = `${'x'.repeat(55)}HERE${'y'.repeat(200)}HERE`
+  for (const column of [56, 260]) {
+    const [, line = '', caret = ''] = renderProblems([problem('a', 1, column, 'm')], {
+      sources: new Map([['a', source]]),
+      width: 70,
+    }).split('\n')
+    assert.ok(line.length <= 70 && caret.length <= 70)
+    assert.equal(line.slice(caret.indexOf('^')).slice(0, 4), 'HERE')
+  }
+})
+
 test('control characters of a file never reach the terminal', () => {
   const sources = new Map([['a', 'k: \u001b[2J\u0007']])
   const text = renderProblems([problem('a', 1, 1, 'key `\u001b[31m`')], { sources })

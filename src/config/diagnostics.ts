@@ -32,15 +32,21 @@ export interface RenderOptions {
   /** Text of the files by name; a line of one that is not there is not shown. */
   readonly sources?: ReadonlyMap<string, string>
   readonly colour?: boolean
+  /** Characters in a line of the terminal: a source line that is longer is shown in part, so that the caret stands below what it means. */
+  readonly width?: number
 }
 
 const LINE_CHARS_MAX = 160
+const LINE_CHARS_MIN = 40
 
 /**
  * The problems for a person, sorted, each as `file:line:column: error: message` and, where its source is given, the line and a caret below
  * the column. Ends without a line feed.
  */
-export function renderProblems(problems: readonly Problem[], { sources = new Map(), colour = false }: RenderOptions = {}): string {
+export function renderProblems(
+  problems: readonly Problem[],
+  { sources = new Map(), colour = false, width = LINE_CHARS_MAX }: RenderOptions = {},
+): string {
   const paint = (style: 'bold' | 'red' | 'yellow' | 'dim', text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text
   const blocks: string[] = []
@@ -51,17 +57,18 @@ export function renderProblems(problems: readonly Problem[], { sources = new Map
     blocks.push(`${place} ${paint(style, `${severity}:`)} ${printable(message)}`)
     const source = sources.get(file)?.split('\n')[line - 1]?.trimEnd()
     if (lineIsSecret || source === undefined || source === '') continue
-    const { text, caret } = excerpt(source, column)
     const gutter = ' '.repeat(String(line).length)
+    const { text, caret } = excerpt(source, column, Math.min(Math.max(width - gutter.length - 5, LINE_CHARS_MIN), LINE_CHARS_MAX))
     blocks.push(paint('dim', `  ${line} | `) + text, paint('dim', `  ${gutter} | `) + paint(style, caret))
   }
   return blocks.join('\n')
 }
 
-/** The part of a line around a column (from 1) that fits a terminal, and the line with the caret that goes below it. */
-function excerpt(source: string, column: number): { text: string; caret: string } {
-  const from = column > LINE_CHARS_MAX ? column - LINE_CHARS_MAX / 2 : 0
-  const text = source.slice(from, from + LINE_CHARS_MAX)
+/** The part of a line around a column (from 1), of at most so many characters, and the line with the caret that goes below it. */
+function excerpt(source: string, column: number, charsMax: number): { text: string; caret: string } {
+  // What the column begins is to be seen as well: it is never in the last quarter of what is shown, unless the line ends there.
+  const from = column > charsMax * 0.75 ? Math.max(Math.min(column - Math.floor(charsMax / 2), source.length - charsMax), 0) : 0
+  const text = source.slice(from, from + charsMax)
   const before = text.slice(0, column - 1 - from)
   // A tab stays a tab, so that the caret stands below its character whatever the terminal's tab stops are.
   return { text: printable(text), caret: `${before.replaceAll(/[^\t]/g, ' ')}^` }
