@@ -45,12 +45,15 @@ Examples:
   program
     .command('explain')
     .summary('say what would happen to a request')
-    .description('Says which route a request takes and why not another, what each policy does to it, and where it goes. Sends nothing.')
+    .description(
+      'Says which route a request takes and why not another, what each policy does to it, and where it goes. Sends nothing to a service, and ' +
+        'counts nothing; keys and user records that policies go by are fetched.',
+    )
     .argument('<file>', 'configuration file')
     .argument('<method>', 'method, such as GET')
     .argument('<url>', 'URL, or a path alone')
     .option('-H, --header <header>', 'a header as `Name: value`; may be given several times', collect)
-    .option('--from <address>', 'address the request comes from')
+    .option('--from <address>', 'address the request comes from (default: 192.0.2.1)')
     .option('--json', 'print it as JSON')
     .action((file: string, method: string, url: string, { header = [], from, json = false }: ExplainFlags) =>
       run(async () => (await import('./explain.ts')).explainCommand(file, method, url, { header, from, json })),

@@ -32,7 +32,7 @@ class View {
       ),
       this.#section(
         'Policies',
-        policies.flatMap((step) => this.#step(step)),
+        withoutRepetition(policies).flatMap((step) => this.#step(step)),
       ),
     ]
     if (service !== null) {
@@ -48,12 +48,12 @@ class View {
       const by = answer.by === null ? 'the gateway' : `the policy ${answer.by}`
       const cause = answer.code === null ? '' : this.#paint('dim', ` (${answer.code})`)
       const status = this.#paint(answer.status >= 400 ? 'red' : 'green', String(answer.status))
-      const body = answer.body.trimEnd().split('\n').slice(0, BODY_LINES_MAX)
+      const body = answer.body.split('\n', BODY_LINES_MAX).filter((line) => line.trim() !== '')
       const lines = [`${status} from ${by}${cause}`, ...answer.headers, ...body.map((line) => this.#paint('dim', line))]
       sections.push(
         this.#section(
           'Answer',
-          lines.filter((line) => line !== '').map((line) => [line]),
+          lines.map((line) => [line]),
         ),
       )
     }
@@ -108,6 +108,16 @@ class View {
   #place({ file, line }: SourceLocation): string {
     return this.#paint('dim', `${file}:${line}`)
   }
+}
+
+/** A policy that answered or was not reached has further steps that were not reached either: that is not said again. */
+function withoutRepetition(steps: readonly ExplainedStep[]): ExplainedStep[] {
+  const ended = new Set<string>()
+  return steps.filter(({ policy, verdict, mode }) => {
+    if (verdict === 'not reached' && ended.has(policy)) return false
+    if (verdict === 'not reached' || (verdict === 'answered' && mode !== 'shadow')) ended.add(policy)
+    return true
+  })
 }
 
 function retryWords({ attempts, backoff, backoffBaseMs, backoffMaxMs, statuses, nonIdempotent }: ExplainedService['retry']): string {

@@ -17,6 +17,19 @@ routes:
   a: { path: /a/:id, service: a, policies: { headers: { request: { set: { Authorization: "\${env:TOKEN}" } } } } }
 `,
 )
+writeFileSync(
+  join(folder, 'guarded.yaml'),
+  `services: { a: { targets: ["127.0.0.1:9"] } }
+routes:
+  a:
+    path: /a
+    service: a
+    policies:
+      cors: { origins: [https://app.example] }
+      rate-limit: { by: ip, rate: 1 }
+      request-validation: { query: { required: [q] }, body: { type: object } }
+`,
+)
 writeFileSync(join(folder, 'wrong.yaml'), 'routes: 7\n')
 
 function turnpike(...args: string[]) {
@@ -32,6 +45,15 @@ test('explain prints plain text where there is no terminal, and no credentials',
   assert.match(stdout, /\n {11}Authorization: \*\*\*\n/)
   assert.doesNotMatch(stdout, /value of the token/)
   assert.equal(stripVTControlCharacters(stdout), stdout)
+})
+
+test('explain says once of a policy that it was not reached, and nothing more of one that answered', () => {
+  const preflight = ['-H', 'Origin: https://app.example', '-H', 'Access-Control-Request-Method: GET']
+  const { stdout } = turnpike('guarded.yaml', 'OPTIONS', '/a', ...preflight)
+  assert.equal(stdout.match(/rate-limit.* not reached/g)?.length, 1)
+  assert.equal(stdout.match(/request-validation.* not reached/g)?.length, 1)
+  assert.doesNotMatch(stdout, /\n *\n$/, 'an answer without a body has no line for it')
+  assert.equal(turnpike('guarded.yaml', 'GET', '/a').stdout.match(/request-validation {2}/g)?.length, 1)
 })
 
 test('explain --json gives the same to programs', () => {

@@ -33,7 +33,8 @@ const PEER_ADDRESS = '192.0.2.1'
 const CLOCK: Clock = { ...systemClock, random: () => 0, uuid: () => '00000000-0000-4000-8000-000000000000' }
 
 /**
- * `turnpike explain FILE METHOD URL`: what would happen to a request, on standard output. Opens no port and no connection.
+ * `turnpike explain FILE METHOD URL`: what would happen to a request, on standard output. Opens no port. Asks no service, and no store: only
+ * where keys or user records come from, for a verdict on the credentials that were described.
  * @returns the exit status: 0, 1 when the configuration is wrong, 2 when what was described is no request
  */
 export async function explainCommand(file: string, method: string, url: string, options: ExplainCommandOptions): Promise<number> {
