@@ -12,8 +12,11 @@ export function metaProblems(schema: JsonSchema): readonly SchemaRemark[] {
   ajv ??= new Ajv2020({ strict: false, logger: false })
   if (ajv.validateSchema(schema) === true) return []
   const byPlace = new Map<string, string[]>()
-  for (const { instancePath, keyword, message = 'is not valid' } of ajv.errors ?? []) {
-    if (keyword !== 'anyOf' && keyword !== 'if') byPlace.set(instancePath, [...(byPlace.get(instancePath) ?? []), message])
+  for (const { instancePath, keyword, params, message = 'is not valid' } of ajv.errors ?? []) {
+    if (keyword === 'anyOf' || keyword === 'if') continue
+    const words: unknown = params['allowedValues']
+    const said = Array.isArray(words) ? `must be one of ${words.map((word) => `\`${String(word)}\``).join(', ')}` : message
+    byPlace.set(instancePath, [...(byPlace.get(instancePath) ?? []), said])
   }
   return [...byPlace].slice(0, TOLD_MAX).map(([pointer, messages]) => ({
     path: pathOf(pointer, schema),
