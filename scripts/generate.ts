@@ -29,9 +29,14 @@ const FILES: readonly (readonly [string, () => Promise<string>])[] = [
 
 /** A policy with the example of its page, the first YAML block of src/policies/<kind>/README.md. */
 function documentation({ kind, summary }: { readonly kind: string; readonly summary: string }) {
-  const page = join(ROOT, 'src', 'policies', kind, 'README.md')
-  const text = existsSync(page) ? readFileSync(page, 'utf8') : ''
-  return { kind, summary, example: /^```ya?ml\n(.*?)^```$/ms.exec(text)?.[1] ?? null }
+  const page = `src/policies/${kind}/README.md`
+  const text = existsSync(join(ROOT, page)) ? readFileSync(join(ROOT, page), 'utf8') : null
+  return {
+    kind,
+    summary,
+    example: /^```ya?ml\n(.*?)^```$/ms.exec(text ?? '')?.[1] ?? null,
+    page: text === null ? null : `../${page}`,
+  }
 }
 
 /** A text as `npm run format` writes it, so that the two never disagree. */

@@ -5,6 +5,8 @@ interface PolicyDocumentation {
   readonly kind: string
   readonly summary: string
   readonly example: string | null
+  /** Path of its own page from docs/; null for none. */
+  readonly page: string | null
 }
 
 const INTRODUCTION = `# Configuration reference
@@ -25,16 +27,16 @@ wrong with one. Editors complete and check it when its first line is \`# yaml-la
 /** The whole page. */
 export function configurationReference(schema: JsonSchema, policies: readonly PolicyDocumentation[]): string {
   const sections = [INTRODUCTION, section('Top level', schema, 2), ...nested(schema, '', 2)]
-  const blocks = objectsOf(objectOf(schema)?.properties?.['policies'])[0]?.properties ?? {}
+  const blocks = objectOf(objectOf(schema)?.properties?.['policies'])?.properties ?? {}
   if (policies.length > 0) {
     sections.push(
       '## Policies\n\nA policy is configured under `policies` at the top level, in a service, in a route, in a consumer or in a route of a consumer; the most ' +
         'specific block of a kind is the one that applies. Each takes `mode` beside its own options; `kind: false` is short for `kind: { mode: off }`.',
     )
   }
-  for (const { kind, summary, example } of policies) {
+  for (const { kind, summary, example, page } of policies) {
     const block = blocks[kind]
-    sections.push(`### \`${kind}\`\n\n${summary}`)
+    sections.push(`### \`${kind}\`\n\n${summary}${page === null ? '' : ` [More](${page})`}`)
     if (example !== null) sections.push(`\`\`\`yaml\n${example.trimEnd()}\n\`\`\``)
     const options = objectOf(block)
     if (options === null) continue
@@ -51,18 +53,11 @@ function section(title: string, schema: JsonSchema, level: number): string {
 function nested(schema: JsonSchema, path: string, level: number): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
     if (key === 'policies') return []
-    return objectsOf(property).flatMap((inner) => {
-      const name = `${path === '' ? '' : `${path}.`}${key}${placeOf(property)}`
+    return objectsOf(property).flatMap(({ schema: inner, place }) => {
+      const name = `${path === '' ? '' : `${path}.`}${key}${place}`
       return [section(`\`${name}\``, inner, level), ...nested(inner, name, Math.min(level + 1, 6))]
     })
   })
-}
-
-/** How one writes the place of an object below its key: `[]` in a list, `.<name>` in a map with free keys. */
-function placeOf(property: JsonSchema | boolean): string {
-  const branches = alternatives(property)
-  if (branches.some(({ type }) => type === 'array')) return '[]'
-  return branches.some(({ additionalProperties }) => typeof additionalProperties === 'object') ? '.<name>' : ''
 }
 
 function table(schema: JsonSchema): string {
@@ -111,15 +106,20 @@ function alternatives(property: JsonSchema | boolean | undefined): readonly Json
   return property.anyOf === undefined ? [property] : property.anyOf.flatMap(alternatives)
 }
 
-/** Objects with keys of their own that a property holds: itself, the items of a list, the values of a map. */
-function objectsOf(property: JsonSchema | boolean | undefined): readonly JsonSchema[] {
+/**
+ * Objects with keys of their own that a property holds: itself, the items of a list, the values of a map. `place` is how one writes where it
+ * stands below the property: `[]` in a list, `.<name>` in a map with free keys.
+ */
+function objectsOf(property: JsonSchema | boolean | undefined): readonly { readonly schema: JsonSchema; readonly place: string }[] {
   return alternatives(property).flatMap((schema) => {
-    if (schema.properties !== undefined) return [schema]
+    if (schema.properties !== undefined) return [{ schema, place: '' }]
     const { items, additionalProperties } = schema
-    return [...(Array.isArray(items) ? [] : objectsOf(items)), ...objectsOf(additionalProperties)]
+    const within = (inner: JsonSchema | boolean | undefined, step: string) =>
+      objectsOf(inner).map(({ schema: found, place }) => ({ schema: found, place: `${step}${place}` }))
+    return [...(Array.isArray(items) ? [] : within(items, '[]')), ...within(additionalProperties, '.<name>')]
   })
 }
 
 function objectOf(property: JsonSchema | boolean | undefined): JsonSchema | null {
-  return objectsOf(property)[0] ?? null
+  return objectsOf(property)[0]?.schema ?? null
 }

@@ -18,7 +18,7 @@ const period = {
   id: word()
     .optional()
     .describe(
-      'Names the credential in headers, logs and records; no two may have the same. Default: name of the consumer, kind and number, `app-key-1` say.',
+      'Names the credential to services (`X-Credential-ID`) and in `turnpike explain`; no two may have the same. Default: name of the consumer, kind and number, `app-key-1` say.',
     ),
   notBefore: instant().optional().describe('From when on it holds: `2027-01-31` (its first moment in UTC) or `2027-01-31T18:00:00Z`.'),
   expires: instant().optional().describe('From when on it does not hold any more. Two credentials that overlap make a rotation.'),

@@ -11,9 +11,17 @@ const NAMES_MAX = 100
 const algorithms = () => oneOrMore(oneOf(ALGORITHM_NAMES), { max: ALGORITHM_NAMES.length })
 const pem = () => text({ max: 16_384 })
 /** Members that mean nothing to us may be there (RFC 7517, 4), so that a key can be pasted as it was given. */
-const jwk = () => z.looseObject({ kty: oneOf(['RSA', 'EC', 'OKP', 'oct']), k: secret().optional() })
+const jwk = () =>
+  z.looseObject({
+    kty: oneOf(['RSA', 'EC', 'OKP', 'oct']).describe('Its type; the other members are those of RFC 7518.'),
+    k: secret().optional().describe('The secret of an `oct` key, in base64url.'),
+  })
 /** In a set, keys of kinds that are not known are passed over (RFC 7517, 5). */
-const jwkOfSet = () => z.looseObject({ kty: text({ max: 64 }), k: secret().optional() })
+const jwkOfSet = () =>
+  z.looseObject({
+    kty: text({ max: 64 }).describe('Its type; keys of unknown types are passed over.'),
+    k: secret().optional().describe('The secret of an `oct` key, in base64url.'),
+  })
 const name = () => text({ max: 256 })
 
 const keyEntry = object({
@@ -56,7 +64,9 @@ export const schema = object({
   secretEncoding: oneOf(['utf8', 'base64']).default('utf8').describe('How secrets are written: as they are, or in base64.'),
   publicKey: pem().optional().describe('A public key or certificate in PEM.'),
   jwk: jwk().optional().describe('A key as a JWK.'),
-  jwks: object({ keys: list(jwkOfSet(), { min: 1, max: NAMES_MAX }) })
+  jwks: object({
+    keys: list(jwkOfSet(), { min: 1, max: NAMES_MAX }).describe('The keys. One that cannot be used is passed over, if another can.'),
+  })
     .optional()
     .describe('A set of keys as a JWK Set.'),
   keys: list(keyEntry, { min: 1, max: KEYS_MAX }).optional().describe('Several keys, each with algorithms of its own.'),
