@@ -79,9 +79,11 @@ class View {
       'not reached': 'not reached',
     }[verdict]
     const part = phase === 'guard' ? `${policy} ${this.#paint('dim', '(guard)')}` : policy
+    // The place of a policy that nobody wrote is that of the whole file, where no policy can stand.
+    const byDefault = scope === 'everywhere' && at.column === 1
     const name = shadow ? `${part} ${this.#paint('magenta', '(shadow)')}` : part
     return [
-      [name, this.#paint(style, says), scope, scope === 'everywhere' && at.line === 1 ? '' : this.#place(at)],
+      [name, this.#paint(style, says), ...(byDefault ? ['by default', ''] : [scope, this.#place(at)])],
       ...notes.map((note) => [`  ${this.#paint('dim', note)}`]),
       ...changes.map((change) => [`  ${this.#paint('dim', shadow ? `would: ${change}` : change)}`]),
     ]

@@ -19,7 +19,8 @@ routes:
 )
 writeFileSync(
   join(folder, 'guarded.yaml'),
-  `services: { a: { targets: ["127.0.0.1:9"] } }
+  `# A policy that nobody wrote has no place, wherever the file begins.
+services: { a: { targets: ["127.0.0.1:9"] } }
 routes:
   a:
     path: /a
@@ -53,6 +54,7 @@ test('explain says once of a policy that it was not reached, and nothing more of
   assert.equal(stdout.match(/rate-limit.* not reached/g)?.length, 1)
   assert.equal(stdout.match(/request-validation.* not reached/g)?.length, 1)
   assert.doesNotMatch(stdout, /\n *\n$/, 'an answer without a body has no line for it')
+  assert.match(stdout, /^ +forwarded-headers +goes on +by default$/m)
   assert.equal(turnpike('guarded.yaml', 'GET', '/a').stdout.match(/request-validation {2}/g)?.length, 1)
 })
 
