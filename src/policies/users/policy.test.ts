@@ -73,19 +73,28 @@ class FakeStore implements ValueStore {
   }
 
   #fail(): Promise<never> {
-    return Promise.reject(new GatewayError('store_unavailable', 'redis at 10.0.0.1 does not answer', 'upstream'))
+    const reason = 'redis at 10.0.0.1 does not answer'
+    return Promise.reject(new GatewayError('store_unavailable', reason, 'upstream', 'never', new Error(reason)))
   }
 }
 
 /** The policy, and what it says and counts. */
 class Bench {
   readonly warnings: string[] = []
+  readonly reasons: unknown[] = []
   readonly store = new FakeStore()
   now = 5_000
   readonly counts: Record<string, number> = {}
   readonly #context = contextWith({
     clock: { now: () => this.now, epochMs: () => 0, random: () => 0, uuid: () => '' },
-    log: { info: () => {}, error: () => {}, warn: (_fields, message) => this.warnings.push(message) },
+    log: {
+      info: () => {},
+      error: () => {},
+      warn: ({ reason }, message) => {
+        this.warnings.push(message)
+        this.reasons.push(reason)
+      },
+    },
     metrics: {
       counter: (name, _help, { result = '' }) => ({
         add: (amount) => {
@@ -337,6 +346,7 @@ test('a store that does not answer is 503 with its own cause, or is passed by', 
   assert.equal(await rolesOf(await bench.steps({ store: 'redis' }), 'u'), 'store_unavailable')
   assert.deepEqual(asked, [])
   assert.deepEqual(bench.warnings, ['the store of user records does not answer'])
+  assert.deepEqual(bench.reasons, ['redis at 10.0.0.1 does not answer'], 'said once, though its cause says it too')
   assert.equal(await rolesOf(await bench.steps({ store: 'redis', onStoreError: 'bypass' }), 'u'), 'editor')
   // What is in memory needs no store.
   assert.equal(await rolesOf(await bench.steps({ store: 'redis' }), 'u'), 'editor')

@@ -96,5 +96,6 @@ export class UserSource {
 /** The causes too: `fetch failed` says little without its own. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.cause === undefined ? error.message : `${error.message}: ${reasonOf(error.cause)}`
+  const cause = error.cause === undefined ? '' : reasonOf(error.cause)
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
 }
