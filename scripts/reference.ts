@@ -24,6 +24,36 @@ wrong with one. Editors complete and check it when its first line is \`# yaml-la
 - Several files given together are one configuration: their services, routes, consumers and global policies are united, their listeners
   listed one after the other. What is defined twice is an error.`
 
+/** What stands above a table, where a table alone does not say how the parts go together. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  'consumers.<name>': `Credentials say who calls, groups what they belong to; policies here take the place of those that the route has. What a route asks
+for is said by its policies (\`api-key\`, \`basic\`, \`hmac\`, \`jwt\`, \`authorize\`).
+
+\`\`\`yaml
+consumers:
+  partner:
+    groups: [partners]
+    keys:
+      - { key: "\${env:PARTNER_KEY_OLD}", expires: 2027-03-01 } # two that overlap: a rotation that nobody notices
+      - { hash: 'sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08' } # from \`turnpike hash key\`
+    policies:
+      rate-limit: { by: consumer, rate: 500 }
+    routes:
+      reports:
+        policies:
+          rate-limit: { by: consumer, window: minute, limit: 10 }
+policies:
+  rate-limit: { by: ip, rate: 50 }
+routes:
+  reports:
+    path: /reports/*
+    service: reports
+    policies:
+      api-key: {}
+      authorize: { groups: { allow: [partners] } }
+\`\`\``,
+}
+
 /** The whole page. */
 export function configurationReference(schema: JsonSchema, policies: readonly PolicyDocumentation[]): string {
   const sections = [INTRODUCTION, section('Top level', schema, 2), ...nested(schema, '', 2)]
@@ -45,8 +75,8 @@ export function configurationReference(schema: JsonSchema, policies: readonly Po
   return `${sections.join('\n\n')}\n`
 }
 
-function section(title: string, schema: JsonSchema, level: number): string {
-  return `${'#'.repeat(level)} ${title}\n\n${table(schema)}`
+function section(title: string, schema: JsonSchema, level: number, above?: string): string {
+  return [`${'#'.repeat(level)} ${title}`, ...(above === undefined ? [] : [above]), table(schema)].join('\n\n')
 }
 
 /** Sections for the objects inside an object, in order. Policies have sections of their own. */
@@ -55,7 +85,7 @@ function nested(schema: JsonSchema, path: string, level: number): string[] {
     if (key === 'policies') return []
     return objectsOf(property).flatMap(({ schema: inner, place }) => {
       const name = `${path === '' ? '' : `${path}.`}${key}${place}`
-      return [section(`\`${name}\``, inner, level), ...nested(inner, name, Math.min(level + 1, 6))]
+      return [section(`\`${name}\``, inner, level, EXAMPLES[name]), ...nested(inner, name, Math.min(level + 1, 6))]
     })
   })
 }
