@@ -28,7 +28,7 @@ export function chainRoute(store: ChainStore): string {
 }
 
 export function chainStores(redisPort: number | null): string {
-  const redis = redisPort === null ? '' : `, redis: { address: "127.0.0.1:${redisPort}" }`
+  const redis = redisPort === null ? '' : `, redis: { address: "127.0.0.1:${redisPort}", commandTimeout: 1s }`
   return `stores: { memory: { limitKeysMax: ${MANY_KEYS * 1.2} }${redis} }\n`
 }
 
