@@ -51,6 +51,12 @@ export function addressProblem(text: string): string | null {
   return `expected \`host:port\`, \`[::1]:port\` or \`http://host:port\`${/^https:/i.test(text) ? ' (TLS to services is not there yet)' : ''}, found \`${text}\``
 }
 
+/** Of a store, which has no scheme: `http://h` would be port 80. A URL is not repeated, since it may hold a password. */
+export function storeAddressProblem(text: string): string | null {
+  if (text.includes('://')) return 'expected `host:port` without a scheme: password, database and TLS have keys of their own'
+  return parseAddress(text) === null ? `expected \`host:port\` or \`[::1]:port\`, found \`${text}\`` : null
+}
+
 export function addressBlockProblem(text: string): string | null {
   return isAddressBlock(text) ? null : `expected an IP address or a CIDR block such as \`10.0.0.0/8\`, found \`${text}\``
 }

@@ -1,6 +1,13 @@
 /** The native form of a configuration: its keys, their defaults and what they mean. `docs/configuration.md` and the JSON Schema come from here. */
 import { byteSize, duration, headerNameText, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../core/schema.ts'
-import { addressBlockProblem, addressProblem, hostPatternProblem, listenHostProblem, serviceHostProblem } from './addresses.ts'
+import {
+  addressBlockProblem,
+  addressProblem,
+  hostPatternProblem,
+  listenHostProblem,
+  serviceHostProblem,
+  storeAddressProblem,
+} from './addresses.ts'
 import { CONSUMERS_MAX, consumer } from './consumers-schema.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
 
@@ -125,7 +132,7 @@ const retry = object({
 })
 
 const redis = object({
-  address: oneOrMore(addressText(), { max: 100 }).describe('`host:port`; of a cluster, some of its nodes.'),
+  address: oneOrMore(checkedText(300, storeAddressProblem), { max: 100 }).describe('`host:port`; of a cluster, some of its nodes.'),
   cluster: z.boolean().default(false).describe('Whether this is a Redis Cluster.'),
   username: text({ max: 256 }).optional().describe('Name to authenticate with (Redis 6 ACL).'),
   password: secret().optional().describe('Password to authenticate with.'),

@@ -7,6 +7,7 @@ import {
   parseAddress,
   parseHostPattern,
   serviceHostProblem,
+  storeAddressProblem,
 } from './addresses.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
 
@@ -41,6 +42,12 @@ test('what is no address is refused', () => {
   ]) {
     assert.equal(parseAddress(wrong), null, wrong)
   }
+})
+
+test('a store has a host and a port, and a URL is told where its parts go without being repeated', () => {
+  for (const good of ['redis:6379', '[::1]:6379', '10.0.0.1:1']) assert.equal(storeAddressProblem(good), null, good)
+  for (const wrong of ['redis', 'http://redis:6379', 'http://redis']) assert.notEqual(storeAddressProblem(wrong), null, wrong)
+  assert.doesNotMatch(storeAddressProblem('redis://:hidden@redis:6379/2') ?? 'hidden', /hidden/)
 })
 
 test('a host pattern is a host in lower case with at most one star for its first label', () => {
