@@ -362,6 +362,7 @@ test('the check says what is wrong with limits', async () => {
   ]) {
     assert.notDeepEqual(await problemsOf(rateLimit, options), [], JSON.stringify(options))
   }
+  assert.match((await problemsOf(rateLimit, { rate: 0 }))[0] ?? '', /expected a number above 0/)
   assert.match((await problemsOf(rateLimit, { rate: 1, by: 'users' }))[0] ?? '', /did you mean `user`/)
 })
 

@@ -4,6 +4,7 @@ import { SUBJECT_WORDS } from './subjects.ts'
 const LIMITS_MAX = 16
 const NUMBER_MAX = 1_000_000_000
 const WINDOW_MAX_MS = 31 * 86_400_000
+const ABOVE_ZERO = { error: 'expected a number above 0' }
 
 const SPAN_SECONDS = { second: 1, minute: 60, hour: 3_600, day: 86_400 }
 const spans = oneOf(['second', 'minute', 'hour', 'day'])
@@ -28,7 +29,7 @@ const limitShape = {
     .describe(
       'What is counted: `ip`, `user`, `consumer`, `api-key`, `header:NAME`, `route`, `service`, or a list of these, which are then counted together. `identity`, which is the default: the consumer, else the user, else the address.',
     ),
-  rate: z.number().positive().max(NUMBER_MAX).optional().describe('A token bucket: requests that come back in each `per`.'),
+  rate: z.number().positive(ABOVE_ZERO).max(NUMBER_MAX).optional().describe('A token bucket: requests that come back in each `per`.'),
   per: spans.optional().describe('The unit of `rate`: `second` by default.'),
   capacity: integer({ min: 1, max: NUMBER_MAX }).optional().describe('Most requests at once of a token bucket; `rate` by default.'),
   window: z
@@ -85,7 +86,7 @@ export const schema = object({
     ),
   localShare: z
     .number()
-    .positive()
+    .positive(ABOVE_ZERO)
     .max(1)
     .optional()
     .describe('With `onStoreError: local-share`: the part of each limit that this instance admits alone, 0.25 for one of four.'),
