@@ -87,3 +87,15 @@ test('an admin token that cannot be sent as a Bearer token is a problem, and is 
   assert.match(problems[0] ?? '', /^1:17 error the value of `\$\{env:TOKEN\}` will not do here: expected at most 512 printable/)
   assert.doesNotMatch(problems[0] ?? '', /two words/)
 })
+
+test('what must not be known of a JWK is hidden, also where the key is refused', async () => {
+  const text = `
+policies:
+  jwt: { jwk: { kty: oct, k: hunter2-hunter2 }, no: 1 }
+  signing: { key: x, jwks: { keys: [{ kty: EC, d: hunter2-hunter2 }], no: 1 } }
+  other: { k: 1 }
+${ROUTE}`
+  const { problems } = await loadTexts({ 'gateway.yaml': text })
+  const secretLines = problems.filter(({ lineIsSecret }) => lineIsSecret === true).map(({ location }) => location.line)
+  assert.deepEqual([...new Set(secretLines)], [3, 4])
+})

@@ -120,10 +120,10 @@ export function hideValues(problems: readonly Problem[], trees: readonly MapNode
   })
 }
 
-/** Adds the lines, as `file:line`, where a secret is written as it is: under a key that sounds like one, or as an API key of a consumer. */
+/** Adds the lines, as `file:line`, where a secret is written as it is: under a key that sounds like one, in a JWK, or as an API key of a consumer. */
 function addSecretLines(node: ConfigNode, hide: boolean, lines: Set<string>): void {
   if (node.kind === 'map') {
-    for (const [key, { node: inner }] of node.entries) addSecretLines(inner, HIDDEN_KEYS.test(key) && inner.kind !== 'map', lines)
+    for (const [key, { node: inner }] of node.entries) addSecretLines(inner, isSecretMember(node, key) && inner.kind !== 'map', lines)
   } else if (node.kind === 'list') {
     for (const item of node.items) addSecretLines(item, hide, lines)
   } else if (hide && node.written === null && typeof node.value === 'string') {
@@ -149,6 +149,12 @@ function interpolatedValues(node: ConfigNode): string[] {
 }
 
 const HIDDEN_KEYS = /authorization|cookie|token|secret|password|api-?key/i
+/** What must not be known of a JWK (RFC 7518, 6.2.2, 6.3.2 and 6.4.1). A private key is refused, or passed over in a set: it is still one. */
+const JWK_SECRETS: ReadonlySet<string> = new Set(['k', 'd', 'p', 'q', 'dp', 'dq', 'qi', 'oth'])
+
+function isSecretMember({ entries }: MapNode, key: string): boolean {
+  return HIDDEN_KEYS.test(key) || (entries.has('kty') && JWK_SECRETS.has(key))
+}
 
 /**
  * The configuration as it may be shown: interpolations as they were written, and `***` for the values of fields that the schema marks as
@@ -176,7 +182,7 @@ function display(node: ConfigNode, schemas: readonly JsonSchema[], hide: boolean
       return typeof schema === 'object' ? [schema] : []
     })
     // A key that only holds other keys (a policy called `token-exchange`) says nothing of each of them.
-    const sounds = HIDDEN_KEYS.test(key) && inner.kind !== 'map'
+    const sounds = isSecretMember(node, key) && inner.kind !== 'map'
     shown[key] = display(inner, own, hideHere || sounds)
   }
   return shown
