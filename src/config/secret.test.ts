@@ -95,7 +95,8 @@ policies:
   signing: { key: x, jwks: { keys: [{ kty: EC, d: hunter2-hunter2 }], no: 1 } }
   other: { k: 1 }
 ${ROUTE}`
-  const { problems } = await loadTexts({ 'gateway.yaml': text })
-  const secretLines = problems.filter(({ lineIsSecret }) => lineIsSecret === true).map(({ location }) => location.line)
+  const loaded = await loadTexts({ 'gateway.yaml': text })
+  assert.ok('problems' in loaded)
+  const secretLines = loaded.problems.filter(({ lineIsSecret }) => lineIsSecret === true).map(({ location }) => location.line)
   assert.deepEqual([...new Set(secretLines)], [3, 4])
 })

@@ -389,6 +389,20 @@ test('the review warns of limits that never apply, and refuses those that nothin
   assert.match((await remarks({ by: 'header:X-A', rate: 1 })).join(), /^warning : limit `header-X-A` counts by what clients say/)
   assert.deepEqual(await remarks({ by: 'header:X-A', rate: 1, otherwise: 'ip' }), [])
   assert.match((await remarks({ by: 'api-key', rate: 1 })).join(), /what clients say/)
+  const beside = (kind: string, options: object) => ({ optionsOf: (asked: string) => (asked === kind ? options : undefined) })
+  const byKey = { by: 'header:x-api-key', rate: 1 }
+  const hidden = beside('api-key', { from: ['query:k', 'header:X-API-Key'], forward: false })
+  assert.match(
+    (await remarks(byKey, hidden)).join(),
+    /takes out before it is counted: it never applies; count by what `api-key` finds out$/,
+  )
+  assert.match((await remarks({ ...byKey, otherwise: 'ip' }, hidden)).join(), /it counts by address only;/)
+  assert.doesNotMatch((await remarks(byKey, beside('api-key', { from: ['header:X-API-Key'], forward: true }))).join(), /takes out/)
+  assert.match((await remarks({ by: ['header:Authorization'], rate: 1 }, beside('basic', { forward: false }))).join(), /`basic` takes out/)
+  assert.match(
+    (await remarks({ by: 'header:authorization', rate: 1 }, beside('jwt', { from: ['header'], forward: false }))).join(),
+    /`jwt`/,
+  )
   assert.deepEqual(await remarks({ by: 'api-key', rate: 1 }, { optionsOf: (kind) => (kind === 'api-key' ? {} : undefined) }), [])
   assert.match((await remarks({ by: 'ip', rate: 1, store: 'redis' })).join(), /^error store: no store `redis`/)
   assert.match((await remarks({ by: 'ip', rate: 10, capacity: 5, cost: 6 })).join(), /^error : a request costs 6/)

@@ -28,9 +28,26 @@ function limitRemark({ name, by, otherwise }: Limit, around: PolicySurroundings,
     const effect = identity.kind === 'identity' || otherwise === 'ip' ? 'counts by address only' : 'never applies'
     return `limit \`${name}\` counts by ${identity.kind}, and no policy that finds out who calls is in force here: it ${effect}`
   }
+  const taken = by.flatMap((subject) => (subject.kind === 'header' ? (takerOf(subject.name, around) ?? []) : []))
+  if (taken[0] !== undefined) {
+    const effect = otherwise === 'ip' ? 'counts by address only' : 'never applies'
+    return `limit \`${name}\` counts by a header that \`${taken[0]}\` takes out before it is counted: it ${effect}; count by what \`${taken[0]}\` finds out`
+  }
   const unverified = by.some(({ kind }) => kind === 'header' || (kind === 'api-key' && around.optionsOf('api-key') === undefined))
   if (unverified && otherwise === 'skip' && !byAddress) {
     return `limit \`${name}\` counts by what clients say: one that says nothing, or something new each time, is not limited; add a limit by \`ip\``
+  }
+  return null
+}
+
+/** The policy that takes a header out of the request once it has looked at the credential there; null for none. */
+function takerOf(header: string, { optionsOf }: PolicySurroundings): string | null {
+  const place = header.toLowerCase()
+  for (const kind of ['jwt', 'api-key', 'basic', 'hmac']) {
+    const options = optionsOf(kind)
+    if (typeof options !== 'object' || options === null || !('forward' in options) || options.forward !== false) continue
+    const places = 'from' in options && Array.isArray(options.from) ? options.from.map((from) => String(from).toLowerCase()) : ['header']
+    if (places.some((from) => (from === 'header' ? 'header:authorization' : from) === `header:${place}`)) return kind
   }
   return null
 }
