@@ -206,7 +206,7 @@ export function scenarios(sparseFile: string): readonly Scenario[] {
       chain: 'memory',
     }),
     loadScenario('chain-redis', 'the same, the buckets in Redis', 'chain', '/chain/orders', { chain: 'redis' }),
-    loadScenario('chain-keys', 'the same in memory, with 1,000,000 API keys', 'chain-keys', '/chain/orders', { chain: 'memory' }),
+    loadScenario('chain-keys', 'the same in memory, with API keys out of 1,000,000', 'chain-keys', '/chain/orders', { chain: 'memory' }),
     idle,
     oneGib(sparseFile),
     start,

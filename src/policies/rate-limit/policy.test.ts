@@ -237,6 +237,35 @@ test('refused authentication is charged to the address, and then nobody looks at
   assert.equal(steps.onGuard?.(known({ peerAddress: '192.0.2.8' }, {})), undefined)
 })
 
+test('who leaves before authentication has an answer is charged too, and who had one or waits for the store is not charged again', async () => {
+  const world = new World()
+  const steps = await compilePolicy(rateLimit, { by: 'ip', window: 'minute', limit: 2 }, world.context)
+  const gone = { status: 0, error: 'client_closed', durationMs: 1 } as const
+  const leave = (exchange: Exchange): void => steps.onFinish?.(exchange, gone)
+  for (let i = 0; i < 2; i++) {
+    const guess = known({}, {})
+    assert.equal(steps.onGuard?.(guess), undefined)
+    leave(guess)
+  }
+  const next = known({}, {})
+  assert.notEqual(steps.onGuard?.(next), undefined)
+  leave(next)
+  assert.equal(world.takes.length, 2)
+  const refused = known({ peerAddress: '192.0.2.9' }, {})
+  respond(steps, refused, 401)
+  leave(refused)
+  const taken = known({ peerAddress: '192.0.2.9' }, {})
+  onRequest(steps, taken)
+  leave(taken)
+  assert.equal(world.takes.length, 4)
+  const overRedis = await compilePolicy(rateLimit, { by: 'ip', rate: 10, store: 'redis' }, world.context)
+  const waiting = known({}, {})
+  const verdict = overRedis.onRequest?.(waiting)
+  overRedis.onFinish?.(waiting, gone)
+  await verdict
+  assert.equal(world.takes.length, 5)
+})
+
 test('a 401 that a service gives, or that came after the take, is not charged again', async () => {
   const world = new World()
   const steps = await compilePolicy(rateLimit, { by: 'ip', rate: 10 }, world.context)

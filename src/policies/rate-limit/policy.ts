@@ -1,7 +1,7 @@
 import { GatewayError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Counter } from '../../core/observe.ts'
-import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../../core/policy.ts'
+import type { CompileContext, Outcome, PolicyDefinition, PolicySteps, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
 import type { LimitDecision, LimitGroup } from '../../core/store.ts'
 import { type FieldWriter, fieldWriter } from './fields.ts'
@@ -32,6 +32,7 @@ export const rateLimit: PolicyDefinition<RateLimitOptions> = {
       ...(limiter.guards && { onGuard: (exchange) => limiter.guard(exchange) }),
       onRequest: (exchange) => limiter.take(exchange),
       onResponse: (exchange) => limiter.respond(exchange),
+      ...(limiter.guards && { onFinish: (exchange, outcome) => limiter.finish(exchange, outcome) }),
     }
   },
 }
@@ -52,6 +53,8 @@ class RateLimiter {
   readonly #errors: Counter
   /** Filled anew for each exchange: a store reads them before it returns. */
   readonly #keys: string[]
+  /** Exchanges that wait for the store, which may have counted them already. */
+  readonly #taking = new WeakSet<Exchange>()
   #isIll = false
   #failedAt = 0
   #warnedAt = Number.NEGATIVE_INFINITY
@@ -125,6 +128,7 @@ class RateLimiter {
   }
 
   #takeLater(exchange: Exchange, decision: Promise<LimitDecision>, keys: readonly string[]): Promise<Verdict> {
+    if (this.guards) this.#taking.add(exchange)
     return decision.then(
       (made) => {
         this.#onAnswer()
@@ -154,6 +158,13 @@ class RateLimiter {
     const { limit, response, attempts } = exchange
     if (limit !== null) this.#write?.(response.headers, limit)
     else if (this.guards && response.status === 401 && attempts.length === 0) this.#charge(exchange)
+  }
+
+  /** Charges those who left while authentication was at work: a guess costs its hash, whether or not anybody waits for the answer. */
+  finish(exchange: Exchange, { status }: Outcome): void {
+    const wasTaken = exchange.limit !== null || exchange.response.status !== 0 || exchange.attempts.length > 0
+    if (status !== 0 || wasTaken || this.#taking.has(exchange)) return
+    this.#charge(exchange)
   }
 
   #charge(exchange: Exchange): void {
