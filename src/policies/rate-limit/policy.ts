@@ -131,10 +131,12 @@ class RateLimiter {
     if (this.guards) this.#taking.add(exchange)
     return decision.then(
       (made) => {
+        this.#taking.delete(exchange)
         this.#onAnswer()
         return this.#decide(exchange, made)
       },
       (error: unknown) => {
+        this.#taking.delete(exchange)
         // Anything else is a fault of ours, and not to be taken for a store that is ill.
         if (!(error instanceof GatewayError)) throw error
         this.#onFailure(error)
