@@ -1,9 +1,10 @@
 /** The native form of consumers: who calls, with credentials and policies of their own. */
 import { API_KEY_CHARS_MAX } from '../core/consumers.ts'
+import { ALGORITHM_NAMES } from '../core/jwt-algorithms.ts'
 import { PASSWORD_CHARS_MAX, parsePasswordHash } from '../core/password-hash.ts'
 import { list, object, oneOf, record, secret, text, z } from '../core/schema.ts'
 import { instant } from './instant.ts'
-import { JWT_ALGORITHMS, jwtKeyProblem } from './jwt-keys.ts'
+import { jwtKeyProblem } from './jwt-keys.ts'
 
 export const CONSUMERS_MAX = 100_000
 const CREDENTIALS_MAX = 100
@@ -84,7 +85,7 @@ const hmac = object({
 
 const jwt = object({
   key: text({ max: 1_024 }).describe('What the key claim of a token holds: `iss`, unless the `jwt` policy says otherwise.'),
-  algorithm: oneOf(JWT_ALGORITHMS).describe('The one algorithm that its tokens are signed with.'),
+  algorithm: oneOf(ALGORITHM_NAMES).describe('The one algorithm that its tokens are signed with.'),
   secret: secret().optional().describe('The shared secret, for HS algorithms.'),
   publicKey: text({ max: 16_384 }).optional().describe('The public key or certificate in PEM, for all other algorithms.'),
   ...period,

@@ -1,52 +1,9 @@
 /** Whether a key fits the algorithm that it is named for (RFC 7518, 3.1). */
 import { createPublicKey, type KeyObject } from 'node:crypto'
-
-interface Demand {
-  readonly type: 'secret' | 'rsa' | 'ec' | 'ed25519'
-  readonly curve?: string
-}
-
-const RSA: Demand = { type: 'rsa' }
-const SECRET: Demand = { type: 'secret' }
-
-const DEMANDS = {
-  HS256: SECRET,
-  HS384: SECRET,
-  HS512: SECRET,
-  RS256: RSA,
-  RS384: RSA,
-  RS512: RSA,
-  PS256: RSA,
-  PS384: RSA,
-  PS512: RSA,
-  ES256: { type: 'ec', curve: 'prime256v1' },
-  ES384: { type: 'ec', curve: 'secp384r1' },
-  ES512: { type: 'ec', curve: 'secp521r1' },
-  EdDSA: { type: 'ed25519' },
-  Ed25519: { type: 'ed25519' },
-} as const satisfies Readonly<Record<string, Demand>>
-
-export type JwtAlgorithm = keyof typeof DEMANDS
-
-export const JWT_ALGORITHMS = [
-  'HS256',
-  'HS384',
-  'HS512',
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const satisfies readonly JwtAlgorithm[]
+import { type Algorithm, DEMANDS, type Demand } from '../core/jwt-algorithms.ts'
 
 export interface WrittenJwtKey {
-  readonly algorithm: JwtAlgorithm
+  readonly algorithm: Algorithm
   readonly secret?: string | undefined
   readonly publicKey?: string | undefined
 }
@@ -61,7 +18,7 @@ const RSA_BITS_MIN = 2_048
 
 /** What is wrong with the key of a credential; null for nothing. */
 export function jwtKeyProblem({ algorithm, secret, publicKey }: WrittenJwtKey): JwtKeyProblem | null {
-  const demand: Demand = DEMANDS[algorithm]
+  const demand = DEMANDS[algorithm]
   if (demand.type === 'secret') {
     if (publicKey !== undefined) return { path: ['publicKey'], message: `${algorithm} is for a \`secret\`: what is public cannot be one` }
     return secret === undefined ? { path: [], message: `${algorithm} needs a \`secret\`` } : null

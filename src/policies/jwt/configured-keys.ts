@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { type Algorithm, DEMANDS, isAlgorithm } from './algorithms.ts'
+import { type Algorithm, DEMANDS, isAlgorithm } from '../../core/jwt-algorithms.ts'
 import { type BoundKey, bind, defaultFor, jwkKey, pemKey, possibleFor, readKeySet, type SecretEncoding, secretKey } from './keys.ts'
 import type { JsonObject } from './strict-json.ts'
 

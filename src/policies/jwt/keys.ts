@@ -1,5 +1,5 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
-import { ALGORITHM_NAMES, type Algorithm, DEMANDS, isAlgorithm } from './algorithms.ts'
+import { ALGORITHM_NAMES, type Algorithm, DEMANDS, isAlgorithm } from '../../core/jwt-algorithms.ts'
 import type { JsonObject } from './strict-json.ts'
 
 /** A key that checks signatures, bound to the only algorithms it may be used with: a token cannot choose another. */

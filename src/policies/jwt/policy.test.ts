@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { exportJWK, exportSPKI } from 'jose'
 import { admit } from '../../core/caller.ts'
 import type { ConsumerDirectory, JwtCredential, Owned } from '../../core/consumers.ts'
+import { ALGORITHM_NAMES } from '../../core/jwt-algorithms.ts'
 import { contextWith, exchangeOf, onRequest, problemsOf } from '../testing.ts'
-import { ALGORITHM_NAMES } from './algorithms.ts'
 import { jwt } from './policy.ts'
 import {
   bearing,

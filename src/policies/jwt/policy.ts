@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
+import { DEMANDS } from '../../core/jwt-algorithms.ts'
 import type { PolicyDefinition, Remark } from '../../core/policy.ts'
-import { DEMANDS } from './algorithms.ts'
 import { typeOf } from './claims.ts'
 import { configuredKeys } from './configured-keys.ts'
 import { TokenGate } from './gate.ts'

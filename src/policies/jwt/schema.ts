@@ -1,6 +1,6 @@
+import { ALGORITHM_NAMES } from '../../core/jwt-algorithms.ts'
 import { MANAGED_FIELDS } from '../../core/managed-fields.ts'
 import { byteSize, duration, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../../core/schema.ts'
-import { ALGORITHM_NAMES } from './algorithms.ts'
 import { configuredKeys, contradictions } from './configured-keys.ts'
 import { TOKEN_PLACE } from './places.ts'
 

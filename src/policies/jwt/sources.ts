@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { type ConsumerDirectory, isInForce, type JwtCredential, type Owned } from '../../core/consumers.ts'
+import { type Algorithm, DEMANDS, isAlgorithm } from '../../core/jwt-algorithms.ts'
 import type { Logger } from '../../core/observe.ts'
-import { type Algorithm, DEMANDS, isAlgorithm } from './algorithms.ts'
 import { type BoundKey, bind, candidatesOf, pemKey, type SecretEncoding, secretKey } from './keys.ts'
 import type { RemoteKeys } from './remote-keys.ts'
 import type { Token } from './token.ts'

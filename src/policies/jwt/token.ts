@@ -1,4 +1,4 @@
-import { type Algorithm, isAlgorithm } from './algorithms.ts'
+import { type Algorithm, isAlgorithm } from '../../core/jwt-algorithms.ts'
 import type { Reason } from './refusals.ts'
 import { type JsonObject, parseObject } from './strict-json.ts'
 

@@ -1,6 +1,7 @@
 /** Signature algorithms (RFC 7518, 3.1; RFC 8037; RFC 9864), and what each asks of a key. `none` is not among them. */
 
-interface Demand {
+/** What an algorithm asks of a key. */
+export interface Demand {
   /** Type of the key, as `KeyObject.asymmetricKeyType` says it, or a secret. */
   readonly type: 'secret' | 'rsa' | 'ec' | 'ed25519'
   /** OpenSSL's name of the only curve that fits. */
