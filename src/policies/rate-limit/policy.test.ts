@@ -419,6 +419,12 @@ test('the review warns of limits that never apply, and refuses those that nothin
   assert.deepEqual(await remarks({ by: 'header:X-A', rate: 1, otherwise: 'ip' }), [])
   assert.match((await remarks({ by: 'api-key', rate: 1 })).join(), /what clients say/)
   const beside = (kind: string, options: object) => ({ optionsOf: (asked: string) => (asked === kind ? options : undefined) })
+  assert.match(
+    (await remarks({ by: 'user', rate: 1 }, beside('api-key', {}))).join(),
+    /finds out consumers, not users: it never applies; count/,
+  )
+  assert.match((await remarks({ by: 'user', rate: 1, otherwise: 'ip' }, beside('basic', {}))).join(), /it counts by address only;/)
+  assert.deepEqual(await remarks({ by: 'user', rate: 1 }, beside('jwt', {})), [])
   const byKey = { by: 'header:x-api-key', rate: 1 }
   const hidden = beside('api-key', { from: ['query:k', 'header:X-API-Key'], forward: false })
   assert.match(

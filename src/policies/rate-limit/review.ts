@@ -28,6 +28,10 @@ function limitRemark({ name, by, otherwise }: Limit, around: PolicySurroundings,
     const effect = identity.kind === 'identity' || otherwise === 'ip' ? 'counts by address only' : 'never applies'
     return `limit \`${name}\` counts by ${identity.kind}, and no policy that finds out who calls is in force here: it ${effect}`
   }
+  if (by.some(({ kind }) => kind === 'user') && !mayKnowUsers(around)) {
+    const effect = otherwise === 'ip' ? 'counts by address only' : 'never applies'
+    return `limit \`${name}\` counts by user, and what is in force here finds out consumers, not users: it ${effect}; count by \`consumer\``
+  }
   const taken = by.flatMap((subject) => (subject.kind === 'header' ? (takerOf(subject.name, around) ?? []) : []))
   if (taken[0] !== undefined) {
     const effect = otherwise === 'ip' ? 'counts by address only' : 'never applies'
@@ -38,6 +42,11 @@ function limitRemark({ name, by, otherwise }: Limit, around: PolicySurroundings,
     return `limit \`${name}\` counts by what clients say: one that says nothing, or something new each time, is not limited; add a limit by \`ip\``
   }
   return null
+}
+
+/** Keys, passwords and signatures are consumers'; of these policies a token alone names a user. */
+function mayKnowUsers({ optionsOf }: PolicySurroundings): boolean {
+  return optionsOf('jwt') !== undefined || ['api-key', 'basic', 'hmac'].every((kind) => optionsOf(kind) === undefined)
 }
 
 /** The policy that takes a header out of the request once it has looked at the credential there; null for none. */
