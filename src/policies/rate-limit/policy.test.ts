@@ -237,6 +237,19 @@ test('refused authentication is charged to the address, and then nobody looks at
   assert.equal(steps.onGuard?.(known({ peerAddress: '192.0.2.8' }, {})), undefined)
 })
 
+test('who is known and is forbidden something is charged as for a request that passes', async () => {
+  const world = new World()
+  const limits = [
+    { by: 'user', window: 'minute', limit: 100 },
+    { by: 'ip', window: 'minute', limit: 3 },
+  ]
+  const steps = await compilePolicy(rateLimit, { limits }, world.context)
+  respond(steps, known({}, { method: 'jwt', user: 'ada' }), 403)
+  // Refused by its address, say, before anybody was known.
+  respond(steps, known({}, {}), 403)
+  assert.deepEqual(world.takes, [['u:ada', 'i:192.0.2.7']])
+})
+
 test('who leaves before authentication has an answer is charged too, and who had one or waits for the store is not charged again', async () => {
   const world = new World()
   const steps = await compilePolicy(rateLimit, { by: 'ip', window: 'minute', limit: 2 }, world.context)

@@ -110,19 +110,11 @@ class RateLimiter {
   }
 
   take(exchange: Exchange): Verdict | Promise<Verdict> {
-    const keys = this.#keys
-    const readers = this.#readers
-    const memo = memoOf(exchange.request)
-    let applies = false
-    for (let i = 0; i < readers.length; i++) {
-      const key = (readers[i] as KeyReader)(exchange, memo)
-      keys[i] = key
-      if (key !== '') applies = true
-    }
-    if (!applies) {
+    if (!this.#readKeys(exchange)) {
       exchange.trace?.note('no limit applies')
       return undefined
     }
+    const keys = this.#keys
     const decision = this.#group.take(keys, this.#options.cost)
     return decision instanceof Promise ? this.#takeLater(exchange, decision, keys.slice()) : this.#decide(exchange, decision)
   }
@@ -155,22 +147,24 @@ class RateLimiter {
     return onStoreError === 'open' ? undefined : UNAVAILABLE
   }
 
-  /** Tells clients what is left, and charges those whom authentication has refused: who guesses passwords is limited too. */
+  /** Tells clients what is left, and charges those who were refused before the take: who guesses passwords, or probes for what is forbidden. */
   respond(exchange: Exchange): undefined {
-    const { limit, response, attempts } = exchange
+    const { limit, response, attempts, caller } = exchange
     if (limit !== null) this.#write?.(response.headers, limit)
-    else if (this.guards && response.status === 401 && attempts.length === 0) this.#charge(exchange)
+    else if (attempts.length > 0) return
+    else if (response.status === 401 && this.guards && this.#readGuardKeys(exchange)) this.#charge()
+    else if (response.status === 403 && caller.isKnown && this.#readKeys(exchange)) this.#charge()
   }
 
   /** Charges those who left while authentication was at work: a guess costs its hash, whether or not anybody waits for the answer. */
   finish(exchange: Exchange, { status }: Outcome): void {
     const wasTaken = exchange.limit !== null || exchange.response.status !== 0 || exchange.attempts.length > 0
     if (status !== 0 || wasTaken || this.#taking.has(exchange)) return
-    this.#charge(exchange)
+    if (this.#readGuardKeys(exchange)) this.#charge()
   }
 
-  #charge(exchange: Exchange): void {
-    if (!this.#readGuardKeys(exchange)) return
+  /** Takes for the keys that were read last. */
+  #charge(): void {
     const { cost } = this.#options
     const decision = this.#group.take(this.#keys, cost)
     if (!(decision instanceof Promise)) return
@@ -183,6 +177,19 @@ class RateLimiter {
         void this.#alone?.take(keys, cost)
       },
     )
+  }
+
+  /** Whether any limit applies. */
+  #readKeys(exchange: Exchange): boolean {
+    const readers = this.#readers
+    const memo = memoOf(exchange.request)
+    let applies = false
+    for (let i = 0; i < readers.length; i++) {
+      const key = (readers[i] as KeyReader)(exchange, memo)
+      this.#keys[i] = key
+      if (key !== '') applies = true
+    }
+    return applies
   }
 
   /** The keys of limits that need no identity; the others do not apply. */

@@ -363,6 +363,8 @@ test('a caller without a user passes unless one is required', async () => {
   const refused = async (exchange: Exchange) => (await strict.onRequest?.(exchange))?.code
   assert.equal(await refused(caller({ method: 'api-key' })), 'user_not_found')
   assert.equal(await refused(caller(null)), 'credentials_missing')
+  const nameless = await lenient.onRequest?.(caller({ method: 'jwt', claims: { roles: ['admin'] } }))
+  assert.equal(nameless?.code, 'user_not_found')
   assert.deepEqual(asked, [])
 })
 

@@ -78,7 +78,8 @@ class UserDirectory {
 
   #withoutUser({ caller, trace }: Exchange): Verdict {
     trace?.note(caller.isKnown ? 'the credential names no user' : 'nobody is known')
-    if (!this.#options.required) return undefined
+    // A token is a user's: without a name its own word on roles would stand in for the record.
+    if (!this.#options.required && caller.claims === null) return undefined
     return caller.isKnown ? NAMES_NO_USER : (caller.refusal ?? NOBODY)
   }
 

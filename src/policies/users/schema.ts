@@ -41,7 +41,10 @@ export const schema = object({
   onStoreError: oneOf(['refuse', 'bypass'])
     .default('refuse')
     .describe('What happens when Redis does not answer: as `onError` says, or the user service is asked without it.'),
-  required: z.boolean().default(false).describe('Whether callers whose credential names no user are refused.'),
+  required: z
+    .boolean()
+    .default(false)
+    .describe('Whether callers whose credential names no user are refused; one with a token without `sub` always is.'),
 })
 
 export type UsersOptions = z.output<typeof schema>
