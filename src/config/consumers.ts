@@ -1,8 +1,8 @@
 /** Consumers of the native form to the intermediate representation: what their schema cannot see is checked here. */
 import { createHash, hash } from 'node:crypto'
 import type { Credential } from '../core/consumers.ts'
+import { nearest } from '../core/nearest.ts'
 import { hashPassword, LOAD_COST } from '../core/password-hash.ts'
-import { nearest } from '../core/schema.ts'
 import type { Problem } from './diagnostics.ts'
 import type { ConsumerIr, PolicyIr, SourceLocation } from './ir.ts'
 import type { NativeConsumer, PolicyBlock } from './schema.ts'

@@ -1,4 +1,4 @@
-import { nearest } from '../core/schema.ts'
+import { nearest } from '../core/nearest.ts'
 import type { Problem } from './diagnostics.ts'
 import { withoutValue } from './messages.ts'
 import { type ConfigNode, type ConfigPath, locate, nodeAt } from './tree.ts'

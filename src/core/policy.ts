@@ -73,7 +73,7 @@ export interface PolicySurroundings {
   /** Whether any policy that authenticates is in force beside it. */
   readonly authenticates: boolean
   readonly stores: ReadonlySet<StoreName>
-  readonly consumers: { has(name: string): boolean }
+  readonly consumers: ReadonlySet<string>
 }
 
 /** Something to be said of a policy's options. */

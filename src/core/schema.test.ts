@@ -8,7 +8,6 @@ import {
   headerNameText,
   headerValueText,
   list,
-  nearest,
   object,
   oneOf,
   oneOrMore,
@@ -116,16 +115,6 @@ test('one item stands for a list of one', () => {
 test('lists and records are bounded', () => {
   assert.equal(messagesOf(list(z.int(), { max: 1 }), [1, 2]).length, 1)
   assert.deepEqual(messagesOf(record(z.string(), z.int(), { max: 1 }), { a: 1, b: 2 }), ['expected at most 1 entries'])
-})
-
-test('the nearest word is near, or there is none', () => {
-  assert.equal(nearest('timout', ['path', 'timeout']), 'timeout')
-  assert.equal(nearest('retyr', ['retry']), 'retry')
-  assert.equal(nearest('strip_prefix', ['strip-prefix']), 'strip-prefix')
-  assert.equal(nearest('connectionsmax', ['connectionsMax']), 'connectionsMax')
-  assert.equal(nearest('xyz', ['path']), null)
-  assert.equal(nearest('ab', ['cd']), null)
-  assert.equal(nearest('', ['a']), null)
 })
 
 test('every schema exports its written form, with default and description', () => {

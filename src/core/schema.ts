@@ -7,6 +7,7 @@
  * with `.prefault('5s')`, in the written form, and to all else with `.default(…)`.
  */
 import * as z from 'zod'
+import { nearest } from './nearest.ts'
 
 export * as z from 'zod'
 
@@ -197,50 +198,6 @@ export function list<Item extends z.ZodType>(item: Item, { min = 0, max = LIST_M
 /** One item or a list of them; gives a list. */
 export function oneOrMore<Item extends z.ZodType>(item: Item, { min = 1, max = LIST_MAX }: { min?: number; max?: number } = {}) {
   return z.union([item, list(item, { min, max })]).transform((value): z.output<Item>[] => (Array.isArray(value) ? value : [value]))
-}
-
-const NEAR_MAX = 3
-
-/**
- * The candidate that `word` was most likely meant to be: at most three edits away (insert, delete, replace, swap of neighbours) and
- * fewer than half its letters; null for none. Case, `-` and `_` do not count.
- */
-export function nearest(word: string, candidates: readonly string[]): string | null {
-  if (word.length > 64) return null
-  const folded = fold(word)
-  let best: string | null = null
-  let bestDistance = Math.min(NEAR_MAX, Math.ceil(folded.length / 2) - 1) + 1
-  for (const candidate of candidates) {
-    if (candidate.length > 64) continue
-    const distance = editDistance(folded, fold(candidate))
-    if (distance < bestDistance) {
-      best = candidate
-      bestDistance = distance
-    }
-  }
-  return best
-}
-
-function fold(word: string): string {
-  return word.toLowerCase().replaceAll(/[-_]/g, '')
-}
-
-/** Damerau–Levenshtein distance in its restricted form (optimal string alignment). */
-function editDistance(a: string, b: string): number {
-  let beforeLast: number[] = []
-  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1
-      let distance = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + cost)
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) distance = Math.min(distance, (beforeLast[j - 2] ?? 0) + 1)
-      row.push(distance)
-    }
-    beforeLast = last
-    last = row
-  }
-  return last[b.length] ?? 0
 }
 
 function quoteList(words: readonly string[]): string {

@@ -68,7 +68,7 @@ test('a configuration that lets nobody pass, or names nobody, is refused', async
   assert.deepEqual(messages({}, true), [])
   assert.deepEqual(messages({ anonymous: 'guest' }, true), [])
   assert.deepEqual(messages({}, false), ['error  no policy that authenticates (`jwt`, `api-key`, `basic`, `hmac`) is in force here'])
-  assert.deepEqual(messages({ anonymous: 'guests' }, true), ['error anonymous there is no consumer `guests`'])
+  assert.deepEqual(messages({ anonymous: 'guests' }, true), ['error anonymous there is no consumer `guests`; did you mean `guest`?'])
   await assert.rejects(compilePolicy(authentication, { anonymous: 'guests' }, contextOf({}).context), /no consumer guests/)
   assert.deepEqual(await problemsOf(authentication, { anonymous: 'guest', require: 'all' }), [
     'expected `any` beside `anonymous`: who needs none cannot need all',

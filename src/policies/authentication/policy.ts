@@ -1,5 +1,6 @@
 import { admit } from '../../core/caller.ts'
 import type { Exchange } from '../../core/exchange.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { PolicyDefinition, Remark, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
 import type { AuthenticationOptions } from './schema.ts'
@@ -17,7 +18,11 @@ export const authentication: PolicyDefinition<AuthenticationOptions> = {
       remarks.push({ severity: 'error', path: [], message })
     }
     if (anonymous !== undefined && !consumers.has(anonymous)) {
-      remarks.push({ severity: 'error', path: ['anonymous'], message: `there is no consumer \`${anonymous}\`` })
+      remarks.push({
+        severity: 'error',
+        path: ['anonymous'],
+        message: `there is no consumer \`${anonymous}\`${didYouMean(anonymous, consumers)}`,
+      })
     }
     return remarks
   },

@@ -1,4 +1,5 @@
 import type { Caller } from '../../core/caller.ts'
+import { didYouMean } from '../../core/nearest.ts'
 import type { PolicyDefinition, Remark } from '../../core/policy.ts'
 import { type Reply, refuse } from '../../core/reply.ts'
 import { type Condition, claimIs, groupsOf, hasAnyAll, hasOne, passes, permissionsOf, rolesOf, scopesOf } from './conditions.ts'
@@ -32,7 +33,11 @@ export const authorize: PolicyDefinition<AuthorizeOptions> = {
     for (const list of ['allow', 'deny'] as const) {
       for (const [index, name] of (options.consumers?.[list] ?? []).entries()) {
         if (!consumers.has(name))
-          remarks.push({ severity: 'error', path: ['consumers', list, index], message: `no consumer has the name \`${name}\`` })
+          remarks.push({
+            severity: 'error',
+            path: ['consumers', list, index],
+            message: `there is no consumer \`${name}\`${didYouMean(name, consumers)}`,
+          })
       }
     }
     return remarks

@@ -1,4 +1,5 @@
-import { duration, integer, list, nearest, object, oneOf, oneOrMore, text, z } from '../../core/schema.ts'
+import { nearest } from '../../core/nearest.ts'
+import { duration, integer, list, object, oneOf, oneOrMore, text, z } from '../../core/schema.ts'
 import { SUBJECT_WORDS } from './subjects.ts'
 
 const LIMITS_MAX = 16

@@ -1,8 +1,8 @@
 /** What is said of schemas when a configuration is checked. Not loaded in workers. */
 
+import { nearest } from '../../core/nearest.ts'
 import type { Remark } from '../../core/policy.ts'
 import { compileEcmaRegex } from '../../core/regex.ts'
-import { nearest } from '../../core/schema.ts'
 import { Engine } from './engine.ts'
 import { isKnownFormat } from './formats.ts'
 import {
