@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type ChainStore, chainRoute, chainStores } from './chain.ts'
+import { type Chain, chainRoute, chainStores } from './chain.ts'
 import { freePort, type Running, startPinned, versionOf } from './process.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -20,7 +20,7 @@ export interface Setup {
   /** Routes `/route-0/*` … beside the one for everything. */
   readonly routes: number
   /** Where the limits of the full chain are kept, for who has one; null for a bare proxy. */
-  readonly chain: ChainStore | null
+  readonly chain: Chain | null
   readonly redisPort: number | null
 }
 

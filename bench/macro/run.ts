@@ -115,7 +115,7 @@ async function measure(
       line.show(`${scenario.name}: warming ${proxy.name}`)
       const { subject } = await startSubject(proxy, setupOf(proxy, 0))
       lasting.set(proxy.name, subject)
-      await scenario.measure(subject, options.quick ? 1 : 3)
+      await scenario.measure(subject, scenario.warmSeconds?.(proxy.name) ?? (options.quick ? 1 : 3))
     }
   }
   for (let round = 1; round <= rounds; round += 1) {
