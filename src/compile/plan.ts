@@ -1,7 +1,7 @@
 import type { PolicyIr, RouteIr } from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
 import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
-import type { Outcome, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
+import type { BodyVerdict, Outcome, PolicyDefinition, PolicySteps, RequestBodyStep, Verdict } from '../core/policy.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Phase } from '../core/trace.ts'
 import type { Service } from '../upstream/service.ts'
@@ -19,7 +19,11 @@ export interface BodyStep {
   readonly shadow: boolean
   readonly bytesMax: number
   wanted(exchange: Exchange): boolean
-  run(exchange: Exchange, body: Buffer): Verdict | Promise<Verdict>
+  run(exchange: Exchange, body: Buffer): BodyVerdict | Promise<BodyVerdict>
+}
+
+export interface ResponseBodyPlanStep extends BodyStep {
+  tooLarge(exchange: Exchange): Verdict
 }
 
 export interface AttemptStep {
@@ -39,6 +43,9 @@ export interface PlanSteps {
   readonly body: readonly BodyStep[]
   readonly attempt: readonly AttemptStep[]
   readonly upstreamResponse: readonly Step[]
+  readonly responseBody: readonly ResponseBodyPlanStep[]
+  /** The cache's, behind those. */
+  readonly store: readonly Step[]
   readonly response: readonly Step[]
   readonly finish: readonly ((exchange: Exchange, outcome: Outcome) => void)[]
   /** Whether a policy that acts answers every preflight. */
@@ -86,6 +93,8 @@ export function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySt
   const bodySteps: BodyStep[] = []
   const attemptSteps: AttemptStep[] = []
   const upstreamResponseSteps: Step[] = []
+  const responseBodySteps: ResponseBodyPlanStep[] = []
+  const storeSteps: Step[] = []
   const responseSteps: Step[] = []
   const finishSteps: ((exchange: Exchange, outcome: Outcome) => void)[] = []
   let answersPreflight = false
@@ -97,16 +106,12 @@ export function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySt
       const list = arrival.has(kind) ? arrivalSteps : identity.has(kind) ? authSteps : requestSteps
       list.push({ ...about, phase: 'request', run: steps.onRequest })
     }
-    const { requestBody } = steps
-    if (requestBody !== undefined) {
-      const { bytesMax } = requestBody
-      bodySteps.push({
-        ...about,
-        bytesMax,
-        wanted: (exchange) => requestBody.wanted(exchange),
-        run: (exchange, body) => requestBody.run(exchange, body),
-      })
+    const { requestBody, responseBody } = steps
+    if (requestBody !== undefined) bodySteps.push({ ...about, ...bodyStep(requestBody) })
+    if (responseBody !== undefined) {
+      responseBodySteps.push({ ...about, ...bodyStep(responseBody), tooLarge: (exchange) => responseBody.tooLarge(exchange) })
     }
+    if (steps.onStore !== undefined) storeSteps.push({ ...about, phase: 'store', run: steps.onStore })
     if (steps.onAttempt !== undefined) attemptSteps.push({ ...about, run: steps.onAttempt })
     if (steps.onUpstreamResponse !== undefined)
       upstreamResponseSteps.push({ ...about, phase: 'upstream-response', run: steps.onUpstreamResponse })
@@ -121,8 +126,15 @@ export function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySt
     body: bodySteps,
     attempt: attemptSteps,
     upstreamResponse: upstreamResponseSteps,
+    responseBody: responseBodySteps,
+    store: storeSteps,
     response: responseSteps,
     finish: finishSteps,
     answersPreflight,
   }
+}
+
+/** The methods stay their policy's. */
+function bodyStep(step: RequestBodyStep): Pick<BodyStep, 'bytesMax' | 'wanted' | 'run'> {
+  return { bytesMax: step.bytesMax, wanted: (exchange) => step.wanted(exchange), run: (exchange, body) => step.run(exchange, body) }
 }

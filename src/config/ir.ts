@@ -5,6 +5,7 @@
 import type { Credential } from '../core/consumers.ts'
 import type { Limits } from '../core/limits.ts'
 import type { PolicyMode } from '../core/policy.ts'
+import type { StatusSet } from '../core/status-set.ts'
 
 /** Where something was written. Lines and columns count from 1. */
 export interface SourceLocation {
@@ -123,7 +124,104 @@ export interface ServiceIr {
     /** Retries a second that are always allowed. */
     readonly minPerSecond: number
   }
+  /** Null for none. */
+  readonly breaker: BreakerIr | null
+  readonly health: HealthIr
+  /** Null for no bound. */
+  readonly concurrency: ConcurrencyIr | null
   readonly policies: readonly PolicyIr[]
+}
+
+export interface BreakerIr {
+  /** Failures in a row that open it; null when only the rate counts. */
+  readonly failures: number | null
+  readonly failureRate: { readonly percent: number; readonly windowMs: number; readonly requestsMin: number } | null
+  /** How long it stays open before probes are let through. */
+  readonly recoveryMs: number
+  /** Probes at once while it is half open. */
+  readonly probes: number
+  /** Successes that close it. */
+  readonly successes: number
+  /** Answers that count as failures, beside faults and timeouts. */
+  readonly statuses: StatusSet
+}
+
+export interface HealthIr {
+  readonly active: ActiveCheckIr | null
+  readonly passive: PassiveCheckIr | null
+  /** Time in which a target that became healthy comes back to its full share; 0 for none. */
+  readonly slowStartMs: number
+  /** With a smaller share of targets usable, all are used; 0 for never. */
+  readonly panicPercent: number
+}
+
+export interface ActiveCheckIr {
+  readonly kind: 'http' | 'tcp'
+  /** With its query. */
+  readonly path: string
+  /** Null for the target's own. */
+  readonly host: string | null
+  readonly headers: readonly (readonly [string, string])[]
+  readonly statuses: StatusSet
+  /** What the beginning of the body must hold; null for anything. */
+  readonly body: { readonly kind: 'text' | 'regex'; readonly value: string } | null
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly unhealthyAfter: number
+  readonly healthyAfter: number
+}
+
+export interface PassiveCheckIr {
+  /** Failures in a row that eject a target. */
+  readonly failures: number
+  readonly statuses: StatusSet
+  /** First ejection; the n-th in a row lasts n times as long, up to the maximum. */
+  readonly ejectionMs: number
+  readonly ejectionMaxMs: number
+  readonly ejectedPercentMax: number
+}
+
+export interface ConcurrencyIr {
+  /** Exchanges that one worker has with the service at once. */
+  readonly max: number
+  /** Exchanges that wait for a place. */
+  readonly queue: number
+  readonly queueTimeoutMs: number
+}
+
+/** How the exchanges of a route are divided among services. */
+export interface SplitIr {
+  /** Weights from 0; at least one is above. */
+  readonly services: readonly { readonly service: string; readonly weight: number }[]
+  /** What keeps a caller with one service; null for chance. */
+  readonly sticky: { readonly kind: 'user' } | { readonly kind: 'cookie' | 'header'; readonly name: string } | null
+}
+
+/** A copy of each request to a service whose answers nobody sees. */
+export interface MirrorIr {
+  readonly service: string
+  readonly percent: number
+  readonly timeoutMs: number
+  /** Copies that one worker has under way. */
+  readonly inFlightMax: number
+  readonly bodyBytesMax: number
+}
+
+/** What is answered when the service fails, in this order. */
+export interface FallbackIr {
+  /** Answers of the service that count as its failure. */
+  readonly statuses: StatusSet
+  readonly stale: boolean
+  readonly service: string | null
+  readonly response: StaticAnswerIr | null
+}
+
+/** An answer made from templates, see `core/template.ts`. */
+export interface StaticAnswerIr {
+  readonly status: number
+  readonly contentType: string
+  readonly headers: readonly (readonly [string, string])[]
+  readonly body: string
 }
 
 export type BackoffKind = 'exponential' | 'linear' | 'constant'
@@ -166,8 +264,11 @@ export interface RouteIr {
   readonly match: RouteMatchIr
   /** Higher wins over every rule of specificity; 0 by default. */
   readonly priority: number
-  /** Name of a service; null when a policy answers (redirect, static response). */
+  /** Name of a service; null when a policy answers (redirect, static response), and where there is a split. */
   readonly service: string | null
+  readonly split: SplitIr | null
+  readonly mirror: MirrorIr | null
+  readonly fallback: FallbackIr | null
   /** Bounds all tries together, from the end of the request head to the end of the response head. */
   readonly timeoutMs: number
   /** Bounds each try; at most timeoutMs. */
@@ -186,6 +287,12 @@ export interface PolicyIr {
   /** Checked by the kind's schema, defaults filled in. */
   readonly options: unknown
   readonly at: SourceLocation
+}
+
+/** The services that a route may ask for a client's sake: its own, or those it is split over. */
+export function servicesOf({ service, split }: RouteIr): readonly string[] {
+  if (split !== null) return split.services.map((part) => part.service)
+  return service === null ? [] : [service]
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from './addresses.ts'
 import { CONSUMERS_MAX, consumer } from './consumers-schema.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
+import { breaker, concurrency, fallback, health, mirror, split } from './resilience-schema.ts'
 
 /** A policy's block once it is checked: `options` in the form the policy compiles from, null when the block is only `false`. */
 export interface PolicyBlock {
@@ -174,6 +175,13 @@ const service = <P extends z.ZodType>(policies: P) =>
       .default('client')
       .describe("The Host that targets see: `client` (the client's), `target` (the target's own) or a fixed one."),
     retryBudget: retryBudget.prefault({}).describe('Bounds the retries to this service.'),
+    breaker: breaker
+      .optional()
+      .describe('The circuit breaker: stops asking a service that fails. `{}` for the defaults; without it there is none.'),
+    health: health.prefault({}).describe('Finds out which targets are well.'),
+    concurrency: concurrency
+      .optional()
+      .describe('Bounds what a worker asks of the service at once; what is beyond waits, or is shed. Default: no bound.'),
     policies: policies.optional().describe('Policies for every route to this service, by kind.'),
   })
 
@@ -195,7 +203,10 @@ const route = <P extends z.ZodType>(policies: P) =>
     priority: integer({ min: -1_000_000, max: 1_000_000 }).default(0).describe('The higher one wins over every rule of specificity.'),
     service: text({ max: 128 })
       .optional()
-      .describe('Name of the service. Not needed where a policy answers (`redirect`, `static-response`).'),
+      .describe('Name of the service. Not needed where a policy answers (`redirect`, `static-response`), or with `split`.'),
+    split: split.optional().describe('Divides the requests among several services by weight, in place of `service`.'),
+    mirror: mirror.optional().describe('Sends a copy of each request to another service too; it can neither slow nor fail the original.'),
+    fallback: fallback.optional().describe('What is answered when the service fails: first `stale`, then `service`, then `response`.'),
     timeout: duration({ min: 1 }).prefault('60s').describe('Bounds all tries together, to the end of the response head; longer is 504.'),
     attemptTimeout: duration({ min: 1 }).optional().describe('Bounds each try. Default: `timeout`.'),
     streamIdleTimeout: duration({ min: 1 }).prefault('60s').describe('Longest silence within a response body.'),

@@ -33,6 +33,8 @@ export type ErrorCode =
   | 'rate_limited'
   | 'request_invalid'
   | 'request_media_type_unsupported'
+  | 'request_body_invalid'
+  | 'cache_only'
   | 'client_closed'
   | 'response_write_timeout'
   // The service's doing.
@@ -47,6 +49,11 @@ export type ErrorCode =
   | 'upstream_timeout'
   | 'upstream_body_aborted'
   | 'upstream_connections_exhausted'
+  | 'upstream_body_too_large'
+  | 'upstream_body_invalid'
+  | 'circuit_open'
+  | 'service_overloaded'
+  | 'service_queue_timeout'
   // What the gateway depends on beside services.
   | 'keys_unavailable'
   | 'user_service_unavailable'

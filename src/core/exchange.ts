@@ -1,7 +1,9 @@
 import type { BodySink, BodySource } from './body.ts'
 import { Caller } from './caller.ts'
+import { type Clock, systemClock } from './clock.ts'
 import type { ErrorCode } from './errors.ts'
 import { Headers } from './headers.ts'
+import type { Reply } from './reply.ts'
 import type { LimitDecision } from './store.ts'
 import type { Trace } from './trace.ts'
 
@@ -75,6 +77,8 @@ export interface ForwardHead {
   query: string
   /** The Host to send; empty for what the service's `host` setting says. */
   authority: string
+  /** The method to send; empty for the request's own. */
+  method: string
 }
 
 /** The client's side of one exchange, whatever the protocol: how the answer goes back. Implemented in `http/`. */
@@ -126,6 +130,41 @@ export interface Attempt {
   error: ErrorCode | null
 }
 
+/**
+ * Listens to the body of a service's response, as it stands after the upstream-response steps, for who wants to keep it. Exactly one of
+ * `onEnd` and `onAbort` comes last.
+ */
+export interface ResponseTap {
+  /** The bytes are valid during the call only. */
+  onData(bytes: Buffer, start: number, end: number): void
+  /** The body is whole. Trailers are valid during the call only. */
+  onEnd(trailers: Headers | null): void
+  /** The body is not whole, or the client has gone and nobody reads on. */
+  onAbort(): void
+}
+
+/** What a cache still has when it is not fresh: it may take the place of a failure. */
+export interface StaleAnswer {
+  /** Whether it may do so by itself (stale-if-error, RFC 5861, 4); otherwise only where the route's fallback says so. */
+  readonly onError: boolean
+  /** Made when it is given, since it tells its age. */
+  reply(): Reply
+}
+
+/** Starts exchanges that no client waits for. */
+export interface Detacher {
+  /**
+   * Has the same request made once more without a client, from the step behind `policy` on: for a cache that brings an answer up to date.
+   * Its response runs through the upstream-response steps and is then dropped.
+   * @param prepare changes the new exchange before it starts
+   * @returns false when too many are under way, or when the request has a body
+   */
+  detach(exchange: Exchange, policy: string, prepare: (detached: Exchange) => void): boolean
+}
+
+/** What an answer was made of when the service failed. */
+export type FallbackKind = 'stale' | 'service' | 'response'
+
 const NO_PARAMS: ReadonlyMap<string, string> = new Map()
 
 /**
@@ -137,13 +176,24 @@ export class Exchange {
   readonly response = new ResponseHead()
   /** The headers of the gateway's own answers; `response.headers` is this, or the block of a service's response. */
   readonly ownHeaders = new Headers()
-  readonly forward: ForwardHead = { path: '', query: '', authority: '' }
+  readonly forward: ForwardHead = { path: '', query: '', authority: '', method: '' }
   readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '' }
   readonly caller = new Caller()
   /** What the `rate-limit` policy decided; null while it has not. */
   limit: LimitDecision | null = null
+  /** Set by an upstream-response step that wants the body. */
+  responseTap: ResponseTap | null = null
+  /** Set by the cache where it has an answer that is not fresh. */
+  stale: StaleAnswer | null = null
+  /** What the answer was made of when the service failed; null when it did not. */
+  fallback: FallbackKind | null = null
+  /** Kept by the cache from its step on the request to that on the response. */
+  cacheMemo: unknown = null
+  /** Null where nothing can be detached: under `explain`, and for exchanges that are detached themselves. */
+  detacher: Detacher | null = null
   listener: ListenerInfo
   downstream: Downstream
+  readonly clock: Clock
   /** Set by the `request-id` policy; empty until then. */
   requestId = ''
   route: RouteInfo | null = null
@@ -163,9 +213,10 @@ export class Exchange {
   /** Where steps note what they did; null unless someone asked (explain, decision records). */
   trace: Trace | null = null
 
-  constructor(listener: ListenerInfo, downstream: Downstream) {
+  constructor(listener: ListenerInfo, downstream: Downstream, clock: Clock = systemClock) {
     this.listener = listener
     this.downstream = downstream
+    this.clock = clock
   }
 
   /** Forgets the last exchange. The request head is the reader's to fill; the client's true address is found anew from it. */
@@ -176,6 +227,11 @@ export class Exchange {
     response.bodyLength = 0
     client.address = client.peerAddress
     this.forward.authority = ''
+    this.forward.method = ''
+    this.responseTap = null
+    this.stale = null
+    this.fallback = null
+    this.cacheMemo = null
     this.requestId = ''
     this.route = null
     this.params = NO_PARAMS

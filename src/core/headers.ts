@@ -58,6 +58,28 @@ export class Headers {
     this.#lengths = 0
   }
 
+  /** Becomes what another block holds, edits included. The bytes are shared, so that the other must stay as it is for as long. */
+  adopt(other: Headers): void {
+    this.bytes = other.bytes
+    this.begin = other.begin
+    this.end = other.end
+    this.count = other.count
+    while (this.#removed.length < other.count) this.#grow()
+    this.#table.set(other.#table.length === this.#table.length ? other.#table : other.#table.subarray(0, other.count * STRIDE))
+    for (let i = 0; i < other.count; i++) this.#removed[i] = other.#removed[i] as number
+    this.#removedCount = other.#removedCount
+    this.#frozen.set(this.#removed)
+    this.#frozenCount = other.#removedCount
+    this.#editCount = other.#editCount
+    for (let i = 0; i < other.#editCount; i++) {
+      this.#names[i] = other.#names[i] as HeaderName
+      this.#values[i] = other.#values[i] as string
+    }
+    this.#idsLow = other.#idsLow
+    this.#idsHigh = other.#idsHigh
+    this.#lengths = other.#lengths
+  }
+
   /** Makes what is removed so far (the connection's own fields) part of what was received. */
   freeze(): void {
     this.#frozenCount = this.#removedCount

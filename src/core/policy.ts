@@ -35,6 +35,13 @@ export interface PolicySteps {
   readonly onAttempt?: (exchange: Exchange, attempt: Attempt) => void
   /** On a service's response, before the cache; not on hits. */
   readonly onUpstreamResponse?: (exchange: Exchange) => Verdict | Promise<Verdict>
+  /** Wants the body of a service's response as a whole, behind all `onUpstreamResponse` steps and before the cache keeps it. */
+  readonly responseBody?: ResponseBodyStep
+  /**
+   * On a service's response as the upstream-response steps and body steps leave it: for a cache, which keeps it (`exchange.responseTap`) or
+   * answers with what it has.
+   */
+  readonly onStore?: (exchange: Exchange) => Verdict | Promise<Verdict>
   /** On every response: a service's, a hit, a refusal. */
   readonly onResponse?: (exchange: Exchange) => Verdict | Promise<Verdict>
   /** Whether `onRequest` answers every CORS preflight, so that those for a route that does not take `OPTIONS` are brought to it. */
@@ -49,8 +56,26 @@ export interface RequestBodyStep {
   readonly bytesMax: number
   /** Whether this exchange's body is wanted. */
   wanted(exchange: Exchange): boolean
-  /** @param body valid until the exchange has finished; not to be changed */
-  run(exchange: Exchange, body: Buffer): Verdict | Promise<Verdict>
+  /**
+   * @param body valid until the exchange has finished; not to be changed
+   * @returns nothing, a reply to answer with, or the body that takes the place of this one
+   */
+  run(exchange: Exchange, body: Buffer): BodyVerdict | Promise<BodyVerdict>
+}
+
+/** What a step says of a body: nothing, to go on with it; another body; or a reply, to answer with it. */
+export type BodyVerdict = Verdict | Buffer
+
+/** A step on the whole body of a service's response. Not run for answers without one (to HEAD; 204, 304), nor for those of the gateway. */
+export interface ResponseBodyStep {
+  /** Largest body in bytes that this policy looks at. */
+  readonly bytesMax: number
+  /** Whether this response's body is wanted. Where it is not, the body streams through. */
+  wanted(exchange: Exchange): boolean
+  /** The body is larger than {@link bytesMax}: nothing, to let it pass as it is, or a reply in place of the response. */
+  tooLarge(exchange: Exchange): Verdict
+  /** As {@link RequestBodyStep.run}. Fields that depend on the body (ETag, Content-Encoding, digests) are the policy's to put right. */
+  run(exchange: Exchange, body: Buffer): BodyVerdict | Promise<BodyVerdict>
 }
 
 /** What a policy is given at load. It touches no global, so that it also runs under `explain` and under virtual time. */

@@ -1,8 +1,11 @@
 import type { ErrorCode } from './errors.ts'
+import type { Headers } from './headers.ts'
 
 /** An answer that a policy gives itself. Made at load where it does not depend on the request, and then shared: never changed. */
 export interface Reply {
   readonly status: number
+  /** Fields of an answer that was received before (a cache's), which `headers` come behind. Never changed. */
+  readonly head?: Headers
   /** Names in the spelling to be written. Framing fields (Content-Length, Connection …) are the gateway's. */
   readonly headers: readonly (readonly [string, string])[]
   /** Bytes, or text that is sent as UTF-8; empty for none. */

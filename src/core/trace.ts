@@ -1,5 +1,5 @@
 /** Phases of an exchange in which policies act, in order. */
-export type Phase = 'guard' | 'request' | 'body' | 'attempt' | 'upstream-response' | 'response' | 'finish'
+export type Phase = 'guard' | 'request' | 'body' | 'attempt' | 'upstream-response' | 'response-body' | 'store' | 'response' | 'finish'
 
 /** What one step of one policy did, for `explain` and decision records. */
 export interface StepRecord {

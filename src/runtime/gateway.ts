@@ -10,10 +10,10 @@ import type { SharedFile, Stores } from '../core/store.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { RouteMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
 import { Service } from '../upstream/service.ts'
+import { BodyBudget } from './body-steps.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
 import { Listener } from './listener.ts'
 import { ExchangeProxy, type ProxyContext } from './proxy.ts'
-import { BodyBudget } from './request-body.ts'
 import { type Lease, ResourceRegistry } from './resources.ts'
 
 export interface GatewayParts {

@@ -1,24 +1,9 @@
-import type { BodyStep, Step } from '../compile/plan.ts'
+import type { BodyStep } from '../compile/plan.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { type Reply, refuse } from '../core/reply.ts'
-import { type ReportFault, runSteps } from './phases.ts'
+import { bodyWork, runOnBody } from './body-steps.ts'
+import type { ReportFault } from './phases.ts'
 import type { RequestRelay } from './request-relay.ts'
-
-/** The bytes of bodies that all exchanges of a worker hold together. */
-export class BodyBudget {
-  #held = 0
-
-  /** Whether so many more bytes may be held; they then are, until {@link give}. */
-  take(bytes: number, bytesMax: number): boolean {
-    if (this.#held + bytes > bytesMax) return false
-    this.#held += bytes
-    return true
-  }
-
-  give(bytes: number): void {
-    this.#held -= bytes
-  }
-}
 
 /**
  * Gathers the request body when a step wants it, and runs those that do.
@@ -31,17 +16,15 @@ export function runBodySteps(
   report: ReportFault,
   next: (reply: Reply | null) => void,
 ): void {
-  const wanting = steps.filter((step) => step.wanted(exchange))
-  if (wanting.length === 0) return next(null)
-  // A step in shadow must not have a body refused that would have passed without it.
-  const enforced = wanting.filter(({ shadow }) => !shadow)
-  const bytesMax = Math.min(...(enforced.length > 0 ? enforced : wanting).map((step) => step.bytesMax))
-  relay.gather(bytesMax, (body) => {
-    if (body === 'too large') return next(enforced.length > 0 ? refuse('request_body_too_large') : null)
-    if (body === 'no room') return next(enforced.length > 0 ? refuse('gateway_overloaded') : null)
-    const bound = wanting.map(
-      (step): Step => ({ policy: step.policy, phase: 'body', shadow: step.shadow, run: () => step.run(exchange, body) }),
-    )
-    runSteps(bound, 0, exchange, report, next)
+  const work = bodyWork(steps, exchange)
+  if (work === null) return next(null)
+  const isEnforced = work.enforced.length > 0
+  relay.gather(work.bytesMax, (whole) => {
+    if (whole === 'too large') return next(isEnforced ? refuse('request_body_too_large') : null)
+    if (whole === 'no room') return next(isEnforced ? refuse('gateway_overloaded') : null)
+    runOnBody(work, 'body', exchange, whole, report, (reply, body) => {
+      if (reply === null && body !== whole) relay.replace(body)
+      next(reply)
+    })
   })
 }

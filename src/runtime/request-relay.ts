@@ -87,6 +87,15 @@ export class RequestRelay implements BodySink {
     this.#exchange.downstream.requestBody.start(this)
   }
 
+  /** Has another body take the place of the one that was gathered. */
+  replace(body: Buffer): void {
+    this.#kept = body.length > 0 ? [body] : []
+    this.#keptBytes = body.length
+    // Trailers spoke of the body that came.
+    this.#trailers = null
+    this.#wholeLength = body.length
+  }
+
   get started(): boolean {
     return this.#started
   }

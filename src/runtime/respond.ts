@@ -183,6 +183,18 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     sentence: 'Unsupported media type',
     meaning: 'The Content-Type or Content-Encoding of the body is not one that `request-validation` takes.',
   },
+  request_body_invalid: {
+    status: 400,
+    grpcStatus: 3,
+    sentence: 'Invalid request body',
+    meaning: 'A policy (`transform`) has to change the body and cannot read it: it is not JSON, or not in the coding it claims.',
+  },
+  cache_only: {
+    status: 504,
+    grpcStatus: 14,
+    sentence: 'Not in the cache',
+    meaning: 'The client said `only-if-cached`, and the cache has no answer that may be given (RFC 9111, 5.2.1.7).',
+  },
   client_closed: {
     status: 499,
     grpcStatus: 1,
@@ -259,6 +271,39 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     meaning: 'All `connectionsMax` connections to the target are in use.',
     retryAfter: 1,
   },
+  upstream_body_too_large: {
+    status: 502,
+    grpcStatus: 8,
+    sentence: 'Bad gateway',
+    meaning: 'A policy (`transform`) has to change the response body, and it is larger than the policy takes.',
+  },
+  upstream_body_invalid: {
+    status: 502,
+    grpcStatus: 13,
+    sentence: 'Bad gateway',
+    meaning: 'A policy (`transform`) has to change the response body and cannot read it: it is not JSON, or not in the coding it claims.',
+  },
+  circuit_open: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Service temporarily unavailable',
+    meaning: "The service's circuit breaker is open after failures; `Retry-After` says when it lets requests through again.",
+    retryAfter: 1,
+  },
+  service_overloaded: {
+    status: 503,
+    grpcStatus: 8,
+    sentence: 'Service temporarily unavailable',
+    meaning: 'As many exchanges as `concurrency.max` allows are with the service, and as many wait as `concurrency.queue` allows.',
+    retryAfter: 1,
+  },
+  service_queue_timeout: {
+    status: 503,
+    grpcStatus: 8,
+    sentence: 'Service temporarily unavailable',
+    meaning: 'No place at the service became free within `concurrency.queueTimeout`.',
+    retryAfter: 1,
+  },
   keys_unavailable: {
     status: 503,
     grpcStatus: 14,
@@ -320,7 +365,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
 export function renderReply(exchange: Exchange, reply: Reply): Buffer {
   const { response } = exchange
   const { headers } = response
-  headers.reset(EMPTY, 0)
+  if (reply.head === undefined) headers.reset(EMPTY, 0)
+  else headers.adopt(reply.head)
   const body = reply.code === null ? toBuffer(reply.body) : renderRefusal(exchange, reply, reply.code)
   if (reply.code === null) response.status = reply.status
   for (const [name, value] of reply.headers) headers.append(name, value)

@@ -1,9 +1,14 @@
 import type { ServiceIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
+import type { ErrorCode } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { type Balancer, createBalancer } from './balancer.ts'
+import type { ConcurrencyGate } from './concurrency.ts'
 import { RetryBudget } from './retry.ts'
 import { Target, type TargetContext, type TargetSettings } from './target.ts'
+
+/** In place of a ticket: the breaker is open. */
+export const REFUSED = -1
 
 /**
  * A service as it runs: its targets with their pools, its balancer and its retry budget. It outlives reloads under its name, and so
@@ -71,6 +76,28 @@ export class Service {
     const target = this.#balancer.pick(exchange, failed)
     return target === null && failed !== null ? this.#balancer.pick(exchange, null) : target
   }
+
+  /** The bound on exchanges that are with this service at once; null for none. */
+  get gate(): ConcurrencyGate | null {
+    return null
+  }
+
+  /** Asks the breaker for a try: a ticket for {@link settle}, or {@link REFUSED} while it is open. */
+  enter(): number {
+    return 0
+  }
+
+  /** Milliseconds until the breaker lets tries through again; 0 when it does. */
+  get retryAfterMs(): number {
+    return 0
+  }
+
+  /**
+   * Tells how a try ended, once for each ticket: breaker and health learn from it.
+   * @param target null when none was picked. @param status of the answer, 0 for none
+   * @param error null for an answer that is whole, or for a try that says nothing of the service because the client or the gateway ended it
+   */
+  settle(_target: Target | null, _ticket: number, _status: number, _error: ErrorCode | null): void {}
 
   /** No configuration names it any more. */
   retire(): void {

@@ -20,6 +20,7 @@ import type {
 import { withoutValue } from '../messages.ts'
 import type { NativeConfig, NativeRoute, NativeService, PolicyBlock } from '../schema.ts'
 import { type ConfigNode, type ConfigPath, locate, nodeAt } from '../tree.ts'
+import { divisionOf, resilienceOf } from './native-resilience.ts'
 
 export interface NativeOptions {
   /** What `workers: auto` means. */
@@ -143,6 +144,7 @@ class Builder {
       responseHeadBytesMax: service.responseHeadBytesMax,
       host: hostOf(service.host),
       retryBudget: service.retryBudget,
+      ...resilienceOf(service),
       policies: this.#policies([...path, 'policies'], service.policies),
     }
   }
@@ -168,6 +170,8 @@ class Builder {
     const path = ['routes', name]
     const { retry, timeout } = route
     this.#checkAnswers(path, route)
+    if (route.split !== undefined && route.service !== undefined)
+      this.#error([...path, 'split'], 'expected either `service` or `split`, not both', 'key')
     if (route.attemptTimeout !== undefined && route.attemptTimeout > timeout) {
       this.#error([...path, 'attemptTimeout'], 'expected at most the `timeout` of the route, which bounds all tries together')
     }
@@ -183,6 +187,7 @@ class Builder {
       },
       priority: route.priority,
       service: route.service ?? null,
+      ...divisionOf(route),
       timeoutMs: timeout,
       attemptTimeoutMs: route.attemptTimeout ?? timeout,
       streamIdleTimeoutMs: route.streamIdleTimeout,
@@ -217,8 +222,8 @@ class Builder {
     return [...found]
   }
 
-  #checkAnswers(path: ConfigPath, { service, policies }: NativeRoute): void {
-    if (service !== undefined || ANSWERING.some((kind) => policies?.[kind]?.mode === 'enforce')) return
+  #checkAnswers(path: ConfigPath, { service, split, policies }: NativeRoute): void {
+    if (service !== undefined || split !== undefined || ANSWERING.some((kind) => policies?.[kind]?.mode === 'enforce')) return
     this.#error(path, 'a route without `service` needs a policy that answers: `redirect` or `static-response`', 'key')
   }
 

@@ -52,7 +52,7 @@ export function verdictOn(steps: PolicySteps, { body, ...shape }: Sent): Verdict
   const { requestBody } = steps
   if (verdict !== undefined || bytes === undefined || requestBody?.wanted(exchange) !== true) return verdict
   const result = requestBody.run(exchange, bytes)
-  if (result instanceof Promise) throw new Error('this policy does not wait')
+  if (result instanceof Promise || Buffer.isBuffer(result)) throw new Error('this policy neither waits nor changes bodies')
   return result
 }
 

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exchangeOf } from '../policies/testing.ts'
+import { checkedTemplate, escapeJson, parseTemplate } from './template.ts'
+
+const exchange = exchangeOf({
+  method: 'POST',
+  path: '/orders/7',
+  query: 'page=2&q=a%20b',
+  headers: [['X-Tag', 'blue']],
+  params: { id: '7' },
+})
+exchange.requestId = 'r-1'
+exchange.caller.subject = 'ann'
+exchange.caller.claims = { age: 41, 'https://x.example/tier': 'gold', realm: { roles: ['a', 'b'] } }
+
+const filled: readonly (readonly [string, string])[] = [
+  ['{method} {path}?{query}', 'POST /orders/7?page=2&q=a%20b'],
+  ['{param.id}/{query.q}/{query.none}', '7/a b/'],
+  ['{header.x-tag} {user} {request.id}', 'blue ann r-1'],
+  ['{claim.age} {claim.https://x.example/tier} {claim.realm.roles}', '41 gold ["a","b"]'],
+  ['{"a": {"b": {}}, "id": "{param.id}"}', '{"a": {"b": {}}, "id": "7"}'],
+  ['{{param.id} {{}', '{param.id} {}'],
+  ['a { b } {A} { }', 'a { b } {A} { }'],
+]
+for (const [template, text] of filled) {
+  test(`${template} becomes ${text}`, () => assert.equal(checkedTemplate(template).render(exchange), text))
+}
+
+test('one placeholder alone gives the value as it is', () => {
+  assert.equal(checkedTemplate('{claim.age}').value(exchange), 41)
+  assert.equal(checkedTemplate('{claim.age} years').value(exchange), '41 years')
+  assert.equal(checkedTemplate('{claim.none}').value(exchange), undefined)
+})
+
+test('values are quoted, the text around them is not', () => {
+  const hostile = exchangeOf({ params: { id: '"}\n' } })
+  assert.equal(checkedTemplate('{"id": "{param.id}"}').render(hostile, escapeJson), '{"id": "\\"}\\n"}')
+})
+
+for (const [template, message] of [
+  ['{parm.id}', /did you mean/],
+  ['{secret}', /there is no placeholder `\{secret\}`/],
+  ['{param.a-b}', /there is no placeholder/],
+  ['{header.a b}', null],
+] as const) {
+  test(`${template} is ${message === null ? 'text' : 'refused'}`, () => {
+    const parsed = parseTemplate(template)
+    if (message === null) assert.ok(!('problem' in parsed))
+    else assert.match('problem' in parsed ? parsed.problem : '', message)
+  })
+}
