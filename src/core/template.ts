@@ -110,7 +110,12 @@ function readerOf(inner: string): Reader | null {
 
 function problemOf(inner: string): string {
   const names = [...Object.keys(SIMPLE), ...Object.keys(NAMED).map((kind) => `${kind}.NAME`)]
-  const near = didYouMean(inner, names)
+  // With the name that was written, so that only the kind is compared.
+  const [, written = ''] = /^[a-z]+\.(?:header\.)?(.+)$/.exec(inner) ?? []
+  const near = didYouMean(
+    inner,
+    names.map((name) => name.replace('NAME', written)),
+  )
   return `there is no placeholder \`{${inner}}\`${near === '' ? `: expected one of ${names.map((name) => `\`{${name}}\``).join(', ')}, or \`{{\` for a brace` : near}`
 }
 
