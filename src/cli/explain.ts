@@ -84,7 +84,7 @@ function compileForShow(ir: GatewayIr): Snapshot {
     policies: POLICIES,
     http: httpClient,
     // Counting where the running gateway counts would change what it does: every store is a memory of this process alone.
-    stores: { limits: () => stores.limits('memory'), values: () => null },
+    stores: { limits: () => stores.limits('memory'), values: () => null, responses: () => stores.responses('memory') },
     service(name) {
       const service = services.get(name)
       if (service === undefined) throw new Error(`no service ${name}`)

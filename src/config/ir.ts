@@ -37,6 +37,8 @@ export interface StoresIr {
   readonly memory: {
     /** Limiter states kept at once, of all limits together; when they are full, the one that would be forgotten first makes room. */
     readonly limitKeysMax: number
+    /** Bytes of kept responses, of all workers together. */
+    readonly responseBytesMax: number
   }
   /** Null when none is configured. */
   readonly redis: RedisIr | null

@@ -153,6 +153,11 @@ const stores = object({
       .describe(
         'Limiter states kept at once, of all limits together; each takes about 30 bytes, one of a sliding window 240. When they are full, the one that would be forgotten first makes room.',
       ),
+    responseBytesMax: byteSize({ min: 65_536 })
+      .prefault('64MiB')
+      .describe(
+        'Bytes of responses that `cache` policies keep. Each worker keeps responses of its own, in its part of them. When it is full, the one that was not asked for the longest makes room.',
+      ),
   })
     .prefault({})
     .describe('The memory of this machine, shared by its workers.'),

@@ -1,3 +1,5 @@
+import type { ResponseStore } from './response-store.ts'
+
 /** State that outlives an exchange, in the memory of this machine or shared between machines. */
 
 export type LimitAlgorithm = 'token-bucket' | 'fixed-window' | 'sliding-window'
@@ -79,4 +81,6 @@ export interface Stores {
   limits(name: StoreName): LimitStore
   /** Null for memory: who wants to keep a record in memory has a cache of its own. Throws when it is not configured. */
   values(name: StoreName): ValueStore | null
+  /** Throws when that store is not configured. */
+  responses(name: StoreName): ResponseStore
 }

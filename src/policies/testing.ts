@@ -107,9 +107,10 @@ export function contextWith(parts: Partial<CompileContext>): CompileContext {
         return made
       },
     },
-    stores: { limits: () => BOUNDLESS, values: noStore },
+    stores: { limits: () => BOUNDLESS, values: noStore, responses: noStore },
     consumers: { byKeyDigest: none, byUsername: () => [], byHmacKeyId: () => [], byJwtKey: () => [], byName: none, scryptCosts: [] },
     scope: 'everywhere',
+    mode: 'enforce',
     ...parts,
   }
 }

@@ -86,7 +86,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
     limits: DEFAULT_LIMITS,
     accessLog: null,
     drainTimeoutMs: 1_000,
-    stores: { memory: { limitKeysMax: 100 }, redis: null },
+    stores: { memory: { limitKeysMax: 100, responseBytesMax: 1_000_000 }, redis: null },
     consumers: [],
     services: [],
     routes: [],

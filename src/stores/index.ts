@@ -2,8 +2,10 @@ import type { RedisIr, StoresIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Resources } from '../core/resources.ts'
+import type { ResponseStore } from '../core/response-store.ts'
 import type { LimitStore, SharedFile, Stores, ValueStore } from '../core/store.ts'
 import { openMemoryLimits } from './memory/open.ts'
+import { MemoryResponses } from './memory/responses.ts'
 import { RedisConnection } from './redis/connection.ts'
 import { RedisLimits } from './redis/limits.ts'
 import { RedisValues } from './redis/values.ts'
@@ -24,6 +26,7 @@ export function createStores(ir: StoresIr, parts: StoreParts): Stores {
   return {
     limits: (name) => (name === 'memory' ? memoryLimits(ir, parts) : redisLimits(redisOf(ir), parts)),
     values: (name) => (name === 'memory' ? null : redisValues(redisOf(ir), parts)),
+    responses: (name) => (name === 'memory' ? memoryResponses(ir, parts) : redisResponses(redisOf(ir), parts)),
   }
 }
 
@@ -40,12 +43,22 @@ function memoryLimits(ir: StoresIr, parts: StoreParts): LimitStore {
   return parts.resources.keep(`limits ${limitKeysMax} ${place}`, () => openMemoryLimits(limitKeysMax, { ...parts, workers, shared }))
 }
 
+/** The gateway's bytes are divided among its workers: each keeps responses of its own. */
+function memoryResponses(ir: StoresIr, { resources, clock, metrics, workers = 1 }: StoreParts): ResponseStore {
+  const bytesMax = Math.floor(ir.memory.responseBytesMax / workers)
+  return resources.keep(`responses ${bytesMax}`, () => new MemoryResponses(bytesMax, clock, metrics))
+}
+
 function redisLimits(ir: RedisIr, parts: StoreParts): LimitStore {
   return new RedisLimits(redisConnection(ir, parts), ir.keyPrefix, parts.clock)
 }
 
 function redisValues(ir: RedisIr, parts: StoreParts): ValueStore {
   return new RedisValues(redisConnection(ir, parts), ir.keyPrefix)
+}
+
+function redisResponses(_ir: RedisIr, _parts: StoreParts): ResponseStore {
+  throw new Error('the store redis keeps no responses yet')
 }
 
 /** One for all policies, kept over reloads while nothing about it changes. */

@@ -34,7 +34,10 @@ async function openMemory(): Promise<TimedStore> {
   let epochMs = START_MS
   const clock = { ...systemClock, now: () => epochMs - START_MS, epochMs: () => epochMs }
   const { resources } = contextWith({})
-  const stores = createStores({ memory: { limitKeysMax: 100_000 }, redis: null }, { clock, log, metrics, resources })
+  const stores = createStores(
+    { memory: { limitKeysMax: 100_000, responseBytesMax: 1_000_000 }, redis: null },
+    { clock, log, metrics, resources },
+  )
   return {
     limits: stores.limits('memory'),
     async setTime(to) {

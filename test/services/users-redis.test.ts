@@ -33,7 +33,7 @@ async function worker(context: TestContext, redisPort: number, options: object):
   const lease = registry.lease()
   const parts = contextWith({ clock: systemClock, http: httpClient, resources: lease })
   const redis: RedisIr = { ...REDIS, addresses: [{ host: '127.0.0.1', port: redisPort }] }
-  const stores = createStores({ memory: { limitKeysMax: 1_000 }, redis }, parts)
+  const stores = createStores({ memory: { limitKeysMax: 1_000, responseBytesMax: 1_000_000 }, redis }, parts)
   const steps = await compilePolicy(users, { store: 'redis', ...options }, { ...parts, stores })
   lease.commit()
   return steps

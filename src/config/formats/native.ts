@@ -76,7 +76,7 @@ function accessLogOf({ accessLog }: NativeConfig): AccessLogIr | null {
 function storesOf({ stores }: NativeConfig): StoresIr {
   const { redis } = stores
   return {
-    memory: { limitKeysMax: stores.memory.limitKeysMax },
+    memory: { ...stores.memory },
     redis:
       redis === undefined
         ? null

@@ -33,7 +33,7 @@ class World {
       clock,
       scope: 'service users',
       log: { info: log, warn: log, error: log },
-      stores: { limits: (name) => this.#store(name), values: () => null },
+      stores: { limits: (name) => this.#store(name), values: () => null, responses: () => assert.fail('no responses') },
       metrics: {
         ...contextWith({}).metrics,
         counter: (name, _help, labels) => ({

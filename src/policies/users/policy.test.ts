@@ -109,6 +109,7 @@ class Bench {
     stores: {
       limits: () => assert.fail('no limits'),
       values: () => this.store,
+      responses: () => assert.fail('no responses'),
     },
   })
 
