@@ -5,6 +5,7 @@ import type { BodyVerdict, Outcome, PolicyDefinition, PolicySteps, RequestBodySt
 import type { Reply } from '../core/reply.ts'
 import type { Phase } from '../core/trace.ts'
 import type { Service } from '../upstream/service.ts'
+import type { FallbackPlan, MirrorPlan, SplitPlan } from './division.ts'
 
 /** One step of one policy, ready to run. */
 export interface Step {
@@ -24,6 +25,11 @@ export interface BodyStep {
 
 export interface ResponseBodyPlanStep extends BodyStep {
   tooLarge(exchange: Exchange): Verdict
+}
+
+export interface FinishStep {
+  readonly policy: string
+  readonly run: (exchange: Exchange, outcome: Outcome) => void
 }
 
 export interface AttemptStep {
@@ -47,7 +53,7 @@ export interface PlanSteps {
   /** The cache's, behind those. */
   readonly store: readonly Step[]
   readonly response: readonly Step[]
-  readonly finish: readonly ((exchange: Exchange, outcome: Outcome) => void)[]
+  readonly finish: readonly FinishStep[]
   /** Whether a policy that acts answers every preflight. */
   readonly answersPreflight: boolean
 }
@@ -56,8 +62,12 @@ export interface PlanSteps {
 export interface RoutePlan extends RouteInfo {
   /** Null for the plan of requests that match no route. */
   readonly ir: RouteIr | null
-  /** Null when a policy answers. */
+  /** Null when a policy answers, and where a split has yet to choose. */
   readonly service: Service | null
+  /** Chooses the plan that counts once the caller is known; null for this one. */
+  readonly split: SplitPlan | null
+  readonly mirror: MirrorPlan | null
+  readonly fallback: FallbackPlan | null
   /** Shared by all routes where the same policies are in force. */
   readonly steps: PlanSteps
   /** For preflights of this route's requests where it does not take `OPTIONS` itself: no service is asked. Null when no policy answers them. */
@@ -75,6 +85,9 @@ export interface IdentityBounds {
   readonly arrival: ReadonlySet<string>
   readonly identity: ReadonlySet<string>
 }
+
+/** No policy at all. */
+export const NO_STEPS: PlanSteps = planSteps([], { arrival: new Set(), identity: new Set() })
 
 /** Where in the order of policies the guards run, and from where on the consumer is known. */
 export function identityBounds(policies: readonly PolicyDefinition<unknown>[]): IdentityBounds {
@@ -96,7 +109,7 @@ export function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySt
   const responseBodySteps: ResponseBodyPlanStep[] = []
   const storeSteps: Step[] = []
   const responseSteps: Step[] = []
-  const finishSteps: ((exchange: Exchange, outcome: Outcome) => void)[] = []
+  const finishSteps: FinishStep[] = []
   let answersPreflight = false
   for (const { policy, steps } of compiled) {
     const { kind } = policy
@@ -117,7 +130,7 @@ export function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySt
       upstreamResponseSteps.push({ ...about, phase: 'upstream-response', run: steps.onUpstreamResponse })
     if (steps.onResponse !== undefined) responseSteps.push({ ...about, phase: 'response', run: steps.onResponse })
     if (steps.answersPreflight === true && policy.mode === 'enforce') answersPreflight = true
-    if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push(steps.onFinish)
+    if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push({ policy: kind, run: steps.onFinish })
   }
   return {
     arrival: arrivalSteps,

@@ -1,10 +1,19 @@
-import { type ConsumerIr, effectivePolicies, type GatewayIr, type PolicyIr, type RouteIr, type ServiceIr } from '../config/ir.ts'
+import {
+  type ConsumerIr,
+  effectivePolicies,
+  type GatewayIr,
+  type MirrorIr,
+  type PolicyIr,
+  type RouteIr,
+  type ServiceIr,
+} from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import type { Service } from '../upstream/service.ts'
 import { compileConsumers } from './consumers.ts'
-import { identityBounds, type PlanSteps, planSteps, type RoutePlan } from './plan.ts'
+import { fallbackPlan, splitPlan } from './division.ts'
+import { identityBounds, NO_STEPS, type PlanSteps, planSteps, type RoutePlan } from './plan.ts'
 import { compileRouter, type Router } from './router.ts'
 
 /** One compiled configuration. Never changed; an exchange keeps the one it began with. */
@@ -16,7 +25,7 @@ export interface Snapshot {
 }
 
 /** What compiling needs from outside. */
-export interface SnapshotContext extends Omit<CompileContext, 'consumers' | 'scope'> {
+export interface SnapshotContext extends Omit<CompileContext, 'consumers' | 'scope' | 'mode'> {
   /** In the order in which they act. */
   readonly policies: readonly PolicyDefinition<unknown>[]
   /** The running service of that name; services outlive snapshots. */
@@ -93,7 +102,7 @@ class Compiler {
         if (policy.mode === 'off') continue
         const definition = definitions.get(policy.kind)
         if (definition === undefined) throw new Error(`no policy of the kind ${policy.kind}`)
-        const steps = definition.compile(policy.options, { ...context, consumers, scope })
+        const steps = definition.compile(policy.options, { ...context, consumers, scope, mode: policy.mode })
         this.#compiled.set(policy, { number: this.#compiled.size, steps })
       }
     }
@@ -101,23 +110,59 @@ class Compiler {
 
   /** @param route null for requests that match none */
   planOf(route: RouteIr | null): RoutePlan {
-    const serviceIr = route?.service == null ? undefined : this.#services.get(route.service)
+    if (route === null) return this.#planTo(null, null)
+    const base = this.#planTo(route, route.service)
+    if (route.split === null) return base
+    const choices = route.split.services.map(({ service, weight }) => ({ weight, plan: this.#planTo(route, service) }))
+    return { ...base, split: splitPlan(route.split, choices), metrics: null }
+  }
+
+  /** The plan of a route with this service; null when a policy answers, or a split has yet to choose. */
+  #planTo(route: RouteIr | null, serviceName: string | null): RoutePlan {
+    const serviceIr = serviceName === null ? undefined : this.#services.get(serviceName)
     const scopes = [this.#ir.policies, serviceIr?.policies ?? [], route?.policies ?? []]
     const steps = this.#stepsOf(scopes)
+    const { service } = this.#context
     const about = {
       name: route?.name ?? '',
       pattern: route?.match.paths.join(' ') ?? '',
       serviceName: serviceIr?.name ?? '',
       ir: route,
       steps,
+      split: null,
+      mirror: route?.mirror == null ? null : { ir: route.mirror, plan: this.#mirrorPlan(route, route.mirror) },
+      fallback:
+        route?.fallback == null
+          ? null
+          : fallbackPlan(route.fallback, route.fallback.service === null ? null : service(route.fallback.service)),
       metrics: null,
     }
     const plan: RoutePlan = {
       ...about,
-      service: serviceIr === undefined ? null : this.#context.service(serviceIr.name),
+      service: serviceIr === undefined ? null : service(serviceIr.name),
       preflight: steps.answersPreflight ? preflightPlan(about) : null,
       unanswered: NOT_FOUND,
       forConsumer: this.#hasConsumers ? (consumer) => this.#variantOf(plan, scopes, consumer) : () => plan,
+    }
+    return plan
+  }
+
+  /** Copies are made of what the service is sent: no policy acts on them again, and nothing is tried twice. */
+  #mirrorPlan(route: RouteIr, { service, timeoutMs }: MirrorIr): RoutePlan {
+    const plan: RoutePlan = {
+      name: route.name,
+      pattern: route.match.paths.join(' '),
+      serviceName: service,
+      ir: { ...route, timeoutMs, attemptTimeoutMs: timeoutMs, retry: { ...route.retry, attempts: 1, statuses: [] }, upgrades: [] },
+      steps: NO_STEPS,
+      service: this.#context.service(service),
+      split: null,
+      mirror: null,
+      fallback: null,
+      preflight: null,
+      unanswered: NOT_FOUND,
+      forConsumer: () => plan,
+      metrics: null,
     }
     return plan
   }

@@ -187,6 +187,8 @@ export class Exchange {
   stale: StaleAnswer | null = null
   /** What the answer was made of when the service failed; null when it did not. */
   fallback: FallbackKind | null = null
+  /** A Set-Cookie that goes out with the answer: what keeps the caller with one service of a split. Empty for none. */
+  newCookie = ''
   /** Kept by the cache from its step on the request to that on the response. */
   cacheMemo: unknown = null
   /** Null where nothing can be detached: under `explain`, and for exchanges that are detached themselves. */
@@ -231,6 +233,7 @@ export class Exchange {
     this.responseTap = null
     this.stale = null
     this.fallback = null
+    this.newCookie = ''
     this.cacheMemo = null
     this.requestId = ''
     this.route = null

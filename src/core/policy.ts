@@ -89,6 +89,8 @@ export interface CompileContext {
   readonly consumers: ConsumerDirectory
   /** Where the policy is configured, to name its state: `everywhere`, `service users`, `route orders`, `consumer app`, `consumer app route orders`. */
   readonly scope: string
+  /** `off` is not compiled. */
+  readonly mode: PolicyMode
 }
 
 /** What surrounds a policy where it takes effect, for {@link PolicyDefinition.review}. */

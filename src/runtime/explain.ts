@@ -153,7 +153,8 @@ function ownReply(exchange: Exchange, plan: RoutePlan, match: RouteMatch<RoutePl
 async function runRequestSteps(found: RoutePlan, exchange: Exchange): Promise<{ readonly plan: RoutePlan; readonly reply: Reply | null }> {
   const refusal = await run(found.steps.identity, exchange)
   const { consumer } = exchange.caller
-  const plan = consumer === null ? found : found.forConsumer(consumer)
+  const chosen = found.split === null || refusal !== null ? found : found.split.choose(exchange)
+  const plan = consumer === null ? chosen : chosen.forConsumer(consumer)
   exchange.route = plan
   return { plan, reply: refusal ?? (await run(plan.steps.request, exchange)) }
 }
@@ -191,7 +192,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     const mode = step.shadow ? 'shadow' : 'enforce'
     records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, notes: [], answer: null })
   }
-  const request = upstreamRequest(exchange, plan, target.label, exchange.downstream.requestBody.length)
+  const request = upstreamRequest(exchange, plan, service, target.label, exchange.downstream.requestBody.length)
   const buffer = Buffer.alloc(requestHeadSizeMax(request))
   const text = buffer.latin1Slice(0, writeRequestHead(buffer, 0, request))
   return {
@@ -224,6 +225,8 @@ function explainSteps(findings: Findings, otherwise: ExplainedStep['verdict']): 
     ...plan.steps.body.map(({ policy, shadow }) => ({ policy, shadow, phase: 'body' as const })),
     ...plan.steps.attempt.map(({ policy, shadow }) => ({ policy, shadow, phase: 'attempt' as const })),
     ...plan.steps.upstreamResponse,
+    ...plan.steps.responseBody.map(({ policy, shadow }) => ({ policy, shadow, phase: 'response-body' as const })),
+    ...plan.steps.store,
     ...plan.steps.response,
   ]
   return steps.map(({ policy, shadow, phase }): ExplainedStep => {

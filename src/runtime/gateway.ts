@@ -6,14 +6,19 @@ import type { Exchange } from '../core/exchange.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
 import type { HttpClient, Resources } from '../core/resources.ts'
-import type { SharedFile, Stores } from '../core/store.ts'
+import type { Purge } from '../core/response-store.ts'
+import type { SharedFile, StoreName, Stores } from '../core/store.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { RouteMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
 import { Service } from '../upstream/service.ts'
+import type { ServiceState } from '../upstream/service-state.ts'
 import { BodyBudget } from './body-steps.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
+import { DetachedExchanges } from './detached.ts'
 import { Listener } from './listener.ts'
-import { ExchangeProxy, type ProxyContext } from './proxy.ts'
+import { ExchangeProxy } from './proxy.ts'
+import type { ProxyContext } from './proxy-context.ts'
+import { PurgedStores } from './purging.ts'
 import { type Lease, ResourceRegistry } from './resources.ts'
 
 export interface GatewayParts {
@@ -32,6 +37,7 @@ export interface GatewayParts {
 interface Prepared {
   readonly snapshot: Snapshot
   readonly services: ReadonlyMap<string, Service>
+  readonly stores: PurgedStores
   readonly newListeners: ReadonlyMap<string, Listener>
   readonly lease: Lease
 }
@@ -46,6 +52,7 @@ export class Gateway implements DataPlane {
   readonly #context: ProxyContext
   #snapshot: Snapshot | null = null
   #services: ReadonlyMap<string, Service> = new Map()
+  #stores: PurgedStores | null = null
   #listeners = new Map<string, Listener>()
   /** No longer configured; their connections finish. */
   readonly #leaving = new Set<Listener>()
@@ -62,6 +69,7 @@ export class Gateway implements DataPlane {
       clock: parts.clock,
       wheel: this.#wheel,
       log: parts.log,
+      detached: new DetachedExchanges((exchange) => new ExchangeProxy(exchange, this.#context), parts.metrics, parts.clock),
       room: {
         take: (bytes) => this.#bodies.take(bytes, this.#snapshot?.ir.limits.gatheredBytesMax ?? 0),
         give: (bytes) => this.#bodies.give(bytes),
@@ -76,9 +84,10 @@ export class Gateway implements DataPlane {
     await loadPolicies(ir, this.#parts.policies)
     const lease = this.#resources.lease()
     const newListeners = new Map<string, Listener>()
+    const stores = new PurgedStores(this.#parts.createStores(ir, lease, shared))
     let snapshot: Snapshot
     try {
-      snapshot = this.#compile(ir, services, this.#parts.createStores(ir, lease, shared), lease)
+      snapshot = this.#compile(ir, services, stores, lease)
       for (const listenerIr of ir.listeners) {
         const key = keyOf(listenerIr)
         if (this.#listeners.has(key)) continue
@@ -99,7 +108,7 @@ export class Gateway implements DataPlane {
       lease.abandon()
       throw error
     }
-    this.#prepared = { snapshot, services, newListeners, lease }
+    this.#prepared = { snapshot, services, stores, newListeners, lease }
   }
 
   #compile(ir: GatewayIr, services: ReadonlyMap<string, Service>, stores: Stores, lease: Lease): Snapshot {
@@ -125,12 +134,13 @@ export class Gateway implements DataPlane {
     const prepared = this.#prepared
     if (prepared === null) return
     this.#prepared = null
-    const { snapshot, services, newListeners, lease } = prepared
+    const { snapshot, services, stores, newListeners, lease } = prepared
     const { ir } = snapshot
     for (const serviceIr of ir.services) services.get(serviceIr.name)?.update(serviceIr)
     for (const [name, service] of this.#services) if (!services.has(name)) service.retire()
     this.#services = services
     this.#snapshot = snapshot
+    this.#stores = stores
     lease.commit()
 
     const listeners = new Map<string, Listener>()
@@ -169,6 +179,14 @@ export class Gateway implements DataPlane {
   /** The targets of the running services, for `explain` and tests. */
   get services(): ReadonlyMap<string, Service> {
     return this.#services
+  }
+
+  serviceStates(): readonly ServiceState[] {
+    return [...this.#services.values()].map((service) => service.state())
+  }
+
+  purge(purges: readonly Purge[], shared: boolean): Promise<readonly StoreName[]> {
+    return this.#stores?.purge(purges, shared) ?? Promise.resolve([])
   }
 
   async drain(timeoutMs: number): Promise<DrainResult> {

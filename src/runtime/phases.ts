@@ -1,7 +1,7 @@
 import type { Step } from '../compile/plan.ts'
 import type { CallerState } from '../core/caller.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { Exchange } from '../core/exchange.ts'
+import type { Exchange, ForwardHead, StaleAnswer } from '../core/exchange.ts'
 import type { HeadersMark } from '../core/headers.ts'
 import type { Verdict } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
@@ -91,7 +91,8 @@ interface Marks {
   readonly bodyMax: number
   readonly caller: CallerState
   readonly limit: LimitDecision | null
-  readonly forward: { readonly path: string; readonly query: string; readonly authority: string }
+  readonly stale: StaleAnswer | null
+  readonly forward: ForwardHead
 }
 
 function markOf(exchange: Exchange): Marks {
@@ -103,6 +104,7 @@ function markOf(exchange: Exchange): Marks {
     bodyMax: exchange.requestBodyBytesMax,
     caller: exchange.caller.copy(),
     limit: exchange.limit,
+    stale: exchange.stale,
     forward: { ...exchange.forward },
   }
 }
@@ -115,5 +117,6 @@ function restore(exchange: Exchange, marks: Marks): void {
   exchange.requestBodyBytesMax = marks.bodyMax
   exchange.caller.restore(marks.caller)
   exchange.limit = marks.limit
+  exchange.stale = marks.stale
   Object.assign(exchange.forward, marks.forward)
 }

@@ -10,6 +10,14 @@ interface Gathering {
   readonly onWhole: (body: Buffer | 'too large' | 'no room') => void
 }
 
+/** A copy of the body for somebody else than the service. */
+interface Copying {
+  readonly bytesMax: number
+  readonly onWhole: (body: Buffer | null) => void
+  readonly pieces: Buffer[]
+  bytes: number
+}
+
 /** Who says how many bytes all exchanges may hold together. */
 export interface GatheringRoom {
   take(bytes: number): boolean
@@ -34,6 +42,7 @@ export class RequestRelay implements BodySink {
   #ended = false
   #trailers: Headers | null = null
   #gathering: Gathering | null = null
+  #copying: Copying | null = null
   /** Bytes of the body once all of it is here; LENGTH_UNKNOWN before. */
   #wholeLength = LENGTH_UNKNOWN
   /** Whether all that has come can be given to another try. */
@@ -65,6 +74,7 @@ export class RequestRelay implements BodySink {
     this.#keptBytes = 0
     this.repeatable = false
     this.#gathering = null
+    this.#endCopy(null)
     if (this.#roomBytes === 0) return
     this.#room.give(this.#roomBytes)
     this.#roomBytes = 0
@@ -85,6 +95,27 @@ export class RequestRelay implements BodySink {
     this.#gathering = { bytesMax, onWhole }
     this.#started = true
     this.#exchange.downstream.requestBody.start(this)
+  }
+
+  /**
+   * Has the body copied while it goes to the service, which waits for nothing.
+   * @param onWhole called once: with the body, or with null when it has more than `bytesMax` bytes or breaks off
+   */
+  copy(bytesMax: number, onWhole: (body: Buffer | null) => void): void {
+    if (this.length === 0 || this.#ended) onWhole(Buffer.concat(this.#kept))
+    else this.#copying = { bytesMax, onWhole, pieces: [], bytes: 0 }
+  }
+
+  #copy(copying: Copying, bytes: Buffer, start: number, end: number): void {
+    copying.bytes += end - start
+    if (copying.bytes > copying.bytesMax) this.#endCopy(null)
+    else copying.pieces.push(Buffer.from(bytes.subarray(start, end)))
+  }
+
+  #endCopy(body: Buffer | null): void {
+    const copying = this.#copying
+    this.#copying = null
+    copying?.onWhole(body)
   }
 
   /** Has another body take the place of the one that was gathered. */
@@ -128,6 +159,7 @@ export class RequestRelay implements BodySink {
 
   onData(bytes: Buffer, start: number, end: number): boolean {
     if (this.#gathering !== null) return this.#take(this.#gathering, bytes, start, end)
+    if (this.#copying !== null) this.#copy(this.#copying, bytes, start, end)
     if (this.repeatable) this.#keep(bytes, start, end)
     const connection = this.#connection
     return connection === null ? false : connection.requestBody.onData(bytes, start, end)
@@ -171,6 +203,7 @@ export class RequestRelay implements BodySink {
       return gathering.onWhole(whole)
     }
     this.#connection?.requestBody.onEnd(trailers)
+    if (this.#copying !== null) this.#endCopy(Buffer.concat(this.#copying.pieces))
   }
 
   onError(error: GatewayError): void {

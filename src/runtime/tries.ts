@@ -4,7 +4,9 @@ import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Attempt, Exchange } from '../core/exchange.ts'
 import type { ClientConnection, UpstreamHandler } from '../http/h1/client-connection.ts'
 import { backoffMs, isRepeatable, mayRetry } from '../upstream/retry.ts'
+import { REFUSED, type Service } from '../upstream/service.ts'
 import type { Target } from '../upstream/target.ts'
+import { sentMethod } from './upstream-request.ts'
 
 /** What may follow a failed try: another on a new connection at once, another after a wait, or nothing. */
 export type NextTry = 'fresh' | 'later' | 'none'
@@ -14,29 +16,52 @@ export class Tries {
   readonly #exchange: Exchange
   readonly #clock: Clock
   #plan: RoutePlan | null = null
-  /** The target and the record of the try that is under way. */
+  #service: Service | null = null
+  /** The target and the record of the try that is under way, and what the breaker gave for it. */
   #target: Target | null = null
   #attempt: Attempt | null = null
+  #ticket = REFUSED
   #failed: Set<Target> | null = null
+  /** Tries at this service, and how many of them a dead connection cost. */
+  #count = 0
   /** A used connection died under the request, and a new one has been tried for it. */
   #freshTried = false
+  /** That is what the last failure was. */
+  #diedOfAge = false
+  /** Bytes of the request may have reached a service. */
+  #sent = false
 
   constructor(exchange: Exchange, clock: Clock) {
     this.#exchange = exchange
     this.#clock = clock
   }
 
-  /** Begins with the first try of an exchange on this route. */
-  begin(plan: RoutePlan): void {
+  /** Forgets the last exchange. */
+  reset(): void {
+    this.#plan = null
+    this.#service = null
+    this.#sent = false
+  }
+
+  /** Begins with the first try at a service. */
+  begin(plan: RoutePlan, service: Service): void {
     this.#plan = plan
+    this.#service = service
     this.#failed = null
+    this.#count = 0
     this.#freshTried = false
-    plan.service?.budget.earn()
+    this.#diedOfAge = false
+    service.budget.earn()
   }
 
   /** The try under way, or null. */
   get current(): Attempt | null {
     return this.#attempt
+  }
+
+  /** The service that is tried; null before the first. */
+  get service(): Service | null {
+    return this.#service
   }
 
   get targetLabel(): string {
@@ -49,10 +74,18 @@ export class Tries {
    */
   start(handler: UpstreamHandler, fresh: boolean): ClientConnection | GatewayError {
     const exchange = this.#exchange
-    const service = this.#plan?.service
-    const target = service?.pick(exchange, this.#failed) ?? null
-    if (target === null) return new GatewayError('service_unavailable', `${service?.name ?? ''} has no target`, 'upstream')
+    const service = this.#service as Service
+    const ticket = service.enter()
+    if (ticket === REFUSED) return new GatewayError('circuit_open', `the breaker of ${service.name} is open`, 'upstream')
+    const target = service.pick(exchange, this.#failed)
+    if (target === null) {
+      service.settle(null, ticket, 0, null)
+      return new GatewayError('service_unavailable', `${service.name} has no target`, 'upstream')
+    }
+    this.#diedOfAge = false
+    this.#ticket = ticket
     this.#target = target
+    this.#count++
     target.inFlight++
     this.#attempt = {
       number: exchange.attempts.length + 1,
@@ -66,27 +99,47 @@ export class Tries {
     return target.acquire(handler, fresh)
   }
 
+  /** The request is written to a connection. */
+  onSend(): void {
+    this.#sent = true
+  }
+
+  /** Tells the breaker of a try that succeeded and lasts: a tunnel, a stream of events. */
+  settle(status: number): void {
+    if (this.#ticket === REFUSED) return
+    this.#service?.settle(this.#target, this.#ticket, status, null)
+    this.#ticket = REFUSED
+  }
+
   /** The try under way is over. */
   end(status: number, error: ErrorCode | null): void {
     const attempt = this.#attempt
-    if (attempt === null) return
+    const target = this.#target
+    if (attempt === null || target === null) return
     this.#attempt = null
     attempt.endedAt = this.#clock.now()
     attempt.status = status
     attempt.error = error
-    if (this.#target !== null) this.#target.inFlight--
+    target.inFlight--
+    if (this.#ticket === REFUSED) return
+    // A used connection that the server had just closed says nothing of the service.
+    const counts = error === null || !this.#diedOfAge
+    this.#service?.settle(target, this.#ticket, counts ? status : 0, counts ? error : null)
+    this.#ticket = REFUSED
   }
 
   /**
-   * What may follow after the last try failed. A `later` has been taken out of the retry budget.
+   * What may follow after the try failed that is under way. A `later` has been taken out of the retry budget.
    * @param connection that failed, if there was one. @param isBodyKept whether another try can have the body from its beginning.
    */
   after(error: GatewayError, connection: ClientConnection | null, isBodyKept: boolean): NextTry {
+    // The server closed an unused connection just when it was taken; a second time it is no chance.
+    const isUsed = connection !== null && connection.requestsServed > 0
+    this.#diedOfAge = isUsed && error.code === 'upstream_reset_before_headers' && !this.#freshTried
     const retry = this.#plan?.ir?.retry
-    if (retry === undefined || !isBodyKept || !mayRetry(error, this.#exchange.request.method, retry)) return 'none'
-    const wasReused = connection !== null && connection.requestsServed > 0 && error.code === 'upstream_reset_before_headers'
-    if (wasReused && !this.#freshTried) {
-      // The server closed an unused connection just when it was taken: no failure of the service, and no try of the route's.
+    if (retry === undefined || !isBodyKept || !mayRetry(error, sentMethod(this.#exchange), retry)) return 'none'
+    if (this.#diedOfAge) {
+      // No failure of the service, and no try of the route's.
       this.#freshTried = true
       return 'fresh'
     }
@@ -97,13 +150,19 @@ export class Tries {
   isRetryStatus(status: number, isBodyKept: boolean): boolean {
     const retry = this.#plan?.ir?.retry
     if (retry === undefined || !isBodyKept || !retry.statuses.includes(status)) return false
-    return isRepeatable(this.#exchange.request.method, retry) && this.#mayFollow()
+    return isRepeatable(sentMethod(this.#exchange), retry) && this.#mayFollow()
+  }
+
+  /** Whether the request may go to another service: its body is there, and either no service has seen it or it may be sent twice. */
+  mayRepeat(isBodyKept: boolean): boolean {
+    const retry = this.#plan?.ir?.retry
+    return isBodyKept && retry !== undefined && (!this.#sent || isRepeatable(sentMethod(this.#exchange), retry))
   }
 
   #mayFollow(): boolean {
-    const plan = this.#plan
-    const count = this.#exchange.attempts.length - (this.#freshTried ? 1 : 0)
-    return plan?.ir != null && count < plan.ir.retry.attempts && plan.service?.budget.spend(this.#clock.now()) === true
+    const retry = this.#plan?.ir?.retry
+    const count = this.#count - (this.#freshTried ? 1 : 0)
+    return retry !== undefined && count < retry.attempts && this.#service?.budget.spend(this.#clock.now()) === true
   }
 
   /** Passes over the last target from now on. Returns the milliseconds to wait before the next try. */
@@ -113,13 +172,16 @@ export class Tries {
       this.#failed.add(this.#target)
     }
     const retry = this.#plan?.ir?.retry
-    return retry === undefined ? 0 : backoffMs(retry, this.#exchange.attempts.length + 1, () => this.#clock.random())
+    return retry === undefined ? 0 : backoffMs(retry, this.#count + 1, () => this.#clock.random())
   }
 
   /** Bytes of the body to keep for another try than the one on this connection. */
   bodyBytesToKeep(connection: ClientConnection): number {
     const retry = this.#plan?.ir?.retry
-    if (retry === undefined || !isRepeatable(this.#exchange.request.method, retry)) return 0
-    return retry.attempts > 1 || connection.requestsServed > 0 ? retry.bodyBytesMax : 0
+    if (retry === undefined) return 0
+    // A fallback takes what no service has seen, and what may be sent twice.
+    if (!isRepeatable(sentMethod(this.#exchange), retry)) return 0
+    const mayFollow = retry.attempts > 1 || connection.requestsServed > 0 || this.#plan?.fallback?.service != null
+    return mayFollow ? retry.bodyBytesMax : 0
   }
 }

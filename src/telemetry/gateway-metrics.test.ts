@@ -32,7 +32,7 @@ test('a client cannot make series with invented methods, nor a service with inve
   const registry = new MetricsRegistry()
   const route = routeMetrics(registry, '/', 's')
   for (const method of ['BREW', 'get', 'toString', '__proto__', '']) route.finish(method, 200, 1, null)
-  for (const status of [0, 99, 600, 999, 1_200, -1]) route.upstreamStatus(status)
+  for (const status of [0, 99, 600, 999, 1_200, -1]) route.upstreamStatus(status, 's')
   assert.deepEqual(lines(registry, 'gateway_requests_total'), [
     'gateway_requests_total{method="OTHER",path="/",status="200",service="s"} 5',
   ])

@@ -57,16 +57,32 @@ export class RouteMetrics {
     if (error !== null) this.#countError(error)
   }
 
-  /** Counts a response that came from the service, whatever the client got. */
-  upstreamStatus(status: number): void {
+  /**
+   * Counts a response that came from a service, whatever the client got.
+   * @param service that it came from: the route's, or the one that the route falls back to
+   */
+  upstreamStatus(status: number, service: string): void {
+    if (service !== this.#service) return this.#upstreamCounter(boundStatus(status), service).add(1)
     const key = boundStatus(status)
     let counter = this.#upstreamStatuses.get(key)
     if (counter === undefined) {
-      const labels = { service: this.#service, status: String(key) }
-      counter = this.#metrics.counter('gateway_upstream_status_total', 'Responses of services by status.', labels)
+      counter = this.#upstreamCounter(key, service)
       this.#upstreamStatuses.set(key, counter)
     }
     counter.add(1)
+  }
+
+  #upstreamCounter(status: number, service: string): Counter {
+    const labels = { service, status: String(status) }
+    return this.#metrics.counter('gateway_upstream_status_total', 'Responses of services by status.', labels)
+  }
+
+  /** Counts an answer in place of the service's. @param kind `stale`, `service` or `response` */
+  fallback(kind: string): void {
+    const labels = { service: this.#service, kind }
+    this.#metrics
+      .counter('gateway_fallback_total', 'Answers that took the place of a failed service, by what they were made of.', labels)
+      .add(1)
   }
 
   /** Counts a try beyond the first. */

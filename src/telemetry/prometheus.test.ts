@@ -48,7 +48,7 @@ test("Prometheus' own checker accepts what the gateway exposes", (t) => {
   const route = routeMetrics(registry, '/a"b\\/*', 'users')
   route.finish('GET', 200, 3, null)
   route.finish('BREW', 504, 3_000, 'upstream_timeout')
-  route.upstreamStatus(200)
+  route.upstreamStatus(200, 'users')
   route.retry()
   listenerMetrics(registry, 'main').connections.add(1)
   upstreamMetrics(registry, 'users').connections.add(1)

@@ -23,6 +23,10 @@ const CLOSED = 4
 const INFORMATIONAL_MAX = 32
 const HEADERS_MAX = 200
 
+/** What of a response that nobody wants is read to keep its connection, and for how long. */
+const DISCARD_BYTES_MAX = 64 * 1024
+const DISCARD_TIMEOUT_MS = 1_000
+
 /** Who waits for a response. After `onEnd`, `onFailed` or `onUpgraded` nothing more is called for this request. */
 export interface UpstreamHandler extends BodySink {
   onConnected(connection: ClientConnection): void
@@ -33,6 +37,20 @@ export interface UpstreamHandler extends BodySink {
   onFailed(error: GatewayError): void
   /** The request body waited; the service takes bytes again. */
   onWritable(): void
+}
+
+const ignore = (): void => undefined
+const NOBODY: UpstreamHandler = {
+  onConnected: ignore,
+  onInformational: ignore,
+  onHead: ignore,
+  onUpgraded: ignore,
+  onFailed: ignore,
+  onWritable: ignore,
+  onData: () => true,
+  onEnd: ignore,
+  onError: ignore,
+  flush: ignore,
 }
 
 /** The pool a connection belongs to. */
@@ -355,6 +373,19 @@ export class ClientConnection implements TransportOwner {
     this.#handler = null
     this.#close()
     handler?.onFailed(error)
+  }
+
+  /**
+   * Nobody wants the rest of the response. It is read where its end is near, so that the connection can be used again; otherwise this is
+   * {@link abort}.
+   */
+  discard(): void {
+    const { body } = this.#framing
+    const isNear = body === 'none' || (body === 'length' && this.#remaining <= DISCARD_BYTES_MAX)
+    if (this.#state !== BODY || !isNear) return this.abort()
+    this.#handler = NOBODY
+    this.#pool.wheel.set(this.#deadline, DISCARD_TIMEOUT_MS)
+    this.transport.resume()
   }
 
   /** Gives the request up: the service sees its connection closed. */
