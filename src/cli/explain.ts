@@ -9,6 +9,8 @@ import { type Explanation, explainRequest } from '../runtime/explain.ts'
 import { httpClient } from '../runtime/http-client.ts'
 import { ResourceRegistry } from '../runtime/resources.ts'
 import { createStores } from '../stores/index.ts'
+import { resilienceMetrics } from '../telemetry/gateway-metrics.ts'
+import { timers } from '../upstream/scheduler.ts'
 import { Service } from '../upstream/service.ts'
 import { loadConfigFiles } from './config-source.ts'
 import { type DescribedRequest, headOf } from './described-request.ts'
@@ -70,11 +72,17 @@ export async function explain(
 
 /** The snapshot that a worker would have. Its services are real ones; they connect when they are asked to, and nobody asks. */
 function compileForShow(ir: GatewayIr): Snapshot {
-  const context = { wheel: new TimerWheel(), connections: NO_NUMBER, connectionsTotal: NO_NUMBER }
-  const services = new Map(ir.services.map((service) => [service.name, new Service(service, CLOCK, context)]))
+  const log = { info: ignore, warn: ignore, error: ignore }
+  const services = new Map(
+    ir.services.map((service) => {
+      const metrics = resilienceMetrics(NO_METRICS, service.name)
+      const context = { wheel: new TimerWheel(), connections: NO_NUMBER, connectionsTotal: NO_NUMBER, log, scheduler: timers, metrics }
+      return [service.name, new Service(service, CLOCK, context)]
+    }),
+  )
   const parts = {
     clock: CLOCK,
-    log: { info: ignore, warn: ignore, error: ignore },
+    log,
     metrics: NO_METRICS,
     resources: new ResourceRegistry().lease(),
   }

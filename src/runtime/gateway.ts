@@ -9,7 +9,8 @@ import type { HttpClient, Resources } from '../core/resources.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName, Stores } from '../core/store.ts'
 import { TimerWheel } from '../core/timers.ts'
-import { RouteMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
+import { RouteMetrics, resilienceMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
+import { timers } from '../upstream/scheduler.ts'
 import { Service } from '../upstream/service.ts'
 import type { ServiceState } from '../upstream/service-state.ts'
 import { BodyBudget } from './body-steps.ts'
@@ -126,8 +127,14 @@ export class Gateway implements DataPlane {
   }
 
   #newService(ir: GatewayIr['services'][number]): Service {
-    const metrics = upstreamMetrics(this.#parts.metrics, ir.name)
-    return new Service(ir, this.#parts.clock, { wheel: this.#wheel, ...metrics })
+    const { clock, log, metrics } = this.#parts
+    return new Service(ir, clock, {
+      wheel: this.#wheel,
+      ...upstreamMetrics(metrics, ir.name),
+      log,
+      scheduler: timers,
+      metrics: resilienceMetrics(metrics, ir.name),
+    })
   }
 
   commit(): void {
@@ -136,7 +143,11 @@ export class Gateway implements DataPlane {
     this.#prepared = null
     const { snapshot, services, stores, newListeners, lease } = prepared
     const { ir } = snapshot
-    for (const serviceIr of ir.services) services.get(serviceIr.name)?.update(serviceIr)
+    for (const serviceIr of ir.services) {
+      const service = services.get(serviceIr.name)
+      service?.update(serviceIr)
+      service?.start()
+    }
     for (const [name, service] of this.#services) if (!services.has(name)) service.retire()
     this.#services = services
     this.#snapshot = snapshot

@@ -159,3 +159,53 @@ export function upstreamMetrics(metrics: Metrics, service: string): UpstreamMetr
     connectionsTotal: metrics.counter('gateway_upstream_connections_total', 'Connections opened to services.', labels),
   }
 }
+
+/** What is counted of a service's resilience. Each part is made when it is asked for: most services have none of them. */
+export function resilienceMetrics(metrics: Metrics, service: string) {
+  const labels = { service }
+  return {
+    breaker: () => breakerMetrics(metrics, service),
+    gate: () => ({
+      inFlight: metrics.gauge(
+        'gateway_service_in_flight',
+        'Exchanges that have a place at a service whose concurrency is bounded.',
+        labels,
+      ),
+      queued: metrics.gauge('gateway_service_queued', 'Exchanges that wait for a place at a service.', labels),
+      queueFull: shed(metrics, service, 'queue_full'),
+      queueTimeout: shed(metrics, service, 'queue_timeout'),
+    }),
+    health: () => healthMetrics(metrics, service),
+  }
+}
+
+function shed(metrics: Metrics, service: string, cause: 'queue_full' | 'queue_timeout'): Counter {
+  return metrics.counter('gateway_service_shed_total', 'Exchanges that got no place at a service, by cause.', { service, cause })
+}
+
+/** Gauges of workers are added up: each worker counts itself in the state that its breaker is in. */
+function breakerMetrics(metrics: Metrics, service: string) {
+  const workers = (state: string): Gauge =>
+    metrics.gauge('gateway_breaker_workers', 'Workers by the state of their breaker.', { service, state })
+  const transitions = (to: string): Counter =>
+    metrics.counter('gateway_breaker_transitions_total', 'Changes of state of a breaker, by the new state.', { service, to })
+  return {
+    workers: { closed: workers('closed'), 'half-open': workers('half-open'), open: workers('open') },
+    transitions: { closed: transitions('closed'), 'half-open': transitions('half-open'), open: transitions('open') },
+    refused: metrics.counter('gateway_breaker_refused_total', 'Tries that an open breaker refused.', { service }),
+  }
+}
+
+function healthMetrics(metrics: Metrics, service: string) {
+  const targets = (state: string): Gauge =>
+    metrics.gauge('gateway_targets', 'Targets by state, each counted by every worker.', { service, state })
+  const checks = (result: 'passed' | 'failed'): Counter =>
+    metrics.counter('gateway_health_checks_total', 'Active health checks by result.', { service, result })
+  return {
+    targets: { healthy: targets('healthy'), unhealthy: targets('unhealthy'), ejected: targets('ejected'), unknown: targets('unknown') },
+    panicWorkers: metrics.gauge('gateway_panic_workers', 'Workers that use all targets because too few are usable.', { service }),
+    ejections: metrics.counter('gateway_target_ejections_total', 'Ejections of targets for failures of real requests.', { service }),
+    checksPassed: checks('passed'),
+    checksFailed: checks('failed'),
+  }
+}

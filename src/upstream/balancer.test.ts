@@ -4,7 +4,7 @@ import type { BalancerKind, HashKeyIr } from '../config/ir.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { type ExchangeShape, exchangeOf } from '../policies/testing.ts'
-import { createBalancer } from './balancer.ts'
+import { type Balancer, createBalancer, TargetGroup } from './balancer.ts'
 import { Target } from './target.ts'
 
 const KINDS: readonly BalancerKind[] = ['round-robin', 'random', 'least-connections', 'power-of-two', 'consistent-hash']
@@ -18,6 +18,10 @@ function targetsOf(...weights: number[]): Target[] {
   return weights.map((weight, i) => new Target(`10.0.0.${i}`, 80, weight, SETTINGS, CONTEXT))
 }
 
+function balancerOf(kind: BalancerKind, targets: readonly Target[], key: HashKeyIr = BY_PATH): Balancer {
+  return createBalancer(kind, new TargetGroup(targets), key, seeded())
+}
+
 /** Numbers in [0, 1) that are the same in each run. */
 function seeded(): () => number {
   let state = 1
@@ -29,7 +33,7 @@ function seeded(): () => number {
 
 /** How often each target is picked, by its place; each request has a path of its own. */
 function count(kind: BalancerKind, targets: readonly Target[], picks: number, failed: ReadonlySet<Target> | null = null): number[] {
-  const balancer = createBalancer(kind, targets, BY_PATH, seeded())
+  const balancer = balancerOf(kind, targets)
   const counts = targets.map(() => 0)
   for (let i = 0; i < picks; i++) {
     ANY.request.path = `/${i}`
@@ -43,16 +47,16 @@ function count(kind: BalancerKind, targets: readonly Target[], picks: number, fa
 
 for (const kind of KINDS) {
   test(`${kind} picks none of no targets, and the one of one`, () => {
-    const balancer = createBalancer(kind, [], BY_PATH, seeded())
+    const balancer = balancerOf(kind, [])
     assert.equal(balancer.pick(ANY, null), null)
     const [only] = targetsOf(3)
     assert.ok(only)
-    assert.equal(createBalancer(kind, [only], BY_PATH, seeded()).pick(ANY, null), only)
+    assert.equal(balancerOf(kind, [only]).pick(ANY, null), only)
   })
 
   test(`${kind} never picks a target of weight 0`, () => {
     assert.equal(count(kind, targetsOf(1, 0, 1), 300)[1], 0)
-    const balancer = createBalancer(kind, targetsOf(0), BY_PATH, seeded())
+    const balancer = balancerOf(kind, targetsOf(0))
     assert.equal(balancer.pick(ANY, null), null)
   })
 
@@ -62,7 +66,7 @@ for (const kind of KINDS) {
     const counts = count(kind, targets, 300, failed)
     assert.equal(counts[0], 0)
     assert.ok((counts[1] ?? 0) > 0 && (counts[2] ?? 0) > 0)
-    const balancer = createBalancer(kind, targets, BY_PATH, seeded())
+    const balancer = balancerOf(kind, targets)
     assert.equal(balancer.pick(ANY, new Set(targets)), null)
   })
 
@@ -78,7 +82,7 @@ for (const kind of KINDS) {
 test('round robin goes round, and spreads the picks of a heavy target', () => {
   const sequence = (weights: readonly number[], picks: number): string => {
     const targets = targetsOf(...weights)
-    const balancer = createBalancer('round-robin', targets, BY_PATH, seeded())
+    const balancer = balancerOf('round-robin', targets)
     return Array.from({ length: picks }, () => balancer.pick(ANY, null)?.host.at(-1)).join('')
   }
   assert.equal(sequence([1, 1, 1], 7), '0120120')
@@ -89,7 +93,7 @@ test('least connections picks the least busy for its weight, and goes round amon
   const targets = targetsOf(1, 1, 4)
   const [first, second, third] = targets
   assert.ok(first && second && third)
-  const balancer = createBalancer('least-connections', targets, BY_PATH, seeded())
+  const balancer = balancerOf('least-connections', targets)
   first.inFlight = 2
   second.inFlight = 1
   third.inFlight = 5
@@ -108,7 +112,7 @@ test('power of two never picks the busiest', () => {
 })
 
 function owners(targets: readonly Target[], keys: number): (string | undefined)[] {
-  const balancer = createBalancer('consistent-hash', targets, BY_PATH, seeded())
+  const balancer = balancerOf('consistent-hash', targets)
   return Array.from({ length: keys }, (_, i) => {
     ANY.request.path = `/${i}`
     return balancer.pick(ANY, null)?.label
@@ -142,7 +146,7 @@ test('an excluded target is replaced as if it were gone', () => {
   const [failed] = targets
   assert.ok(failed)
   const without = owners(targets.slice(1), 300)
-  const balancer = createBalancer('consistent-hash', targets, BY_PATH, seeded())
+  const balancer = balancerOf('consistent-hash', targets)
   for (const [i, label] of without.entries()) {
     ANY.request.path = `/${i}`
     assert.equal(balancer.pick(ANY, new Set([failed]))?.label, label)
@@ -159,13 +163,13 @@ test('a consistent hash looks at what it is told to, and at the client where tha
     [{ kind: 'cookie', name: 'sid' }, (value) => ({ headers: [['Cookie', `a=b; sid=${value}`]] })],
   ]
   for (const [key, shape] of cases) {
-    const balancer = createBalancer('consistent-hash', targets, key, seeded())
+    const balancer = balancerOf('consistent-hash', targets, key)
     const pick = (exchange: Exchange): string | undefined => balancer.pick(exchange, null)?.label
     const seen = new Set(Array.from({ length: 100 }, (_, i) => pick(exchangeOf({ path: '/same', ...shape(`v${i}`) }))))
     assert.equal(seen.size, targets.length, key.kind)
     assert.equal(pick(exchangeOf(shape('v1'))), pick(exchangeOf({ ...shape('v1'), method: 'POST' })), key.kind)
   }
-  const balancer = createBalancer('consistent-hash', targets, { kind: 'header', name: 'X-User' }, seeded())
+  const balancer = balancerOf('consistent-hash', targets, { kind: 'header', name: 'X-User' })
   const seen = new Set(Array.from({ length: 100 }, (_, i) => balancer.pick(exchangeOf({ peerAddress: `192.0.2.${i}` }), null)))
   assert.equal(seen.size, targets.length)
 })

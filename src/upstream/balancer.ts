@@ -3,75 +3,97 @@ import type { Exchange } from '../core/exchange.ts'
 import { murmur3 } from './murmur3.ts'
 import type { Target } from './target.ts'
 
-/** Chooses among targets. Called for every attempt, so it allocates nothing. */
+/** Chooses among the targets that are usable. Called for every attempt, so it allocates nothing. */
 export interface Balancer {
   /** A target that `excluded` does not hold; null when there is none. */
   pick(exchange: Exchange, excluded: ReadonlySet<Target> | null): Target | null
 }
 
-/** @param targets those with a weight above 0 are ever picked. @param random a number in [0, 1). */
-export function createBalancer(kind: BalancerKind, targets: readonly Target[], hashKey: HashKeyIr, random: () => number): Balancer {
-  const usable = targets.filter((target) => target.weight > 0)
-  switch (kind) {
-    case 'round-robin':
-      return new RoundRobin(usable)
-    case 'random':
-      return new WeightedRandom(usable, random)
-    case 'least-connections':
-      return new LeastConnections(usable)
-    case 'power-of-two':
-      return new PowerOfTwo(usable, random)
-    case 'consistent-hash':
-      return new ConsistentHash(usable, hashKey)
+/** The targets of a service that have a weight, and which of them are usable now: worked out on changes, so that a pick only reads. */
+export class TargetGroup {
+  readonly all: readonly Target[]
+  usable: readonly Target[] = []
+  /** Whether the usable ones weigh the same. */
+  isEven = true
+
+  constructor(targets: readonly Target[]) {
+    this.all = targets.filter((target) => target.weight > 0)
+    this.refresh()
+  }
+
+  /** To be called when a target became usable or unusable, or its effective weight changed. */
+  refresh(): void {
+    this.usable = this.all.filter((target) => target.isUsable)
+    this.isEven = this.usable.every((target) => target.effectiveWeight === this.usable[0]?.effectiveWeight)
   }
 }
 
-/** Smooth weighted round robin (nginx's): of weights 5, 1, 1 the heavy one is not picked five times in a row. */
+/** @param random a number in [0, 1). */
+export function createBalancer(kind: BalancerKind, group: TargetGroup, hashKey: HashKeyIr, random: () => number): Balancer {
+  switch (kind) {
+    case 'round-robin':
+      return new RoundRobin(group)
+    case 'random':
+      return new WeightedRandom(group, random)
+    case 'least-connections':
+      return new LeastConnections(group)
+    case 'power-of-two':
+      return new PowerOfTwo(group, random)
+    case 'consistent-hash':
+      return new ConsistentHash(group, hashKey)
+  }
+}
+
 class RoundRobin implements Balancer {
-  readonly #targets: readonly Target[]
-  readonly #current: number[]
-  readonly #equal: boolean
+  readonly #group: TargetGroup
   #next = 0
 
-  constructor(targets: readonly Target[]) {
-    this.#targets = targets
-    this.#current = targets.map(() => 0)
-    this.#equal = targets.every((target) => target.weight === targets[0]?.weight)
+  constructor(group: TargetGroup) {
+    this.#group = group
   }
 
   pick(_exchange: Exchange, excluded: ReadonlySet<Target> | null): Target | null {
-    const targets = this.#targets
-    if (this.#equal && excluded === null) {
-      if (targets.length === 0) return null
-      if (this.#next >= targets.length) this.#next = 0
-      return targets[this.#next++] as Target
-    }
-    let best = -1
-    let total = 0
-    for (let i = 0; i < targets.length; i++) {
-      const target = targets[i] as Target
-      if (excluded?.has(target)) continue
-      total += target.weight
-      this.#current[i] = (this.#current[i] as number) + target.weight
-      if (best === -1 || (this.#current[i] as number) > (this.#current[best] as number)) best = i
-    }
-    if (best === -1) return null
-    this.#current[best] = (this.#current[best] as number) - total
-    return targets[best] as Target
+    const { usable, isEven } = this.#group
+    if (!isEven || excluded !== null) return takeTurn(usable, excluded, null)
+    if (usable.length === 0) return null
+    if (this.#next >= usable.length) this.#next = 0
+    return usable[this.#next++] as Target
   }
 }
 
+/**
+ * Smooth weighted round robin (nginx's): of weights 5, 1, 1 the heavy one is not picked five times in a row.
+ * @param like leaves out targets that are not as busy for their weight as this one; null for all
+ */
+function takeTurn(targets: readonly Target[], excluded: ReadonlySet<Target> | null, like: Target | null): Target | null {
+  let best: Target | null = null
+  let total = 0
+  for (const target of targets) {
+    if (excluded?.has(target) || (like !== null && (isLessBusy(target, like) || isLessBusy(like, target)))) continue
+    total += target.effectiveWeight
+    target.turn += target.effectiveWeight
+    if (best === null || target.turn > best.turn) best = target
+  }
+  if (best !== null) best.turn -= total
+  return best
+}
+
+/** Whether it has fewer exchanges for its weight. */
+function isLessBusy(one: Target, other: Target): boolean {
+  return one.inFlight * other.effectiveWeight < other.inFlight * one.effectiveWeight
+}
+
 class WeightedRandom implements Balancer {
-  readonly #targets: readonly Target[]
+  readonly #group: TargetGroup
   readonly #random: () => number
 
-  constructor(targets: readonly Target[], random: () => number) {
-    this.#targets = targets
+  constructor(group: TargetGroup, random: () => number) {
+    this.#group = group
     this.#random = random
   }
 
   pick(_exchange: Exchange, excluded: ReadonlySet<Target> | null): Target | null {
-    return pickWeighted(this.#targets, excluded, null, this.#random)
+    return pickWeighted(this.#group.usable, excluded, null, this.#random)
   }
 }
 
@@ -82,56 +104,52 @@ function pickWeighted(
   random: () => number,
 ): Target | null {
   let total = 0
-  for (const target of targets) if (target !== without && !excluded?.has(target)) total += target.weight
+  for (const target of targets) if (target !== without && !excluded?.has(target)) total += target.effectiveWeight
   let left = random() * total
   let last: Target | null = null
   for (const target of targets) {
     if (target === without || excluded?.has(target)) continue
     last = target
-    left -= target.weight
+    left -= target.effectiveWeight
     if (left < 0) return target
   }
   return last
 }
 
-/** The target with the fewest exchanges for its weight; among equals it goes round, so that idle ones share the load. */
+/** The target with the fewest exchanges for its weight; equals take turns by weight, so that idle ones share the load. */
 class LeastConnections implements Balancer {
-  readonly #targets: readonly Target[]
-  #offset = 0
+  readonly #group: TargetGroup
 
-  constructor(targets: readonly Target[]) {
-    this.#targets = targets
+  constructor(group: TargetGroup) {
+    this.#group = group
   }
 
   pick(_exchange: Exchange, excluded: ReadonlySet<Target> | null): Target | null {
-    const targets = this.#targets
     let best: Target | null = null
-    for (let i = 0; i < targets.length; i++) {
-      const target = targets[(i + this.#offset) % targets.length] as Target
+    for (const target of this.#group.usable) {
       if (excluded?.has(target)) continue
-      if (best === null || target.inFlight * best.weight < best.inFlight * target.weight) best = target
+      if (best === null || isLessBusy(target, best)) best = target
     }
-    this.#offset = targets.length === 0 ? 0 : (this.#offset + 1) % targets.length
-    return best
+    return best === null ? null : takeTurn(this.#group.usable, excluded, best)
   }
 }
 
 /** The less busy of two picked at random: nearly as even as looking at all, without the herd that follows an old look. */
 class PowerOfTwo implements Balancer {
-  readonly #targets: readonly Target[]
+  readonly #group: TargetGroup
   readonly #random: () => number
 
-  constructor(targets: readonly Target[], random: () => number) {
-    this.#targets = targets
+  constructor(group: TargetGroup, random: () => number) {
+    this.#group = group
     this.#random = random
   }
 
   pick(_exchange: Exchange, excluded: ReadonlySet<Target> | null): Target | null {
-    const first = pickWeighted(this.#targets, excluded, null, this.#random)
+    const { usable } = this.#group
+    const first = pickWeighted(usable, excluded, null, this.#random)
     if (first === null) return null
-    const second = pickWeighted(this.#targets, excluded, first, this.#random)
-    if (second === null) return first
-    return second.inFlight * first.weight < first.inFlight * second.weight ? second : first
+    const second = pickWeighted(usable, excluded, first, this.#random)
+    return second !== null && isLessBusy(second, first) ? second : first
   }
 }
 
@@ -144,7 +162,7 @@ class ConsistentHash implements Balancer {
   readonly #owners: readonly Target[]
   readonly #key: HashKeyIr
 
-  constructor(targets: readonly Target[], key: HashKeyIr) {
+  constructor({ all: targets }: TargetGroup, key: HashKeyIr) {
     this.#key = key
     const mean = targets.reduce((sum, target) => sum + target.weight, 0) / Math.max(1, targets.length)
     const ring: { point: number; target: Target }[] = []
@@ -161,10 +179,10 @@ class ConsistentHash implements Balancer {
     const size = this.#points.length
     if (size === 0) return null
     const start = this.#firstAtOrAfter(murmur3(hashInput(this.#key, exchange)))
-    // The next target on the ring takes over for an excluded one: the same for every request with this key.
+    // The next target on the ring takes over for one that is excluded or unusable: the same for every request with this key.
     for (let i = 0; i < size; i++) {
       const target = this.#owners[(start + i) % size] as Target
-      if (!excluded?.has(target)) return target
+      if (target.isUsable && !excluded?.has(target)) return target
     }
     return null
   }

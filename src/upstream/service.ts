@@ -2,35 +2,65 @@ import type { ServiceIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
-import { type Balancer, createBalancer } from './balancer.ts'
-import type { ConcurrencyGate } from './concurrency.ts'
+import type { Logger } from '../core/observe.ts'
+import { type Balancer, createBalancer, TargetGroup } from './balancer.ts'
+import { Breaker, REFUSED, type Tickets } from './breaker.ts'
+import { type ConcurrencyGate, FifoGate } from './concurrency.ts'
+import { ServiceHealth } from './health.ts'
+import { judge } from './outcome.ts'
 import { RetryBudget } from './retry.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { BreakerMetrics, ServiceMetrics } from './service-metrics.ts'
+import type { BreakerPosition, ServiceState } from './service-state.ts'
 import { Target, type TargetContext, type TargetSettings } from './target.ts'
 
-/** In place of a ticket: the breaker is open. */
-export const REFUSED = -1
+export { REFUSED } from './breaker.ts'
+
+/** What a service needs of its worker. */
+export interface ServiceContext extends TargetContext {
+  readonly log: Logger
+  readonly scheduler: Scheduler
+  readonly metrics: ServiceMetrics
+}
 
 /**
- * A service as it runs: its targets with their pools, its balancer and its retry budget. It outlives reloads under its name, and so
- * does each target under its address: editing one leaves the others' connections and counts alone.
+ * A service as it runs: its targets with their pools and health, its balancer, breaker, bound on exchanges and retry budget. It outlives
+ * reloads under its name, and so does each target under its address: editing one leaves the others' connections, counts and health alone.
  */
 export class Service {
   readonly name: string
   readonly budget: RetryBudget
   readonly #clock: Clock
-  readonly #context: TargetContext
+  readonly #context: ServiceContext
   readonly #settings: TargetSettings
+  readonly #tickets: Tickets = { last: 0 }
+  readonly #health: ServiceHealth
   #ir: ServiceIr
   #targets = new Map<string, Target>()
+  #group = new TargetGroup([])
   #balancer: Balancer
+  #breaker: Breaker | null = null
+  #breakerMetrics: BreakerMetrics | null = null
+  #gate: FifoGate | null = null
+  #isRunning = false
 
-  constructor(ir: ServiceIr, clock: Clock, context: TargetContext) {
+  constructor(ir: ServiceIr, clock: Clock, context: ServiceContext) {
     this.name = ir.name
     this.#ir = ir
     this.#clock = clock
     this.#context = context
     this.#settings = { connectTimeoutMs: 0, idleTimeoutMs: 0, connectionsMax: 0, responseHeadBytesMax: 0 }
     this.budget = new RetryBudget(ir.retryBudget.ratio, ir.retryBudget.minPerSecond, clock.now())
+    const { log, wheel, scheduler, metrics } = context
+    this.#health = new ServiceHealth(ir.health, {
+      service: ir.name,
+      clock,
+      log,
+      wheel,
+      scheduler,
+      metrics: () => metrics.health(),
+      onChange: () => this.#group.refresh(),
+    })
     this.#balancer = this.#apply(ir)
   }
 
@@ -41,6 +71,13 @@ export class Service {
   /** Every target, in the order of the configuration. */
   get targets(): readonly Target[] {
     return [...this.#targets.values()]
+  }
+
+  /** The configuration that names it is in force: checks begin. Harmless when they have begun. */
+  start(): void {
+    this.#isRunning = true
+    this.#health.start()
+    this.#tellBreaker()
   }
 
   /** Takes a new configuration of this service over. */
@@ -59,6 +96,8 @@ export class Service {
     } satisfies TargetSettings)
     this.budget.ratio = ir.retryBudget.ratio
     this.budget.minPerSecond = ir.retryBudget.minPerSecond
+    this.#applyBreaker(ir)
+    this.#applyGate(ir)
     const targets = new Map<string, Target>()
     for (const { host, port, weight } of ir.targets) {
       const key = `${host} ${port}`
@@ -68,7 +107,26 @@ export class Service {
     }
     for (const [key, target] of this.#targets) if (!targets.has(key)) target.retire()
     this.#targets = targets
-    return createBalancer(ir.balancer.kind, [...targets.values()], ir.balancer.hashKey, () => this.#clock.random())
+    const all = [...targets.values()]
+    this.#health.update(ir.health, all)
+    this.#group = new TargetGroup(all)
+    return createBalancer(ir.balancer.kind, this.#group, ir.balancer.hashKey, () => this.#clock.random())
+  }
+
+  #applyBreaker({ breaker: ir }: ServiceIr): void {
+    const nowMs = this.#clock.now()
+    if (ir === null) this.#breaker = null
+    else if (this.#breaker !== null) this.#breaker.update(ir, nowMs)
+    else this.#breaker = new Breaker(ir, nowMs, this.#tickets, (from, to, cause) => this.#onBreaker(from, to, cause))
+    this.#tellBreaker()
+  }
+
+  /** Who is in stays counted when the bound goes, so that it is right when it comes back. */
+  #applyGate({ concurrency: ir }: ServiceIr): void {
+    if (ir !== null && this.#gate === null) {
+      this.#gate = new FifoGate(ir, this.#clock, this.#context.scheduler, this.#context.metrics.gate())
+    }
+    this.#gate?.update(ir)
   }
 
   /** A target for the next try: one that has not failed this exchange, or, when all have, any. Null when there is none at all. */
@@ -79,17 +137,20 @@ export class Service {
 
   /** The bound on exchanges that are with this service at once; null for none. */
   get gate(): ConcurrencyGate | null {
-    return null
+    return this.#ir.concurrency === null ? null : this.#gate
   }
 
   /** Asks the breaker for a try: a ticket for {@link settle}, or {@link REFUSED} while it is open. */
   enter(): number {
-    return 0
+    if (this.#breaker === null) return 0
+    const ticket = this.#breaker.enter(this.#clock.now())
+    if (ticket === REFUSED) this.#breakerMetrics?.refused.add(1)
+    return ticket
   }
 
   /** Milliseconds until the breaker lets tries through again; 0 when it does. */
   get retryAfterMs(): number {
-    return 0
+    return this.#breaker === null ? 0 : this.#breaker.retryAfterMs(this.#clock.now())
   }
 
   /**
@@ -97,10 +158,46 @@ export class Service {
    * @param target null when none was picked. @param status of the answer, 0 for none
    * @param error null for an answer that is whole, or for a try that says nothing of the service because the client or the gateway ended it
    */
-  settle(_target: Target | null, _ticket: number, _status: number, _error: ErrorCode | null): void {}
+  settle(target: Target | null, ticket: number, status: number, error: ErrorCode | null): void {
+    const breaker = this.#breaker
+    if (breaker !== null) breaker.settle(ticket, judge(status, error, breaker.isFailure), error ?? status, this.#clock.now())
+    if (target !== null) this.#health.onTry(target, status, error)
+  }
+
+  #onBreaker(from: BreakerPosition, to: BreakerPosition, cause: string): void {
+    const fields = { service: this.name, from, to, cause }
+    if (to === 'open') this.#context.log.warn(fields, 'the breaker of a service opened')
+    else this.#context.log.info(fields, to === 'closed' ? 'the breaker of a service closed' : 'the breaker of a service is half open')
+    this.#tellBreaker()
+    this.#breakerMetrics?.transitions[to].add(1)
+  }
+
+  #tellBreaker(): void {
+    const position = this.#isRunning ? (this.#breaker?.position ?? null) : null
+    if (position !== null) this.#breakerMetrics ??= this.#context.metrics.breaker()
+    const workers = this.#breakerMetrics?.workers
+    workers?.closed.set(position === 'closed' ? 1 : 0)
+    workers?.['half-open'].set(position === 'half-open' ? 1 : 0)
+    workers?.open.set(position === 'open' ? 1 : 0)
+  }
+
+  /** What this worker knows of it, as plain JSON. */
+  state(): ServiceState {
+    return {
+      name: this.name,
+      breaker: this.#breaker?.state(this.#clock.now()) ?? null,
+      inFlight: this.#gate?.inFlight ?? 0,
+      queued: this.#gate?.queued ?? 0,
+      panic: this.#health.inPanic,
+      targets: this.#health.state(),
+    }
+  }
 
   /** No configuration names it any more. */
   retire(): void {
+    this.#isRunning = false
+    this.#health.stop()
+    this.#tellBreaker()
     for (const target of this.#targets.values()) target.retire()
   }
 }

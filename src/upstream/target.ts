@@ -2,6 +2,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Counter, Gauge } from '../core/observe.ts'
 import type { TimerWheel } from '../core/timers.ts'
 import { ClientConnection, type ConnectionPool, type UpstreamHandler } from '../http/h1/client-connection.ts'
+import { TargetHealth } from './target-health.ts'
 
 /** A server that says `Keep-Alive: timeout=N` closes about then: a connection is given up a little earlier, so that no request meets the closing. */
 const KEEP_ALIVE_MARGIN_MS = 1_000
@@ -25,7 +26,14 @@ export class Target implements ConnectionPool {
   readonly host: string
   readonly port: number
   readonly label: string
+  /** As configured. */
   weight: number
+  /** Kept by the health of its service: whether it takes part, and with how much of its weight. */
+  isUsable = true
+  effectiveWeight: number
+  readonly health = new TargetHealth()
+  /** What smooth round robin owes it. */
+  turn = 0
   /** Exchanges that are with it now; what least-connections and power-of-two look at. */
   inFlight = 0
   readonly wheel: TimerWheel
@@ -41,6 +49,7 @@ export class Target implements ConnectionPool {
     this.port = port
     this.label = `${host.includes(':') ? `[${host}]` : host}:${port}`
     this.weight = weight
+    this.effectiveWeight = weight
     this.wheel = context.wheel
     this.#settings = settings
     this.#context = context
