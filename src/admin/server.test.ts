@@ -28,7 +28,8 @@ interface Answer {
 
 async function started(t: TestContext, options: Partial<AdminServerOptions> = {}) {
   const events: string[] = []
-  const log = { info: () => {}, warn: () => {}, error: (_: unknown, message: string) => void events.push(message) }
+  const note = (_: unknown, message: string) => void events.push(message)
+  const log = { info: note, warn: note, error: note }
   const server = new AdminServer({
     host: '127.0.0.1',
     port: 0,
@@ -37,16 +38,18 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
     status: () => SERVING,
     display: () => ({ listeners: [] }),
     metrics: async () => 'a_total 1\n',
+    services: async () => [],
+    purge: async () => ({ workers: 0, stores: [], failures: [] }),
     ...options,
   })
   const port = await server.listen()
   t.after(() => server.close())
-  const ask = (path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> =>
+  const ask = (path: string, headers: Record<string, string> = {}, method = 'GET', sent?: string): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
         text(response).then((body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }), reject)
       })
-      request.on('error', reject).end()
+      request.on('error', reject).end(sent)
     })
   return { ask, port, events }
 }
@@ -125,14 +128,81 @@ test('a Host that a web page could have chosen is refused', async (t) => {
   assert.equal(isHostAllowed(undefined, 'admin.internal'), false)
 })
 
-test('only GET and HEAD are served, and unknown paths are 404', async (t) => {
+test('each path says which methods it has, and an unknown one which paths there are', async (t) => {
   const { ask } = await started(t)
   const post = await ask('/config', {}, 'POST')
   assert.equal(post.status, 405)
   assert.equal(post.headers.allow, 'GET, HEAD')
+  for (const method of ['GET', 'OPTIONS', 'PUT']) {
+    const { status, headers } = await ask('/cache/purge', {}, method)
+    assert.deepEqual([status, headers.allow], [405, 'POST'], method)
+  }
+  assert.match((await ask('/')).body, /There is \/healthz, \/readyz, \/metrics, \/config, \/services, \/cache\/purge\./)
   const head = await ask('/healthz', {}, 'HEAD')
   assert.deepEqual([head.status, head.body], [200, ''])
   for (const path of ['/', '/config/', '//config', '/healthz/../config', '/%63onfig']) assert.equal((await ask(path)).status, 404, path)
+})
+
+test('the states of services need the token', async (t) => {
+  const { ask } = await started(t, { services: async () => [{ worker: 1, pid: 7, services: [], reason: null }] })
+  assert.equal((await ask('/services')).status, 401)
+  const { status, body } = await ask('/services', { authorization: 'Bearer right' })
+  assert.deepEqual([status, JSON.parse(body)], [200, { workers: [{ worker: 1, pid: 7, answered: true }], services: [] }])
+})
+
+const PURGE_HEADERS = { authorization: 'Bearer right', 'content-type': 'application/json' }
+const BODY_BYTES_MAX = 64 * 1024
+
+test('a purge is passed on, answered with what was done, and written to the log', async (t) => {
+  const asked: unknown[] = []
+  const { ask, events } = await started(t, {
+    purge: async (purges) => {
+      asked.push(purges)
+      return { workers: 2, stores: ['memory'], failures: [] }
+    },
+  })
+  const headers = { ...PURGE_HEADERS, 'content-type': 'Application/JSON; charset=utf-8' }
+  const { status, body } = await ask('/cache/purge', headers, 'POST', '{"tags":["a","b"]}')
+  const purged = [
+    { kind: 'tag', tag: 'a' },
+    { kind: 'tag', tag: 'b' },
+  ]
+  assert.deepEqual([status, JSON.parse(body)], [200, { purged, workers: 2, stores: ['memory'] }])
+  assert.deepEqual([asked, events], [[purged], ['the cache was purged']])
+})
+
+test('a purge that was not done everywhere is no success, and says what happened', async (t) => {
+  const result = { workers: 1, stores: ['memory'], failures: ['worker 2 did not answer "purge" in 5000 ms'] } as const
+  const { ask, events } = await started(t, { purge: async () => result })
+  const { status, headers, body } = await ask('/cache/purge', PURGE_HEADERS, 'POST', '{"all":true}')
+  assert.deepEqual([status, headers['content-type']], [503, 'application/problem+json'])
+  const { detail, failures } = JSON.parse(body)
+  assert.deepEqual([detail, failures], ['The purge was not done everywhere. It may be repeated.', result.failures])
+  assert.deepEqual(events, ['a purge of the cache was not done everywhere'])
+})
+
+test('a purge that is not authorised, of another type, too large or no purge is refused and passes nothing on', async (t) => {
+  const { ask, events } = await started(t, { purge: () => assert.fail('a purge was passed on') })
+  const all = '{"all":true}'
+  const cases: [number, Record<string, string>, string][] = [
+    [401, { 'content-type': 'application/json' }, all],
+    [415, { authorization: 'Bearer right' }, all],
+    [415, { ...PURGE_HEADERS, 'content-type': 'text/plain' }, all],
+    [415, { ...PURGE_HEADERS, 'content-type': 'application/jsonp' }, all],
+    [413, PURGE_HEADERS, ' '.repeat(BODY_BYTES_MAX + 1)],
+    [413, { ...PURGE_HEADERS, 'transfer-encoding': 'chunked' }, ' '.repeat(BODY_BYTES_MAX + 1)],
+    [400, PURGE_HEADERS, '{}'],
+    [400, PURGE_HEADERS, ''],
+  ]
+  for (const [expected, headers, sent] of cases) {
+    const { status, headers: answered } = await ask('/cache/purge', headers, 'POST', sent)
+    assert.equal(status, expected)
+    assert.equal(answered['content-type'], 'application/problem+json')
+    assert.equal(answered['access-control-allow-origin'], undefined)
+  }
+  const exact = await ask('/cache/purge', PURGE_HEADERS, 'POST', '{"all":false}'.padEnd(BODY_BYTES_MAX))
+  assert.equal(exact.status, 400)
+  assert.deepEqual(events, [])
 })
 
 test('a failure is told in the log and not to the client', async (t) => {

@@ -1,10 +1,15 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Logger } from '../core/observe.ts'
+import type { Purge } from '../core/response-store.ts'
 import type { ControlStatus } from '../runtime/control.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
+import type { PurgeResult, WorkerServices } from '../runtime/workers.ts'
 import { PROMETHEUS_CONTENT_TYPE } from '../telemetry/prometheus.ts'
 import { isHostAllowed } from './host-guard.ts'
+import { parsePurge } from './purge-request.ts'
+import { readBody } from './request-body.ts'
+import { servicesView } from './services-view.ts'
 import { isAuthorized } from './token.ts'
 
 export interface AdminServerOptions {
@@ -19,6 +24,10 @@ export interface AdminServerOptions {
   readonly display: () => unknown
   /** Prometheus text of all workers. */
   readonly metrics: () => Promise<string>
+  /** What each worker knows of its services. */
+  readonly services: () => Promise<readonly WorkerServices[]>
+  /** Has cached responses forgotten, everywhere. */
+  readonly purge: (purges: readonly Purge[]) => Promise<PurgeResult>
 }
 
 const HEAD_BYTES_MAX = 8 * 1024
@@ -26,6 +35,7 @@ const HEAD_TIMEOUT_MS = 5_000
 const REQUEST_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_TIMEOUT_MS = 15_000
 const CONNECTIONS_MAX = 100
+const BODY_BYTES_MAX = 64 * 1024
 const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
 /** An answer of the admin listener. */
@@ -36,7 +46,13 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-type Handler = (request: IncomingMessage) => Answer | Promise<Answer>
+interface Endpoint {
+  /** `GET` includes HEAD. */
+  readonly method: 'GET' | 'POST'
+  /** Whether everybody who reaches the port may ask. */
+  readonly isPublic: boolean
+  readonly answer: (request: IncomingMessage) => Answer | Promise<Answer>
+}
 
 /**
  * The admin listener: what operators and their tools ask the gateway about itself. It is no part of the data plane and runs on
@@ -107,19 +123,28 @@ export class AdminServer {
       return problem(421, 'The Host header must be an IP address, localhost or the configured admin host.')
     }
     const path = (request.url ?? '').split('?', 1)[0]
-    const answerOf = path === undefined ? undefined : this.#paths.get(path)
-    if (answerOf === undefined) return problem(404, 'There is /healthz, /readyz, /metrics and /config.')
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return { ...problem(405, 'Only GET and HEAD are served here.'), headers: { allow: 'GET, HEAD', connection: 'close' } }
+    const endpoint = path === undefined ? undefined : this.#endpoints.get(path)
+    if (endpoint === undefined) return problem(404, `There is ${[...this.#endpoints.keys()].join(', ')}.`)
+    const methods = endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method]
+    if (!methods.includes(request.method ?? '')) {
+      return closing({ ...problem(405, `Here is ${methods.join(' and ')} only.`), headers: { allow: methods.join(', ') } })
     }
-    return answerOf(request)
+    if (!endpoint.isPublic && !isAuthorized(request.headers.authorization, this.#options.token())) {
+      return closing({
+        ...problem(401, 'The admin token is needed: Authorization: Bearer <token>.'),
+        headers: { 'www-authenticate': 'Bearer' },
+      })
+    }
+    return endpoint.answer(request)
   }
 
-  readonly #paths: ReadonlyMap<string, Handler> = new Map<string, Handler>([
-    ['/healthz', () => json({ status: 'alive' })],
-    ['/readyz', () => this.#ready()],
-    ['/metrics', () => this.#metrics()],
-    ['/config', (request) => this.#config(request)],
+  readonly #endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
+    ['/healthz', { method: 'GET', isPublic: true, answer: () => json({ status: 'alive' }) }],
+    ['/readyz', { method: 'GET', isPublic: true, answer: () => this.#ready() }],
+    ['/metrics', { method: 'GET', isPublic: true, answer: () => this.#metrics() }],
+    ['/config', { method: 'GET', isPublic: false, answer: () => this.#config() }],
+    ['/services', { method: 'GET', isPublic: false, answer: async () => json(servicesView(await this.#options.services())) }],
+    ['/cache/purge', { method: 'POST', isPublic: false, answer: (request) => this.#purge(request) }],
   ])
 
   /**
@@ -139,13 +164,30 @@ export class AdminServer {
     return { status: 200, type: PROMETHEUS_CONTENT_TYPE, body: await this.#options.metrics() }
   }
 
-  #config(request: IncomingMessage): Answer {
-    if (!isAuthorized(request.headers.authorization, this.#options.token())) {
-      return { ...problem(401, 'The admin token is needed: Authorization: Bearer <token>.'), headers: { 'www-authenticate': 'Bearer' } }
-    }
+  #config(): Answer {
     const { wantedRevision, runningRevision, loadedAtMs, lastError } = this.#options.status()
     const loadedAt = loadedAtMs === null ? null : new Date(loadedAtMs).toISOString()
     return json({ wantedRevision, runningRevision, loadedAt, lastError, config: this.#options.display() })
+  }
+
+  async #purge(request: IncomingMessage): Promise<Answer> {
+    // A web page can send this type to another origin only after asking, and nobody here says yes.
+    if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
+      return closing(problem(415, 'The body must be JSON, with Content-Type: application/json.'))
+    }
+    const body = await readBody(request, BODY_BYTES_MAX)
+    if (body === null) return closing(problem(413, `The body must be at most ${BODY_BYTES_MAX} bytes.`))
+    const parsed = parsePurge(body)
+    if (!parsed.ok) return problem(400, parsed.reason)
+    const { purges } = parsed
+    const client = request.socket.remoteAddress ?? ''
+    const { workers, stores, failures } = await this.#options.purge(purges)
+    if (failures.length === 0) {
+      this.#options.log.info({ client, purges, workers, stores }, 'the cache was purged')
+      return json({ purged: purges, workers, stores })
+    }
+    this.#options.log.warn({ client, purges, workers, stores, failures }, 'a purge of the cache was not done everywhere')
+    return problem(503, 'The purge was not done everywhere. It may be repeated.', { purged: purges, workers, stores, failures })
   }
 }
 
@@ -154,14 +196,22 @@ function json(value: unknown): Answer {
 }
 
 /** RFC 9457; the type is `about:blank`, so that the title is that of the status. */
-function problem(status: number, detail: string): Answer {
-  return { ...json({ title: TITLES[status], status, detail }), status, type: 'application/problem+json' }
+function problem(status: number, detail: string, more: Readonly<Record<string, unknown>> = {}): Answer {
+  return { ...json({ title: TITLES[status], status, detail, ...more }), status, type: 'application/problem+json' }
+}
+
+/** Of a request whose body has not been read: what is left of it is not taken for the next request, nor waited for. */
+function closing(answer: Answer): Answer {
+  return { ...answer, headers: { ...answer.headers, connection: 'close' } }
 }
 
 const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
   401: 'Unauthorized',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
   421: 'Misdirected Request',
   500: 'Internal Server Error',
   503: 'Service Unavailable',

@@ -128,6 +128,8 @@ class ControlProcess {
       status: () => this.#control.status(),
       display: () => this.#control.display(),
       metrics: async () => renderPrometheus(await this.#pool.collectMetrics()),
+      services: () => this.#pool.serviceStates(),
+      purge: (purges) => this.#pool.purge(purges),
     })
     try {
       this.#admin = { server, host, port: await server.listen() }

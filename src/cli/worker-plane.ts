@@ -1,7 +1,9 @@
 import type { GatewayIr } from '../config/ir.ts'
-import type { SharedFile } from '../core/store.ts'
+import type { Purge } from '../core/response-store.ts'
+import type { SharedFile, StoreName } from '../core/store.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
+import type { ServiceState } from '../upstream/service-state.ts'
 
 /** The gateway and its access log as one: both take a new configuration, or neither does. */
 export class LoggedPlane implements DataPlane {
@@ -39,6 +41,14 @@ export class LoggedPlane implements DataPlane {
 
   listeners(): readonly ListenerAddress[] {
     return this.#gateway.listeners()
+  }
+
+  serviceStates(): readonly ServiceState[] {
+    return this.#gateway.serviceStates()
+  }
+
+  purge(purges: readonly Purge[], shared: boolean): Promise<readonly StoreName[]> {
+    return this.#gateway.purge(purges, shared)
   }
 
   drain(timeoutMs: number): Promise<DrainResult> {

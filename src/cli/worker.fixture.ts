@@ -6,7 +6,9 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import type { GatewayIr } from '../config/ir.ts'
 import type { Counter } from '../core/observe.ts'
+import type { StoreName } from '../core/store.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
+import type { ServiceState } from '../upstream/service-state.ts'
 import { type PlaneParts, serveWorker } from './serve-worker.ts'
 
 class FixturePlane implements DataPlane {
@@ -52,6 +54,14 @@ class FixturePlane implements DataPlane {
 
   listeners(): ListenerAddress[] {
     return (this.#running?.listeners ?? []).map(({ name, host, port }) => ({ name, host, port }))
+  }
+
+  serviceStates(): ServiceState[] {
+    return (this.#running?.services ?? []).map(({ name }) => ({ name, breaker: null, inFlight: 0, queued: 0, panic: false, targets: [] }))
+  }
+
+  async purge(): Promise<StoreName[]> {
+    return ['memory']
   }
 
   async drain(): Promise<DrainResult> {

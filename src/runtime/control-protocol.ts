@@ -1,7 +1,9 @@
 /** What the control process and its workers say to each other, and what a worker needs of the data plane. */
 import type { GatewayIr } from '../config/ir.ts'
-import type { SharedFile } from '../core/store.ts'
+import type { Purge } from '../core/response-store.ts'
+import type { SharedFile, StoreName } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
+import type { ServiceState } from '../upstream/service-state.ts'
 
 /** Where a listener accepts connections; the port is the real one. */
 export interface ListenerAddress {
@@ -29,6 +31,14 @@ export interface DataPlane {
   /** Forgets what has been prepared; harmless when nothing has. */
   abandon(): void
   listeners(): readonly ListenerAddress[]
+  /** Of the services in force, in the order of the configuration. */
+  serviceStates(): readonly ServiceState[]
+  /**
+   * Forgets responses in the stores that keep some under the configuration in force.
+   * @param shared whether also in stores that several workers share
+   * @returns these stores. Rejects with a sentence for the operator when one of them could not do it.
+   */
+  purge(purges: readonly Purge[], shared: boolean): Promise<readonly StoreName[]>
   /** Stops accepting, finishes what runs and cuts what is left after `timeoutMs`. */
   drain(timeoutMs: number): Promise<DrainResult>
 }
@@ -39,6 +49,8 @@ export type ControlRequest =
   | { readonly kind: 'commit' }
   | { readonly kind: 'abandon' }
   | { readonly kind: 'metrics' }
+  | { readonly kind: 'services' }
+  | { readonly kind: 'purge'; readonly purges: readonly Purge[]; readonly shared: boolean }
   | { readonly kind: 'ping' }
   | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'drain'; readonly timeoutMs: number }
@@ -48,6 +60,9 @@ export type WorkerAnswer =
   | { readonly kind: 'prepare' | 'abandon' | 'ping' | 'reopen-logs' }
   | { readonly kind: 'commit'; readonly listeners: readonly ListenerAddress[] }
   | { readonly kind: 'metrics'; readonly dump: MetricsDump }
+  | { readonly kind: 'services'; readonly services: readonly ServiceState[] }
+  /** @see DataPlane.purge */
+  | { readonly kind: 'purge'; readonly stores: readonly StoreName[] }
   /** The last numbers come with it: the process ends right after. */
   | { readonly kind: 'drain'; readonly result: DrainResult; readonly dump: MetricsDump }
   | { readonly kind: 'failed'; readonly reason: string }

@@ -1,5 +1,6 @@
 import type { GatewayIr } from '../config/ir.ts'
 import type { Logger } from '../core/observe.ts'
+import type { Purge } from '../core/response-store.ts'
 import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 import {
@@ -82,6 +83,10 @@ export class WorkerHost {
         return { kind: 'abandon' }
       case 'metrics':
         return { kind: 'metrics', dump: dumpMetrics() }
+      case 'services':
+        return { kind: 'services', services: plane.serviceStates() }
+      case 'purge':
+        return this.#purge(request.purges, request.shared)
       case 'ping':
         return { kind: 'ping' }
       case 'reopen-logs':
@@ -97,6 +102,10 @@ export class WorkerHost {
     await this.#options.plane.prepare(ir, shared)
     this.#preparedDrainTimeoutMs = ir.drainTimeoutMs
     return { kind: 'prepare' }
+  }
+
+  async #purge(purges: readonly Purge[], shared: boolean): Promise<WorkerAnswer> {
+    return { kind: 'purge', stores: await this.#options.plane.purge(purges, shared) }
   }
 
   async #drain(timeoutMs: number): Promise<WorkerAnswer> {

@@ -55,6 +55,10 @@ function answerWell(request: ControlRequest): WorkerAnswer {
       return { kind: 'commit', listeners: [{ name: 'main', host: '127.0.0.1', port: 80 }] }
     case 'metrics':
       return { kind: 'metrics', dump: counted(1) }
+    case 'services':
+      return { kind: 'services', services: [] }
+    case 'purge':
+      return { kind: 'purge', stores: request.shared ? ['memory', 'redis'] : ['memory'] }
     case 'drain':
       return { kind: 'drain', result: { closed: 1, aborted: 0 }, dump: counted(2) }
     case 'prepare':
@@ -258,4 +262,62 @@ test('workers beyond the wanted number drain, and their last numbers count', TIM
   assert.equal(made.servingCount, 1)
   assert.equal(firstValue(await made.collectMetrics(), 'a_total'), 3)
   assert.equal(workers.length, 2)
+})
+
+const PURGES = [{ kind: 'tag', tag: 'shop' }] as const
+
+test('a purge reaches the memory of all workers, and what they share once', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t)
+  assert.deepEqual(await made.purge(PURGES), { workers: 0, stores: [], failures: ['no worker serves'] })
+  await made.apply(configuration('a', 3))
+  const shared: boolean[] = []
+  for (const worker of workers) {
+    worker.answer = (request) => {
+      if (request.kind !== 'purge') return answerWell(request)
+      assert.deepEqual(request.purges, PURGES)
+      shared.push(request.shared)
+      return answerWell(request)
+    }
+  }
+  assert.deepEqual(await made.purge(PURGES), { workers: 3, stores: ['memory', 'redis'], failures: [] })
+  assert.deepEqual(shared, [true, false, false])
+})
+
+test('a purge tells of every worker that did not do it, and not of one whose memory has gone with it', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t, { askMs: 5 })
+  await made.apply(configuration('a', 3))
+  const [first, second, third] = workers
+  assert.ok(first && second && third)
+  second.answer = () => null
+  third.answer = () => {
+    third.exit(null, 'SIGSEGV')
+    return null
+  }
+  const result = await made.purge(PURGES)
+  assert.equal(result.workers, 1)
+  assert.deepEqual(result.failures, [`worker ${second.id} did not answer "purge" in 5 ms`])
+})
+
+test('a worker that dies while it purges what all share leaves that unknown', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t)
+  await made.apply(configuration('a', 2))
+  const [first] = workers
+  assert.ok(first)
+  first.answer = () => {
+    first.exit(null, 'SIGSEGV')
+    return null
+  }
+  assert.deepEqual((await made.purge(PURGES)).failures, [`worker ${first.id} ended`])
+})
+
+test('the states of services come from each worker that serves, and one that does not answer is told as such', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t, { askMs: 5 })
+  await made.apply(configuration('a'))
+  const [first, second] = workers
+  assert.ok(first && second)
+  second.answer = () => null
+  assert.deepEqual(await made.serviceStates(), [
+    { worker: first.id, pid: 1_000 + first.id, services: [], reason: null },
+    { worker: second.id, pid: 1_000 + second.id, services: null, reason: `worker ${second.id} did not answer "services" in 5 ms` },
+  ])
 })

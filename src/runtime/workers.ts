@@ -1,8 +1,10 @@
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/observe.ts'
-import type { SharedFile } from '../core/store.ts'
+import type { Purge } from '../core/response-store.ts'
+import type { SharedFile, StoreName } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
+import type { ServiceState } from '../upstream/service-state.ts'
 import type { ControlRequest, DrainResult, ListenerAddress, WorkerAnswer } from './control-protocol.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import type { WorkerProcess } from './worker-process.ts'
@@ -32,6 +34,8 @@ export interface WorkerTimeouts {
   readonly prepareMs: number
   readonly commitMs: number
   readonly metricsMs: number
+  /** For what an operator asks of workers: the states of services, a purge. 5 s by default. */
+  readonly askMs: number
   /** How often workers are asked whether they live; every fifth time also for their numbers. 3 s by default. */
   readonly pollMs: number
   /** A worker whose loop has not turned for so long is killed; 10 s by default. */
@@ -40,10 +44,38 @@ export interface WorkerTimeouts {
   readonly exitMs: number
 }
 
-const TIMEOUTS: WorkerTimeouts = { prepareMs: 30_000, commitMs: 10_000, metricsMs: 2_000, pollMs: 3_000, pingMs: 10_000, exitMs: 3_000 }
+const TIMEOUTS: WorkerTimeouts = {
+  prepareMs: 30_000,
+  commitMs: 10_000,
+  metricsMs: 2_000,
+  askMs: 5_000,
+  pollMs: 3_000,
+  pingMs: 10_000,
+  exitMs: 3_000,
+}
 
 /** How many looks after the workers' lives go by for one at their numbers. */
 const CHECKS_PER_COLLECTION = 5
+
+/** What one worker knows of its services. */
+export interface WorkerServices {
+  readonly worker: number
+  readonly pid: number
+  /** Null when it did not answer. */
+  readonly services: readonly ServiceState[] | null
+  /** Why it did not; null when it did. */
+  readonly reason: string | null
+}
+
+/** What came of a purge. */
+export interface PurgeResult {
+  /** Workers whose memory is rid of it. */
+  readonly workers: number
+  /** Stores that keep responses under the configuration in force. */
+  readonly stores: readonly StoreName[]
+  /** What went wrong, in sentences; with any, it has to be done again. */
+  readonly failures: readonly string[]
+}
 
 /** What came of a new configuration. */
 export type ApplyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
@@ -130,6 +162,38 @@ export class WorkerPool {
       this.#collecting = null
     })
     return this.#collecting
+  }
+
+  /** What the workers that serve know of their services. */
+  serviceStates(): Promise<WorkerServices[]> {
+    return Promise.all(
+      this.#of('serving').map(async (worker) => {
+        const answer = await worker.request({ kind: 'services' }, this.#timeouts.askMs)
+        const { id, pid } = worker
+        if (answer.kind === 'services') return { worker: id, pid, services: answer.services, reason: null }
+        return { worker: id, pid, services: null, reason: reasonOf(answer) }
+      }),
+    )
+  }
+
+  /**
+   * Has responses forgotten: in the memory of every worker, and by one of them in the store they share. Workers that are about to serve are
+   * asked too, since they may have begun before we hear of it, and those that drain, for they still answer.
+   */
+  async purge(purges: readonly Purge[]): Promise<PurgeResult> {
+    const [first, ...others] = this.#of('serving')
+    if (first === undefined) return { workers: 0, stores: [], failures: ['no worker serves'] }
+    const ask = (worker: WorkerProcess) => worker.request({ kind: 'purge', purges, shared: worker === first }, this.#timeouts.askMs)
+    const workers = [first, ...others, ...this.#of('starting'), ...this.#of('ending')]
+    const answers = await Promise.all(workers.map(ask))
+    const done = answers.filter((answer) => answer.kind === 'purge')
+    // What a worker kept in memory has gone with it; whether the first one had got as far as the shared store is not known.
+    const undone = answers.filter((answer, i) => answer.kind !== 'purge' && (i === 0 || workers[i]?.isAlive))
+    return {
+      workers: done.length,
+      stores: [...new Set(done.flatMap(({ stores }) => stores))],
+      failures: undone.map(reasonOf),
+    }
   }
 
   /** Has all workers open their log files anew. */
