@@ -1,17 +1,19 @@
 import type { ActiveCheckIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
-import type { TimerWheel } from '../core/timers.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Target } from './target.ts'
-import { type CheckRule, compileCheck, TargetCheck } from './target-check.ts'
+import { type CheckRule, compileCheck } from './target-check.ts'
 
 /** Jitter takes off so much of an interval at most: targets and workers that began together do not stay together. */
 const JITTER = 0.1
 
+/** Begins one check. It ends by itself and says, once and later, what is wrong in plain words, or null; and nothing after `abort`. */
+export type StartCheck = (target: Target, rule: CheckRule, onDone: (failure: string | null) => void) => { abort(): void }
+
 export interface ChecksContext {
   readonly clock: Clock
-  readonly wheel: TimerWheel
   readonly scheduler: Scheduler
+  readonly startCheck: StartCheck
 }
 
 /** @param failure in plain words; null for a good check */
@@ -63,7 +65,7 @@ class CheckLoop {
   readonly #context: ChecksContext
   readonly #onResult: CheckListener
   #stopTimer: () => void
-  #check: TargetCheck | null = null
+  #check: { abort(): void } | null = null
   #isStopped = false
 
   constructor(target: Target, rule: CheckRule, context: ChecksContext, onResult: CheckListener) {
@@ -75,9 +77,9 @@ class CheckLoop {
   }
 
   #begin(): void {
-    const { clock, scheduler, wheel } = this.#context
+    const { clock, scheduler, startCheck } = this.#context
     const startedAt = clock.now()
-    this.#check = new TargetCheck(this.#target, this.#rule, wheel, scheduler, (failure) => {
+    this.#check = startCheck(this.#target, this.#rule, (failure) => {
       this.#check = null
       this.#onResult(this.#target, failure)
       if (this.#isStopped) return

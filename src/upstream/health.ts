@@ -1,23 +1,17 @@
 import type { HealthIr, PassiveCheckIr } from '../config/ir.ts'
-import type { Clock } from '../core/clock.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Logger } from '../core/observe.ts'
 import { compileStatuses } from '../core/status-set.ts'
-import type { TimerWheel } from '../core/timers.ts'
-import { ActiveChecks } from './active-check.ts'
+import { ActiveChecks, type ChecksContext } from './active-check.ts'
 import { describeBlame, judge } from './outcome.ts'
-import type { Scheduler } from './scheduler.ts'
 import type { HealthMetrics } from './service-metrics.ts'
 import type { TargetHealthName, TargetState } from './service-state.ts'
 import type { Target } from './target.ts'
 import { SLOW_START_STEPS } from './target-health.ts'
 
-export interface HealthContext {
+export interface HealthContext extends ChecksContext {
   readonly service: string
-  readonly clock: Clock
   readonly log: Logger
-  readonly wheel: TimerWheel
-  readonly scheduler: Scheduler
   /** Asked for where checks are configured. */
   metrics(): HealthMetrics
   /** The weights that targets count for are others now. */

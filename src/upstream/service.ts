@@ -13,6 +13,7 @@ import type { Scheduler } from './scheduler.ts'
 import type { BreakerMetrics, ServiceMetrics } from './service-metrics.ts'
 import type { BreakerPosition, ServiceState } from './service-state.ts'
 import { Target, type TargetContext, type TargetSettings } from './target.ts'
+import { TargetCheck } from './target-check.ts'
 
 export { REFUSED } from './breaker.ts'
 
@@ -56,8 +57,8 @@ export class Service {
       service: ir.name,
       clock,
       log,
-      wheel,
       scheduler,
+      startCheck: (target, rule, onDone) => new TargetCheck(target, rule, wheel, scheduler, onDone),
       metrics: () => metrics.health(),
       onChange: () => this.#group.refresh(),
     })
