@@ -23,6 +23,7 @@ test('the type of a configuration knows every kind of policy', () => {
     'request-validation': true,
     redirect: true,
     'static-response': true,
+    transform: true,
     rewrite: true,
     headers: true,
   }

@@ -20,6 +20,7 @@ import type { schema as requestValidation } from './policies/request-validation/
 import type { schema as rewrite } from './policies/rewrite/schema.ts'
 import type { schema as securityHeaders } from './policies/security-headers/schema.ts'
 import type { schema as staticResponse } from './policies/static-response/schema.ts'
+import type { schema as transform } from './policies/transform/schema.ts'
 import type { schema as users } from './policies/users/schema.ts'
 
 /** A policy's block: its options and `mode`, or `false` for `mode: 'off'`. */
@@ -45,6 +46,7 @@ export interface Policies {
   readonly 'request-validation'?: Block<typeof requestValidation>
   readonly redirect?: Block<typeof redirect>
   readonly 'static-response'?: Block<typeof staticResponse>
+  readonly transform?: Block<typeof transform>
   readonly rewrite?: Block<typeof rewrite>
   readonly headers?: Block<typeof headers>
 }

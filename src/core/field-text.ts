@@ -20,8 +20,8 @@ export function checkField(name: HeaderName, value: string): void {
   name.fitValue = value
 }
 
-/** RFC 9110, 5.5. Most values that differ each time are short: an identifier, what is left of a limit. */
-function isLegalValue(value: string): boolean {
+/** Whether a field may have the value (RFC 9110, 5.5). Most values that differ each time are short: an identifier, what is left of a limit. */
+export function isLegalValue(value: string): boolean {
   if (value.length > 64) return !ILLEGAL_VALUE.test(value)
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i)

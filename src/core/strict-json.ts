@@ -70,18 +70,23 @@ function countNames(text: string, depthMax: number): number {
 
 /** Members of all objects in a value. Its depth is bounded already. */
 function countMembers(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0
+  if (!isObject(value)) return 0
   let count = 0
   if (Array.isArray(value)) {
     for (const item of value) count += countMembers(item)
     return count
   }
-  for (const member of Object.values(value)) count += 1 + countMembers(member)
+  // Not over `Object.values`, which makes an array for each object: four times as slow. Nothing enumerable is inherited.
+  for (const name in value) count += 1 + countMembers(value[name])
   return count
 }
 
-/** Where the closing quote of the string stands that begins at `at`. */
-function stringEnd(text: string, at: number): number {
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+/** Where the closing quote of the string stands that begins at `at`. @param text valid JSON */
+export function stringEnd(text: string, at: number): number {
   let end = text.indexOf('"', at + 1)
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
   return end

@@ -31,18 +31,31 @@ const SIMPLE: Readonly<Record<string, Reader>> = {
   cause: ({ error }) => error ?? '',
   timestamp: ({ clock }) => Math.floor(clock.epochMs() / 1000),
   'response.status': ({ response }) => response.status,
+  'upstream.status': ({ attempts }) => attempts.at(-1)?.status ?? 0,
 }
 
 /** Placeholders that name something: `{param.id}`. */
 const NAMED: Readonly<Record<string, (name: string) => Reader>> = {
   param: (name) => (exchange) => exchange.params.get(name) ?? '',
-  query: (name) => (exchange) => new URLSearchParams(exchange.request.query).get(name) ?? '',
+  query: (name) => (exchange) => paramsOf(exchange.request.query).get(name) ?? '',
   header: (name) => (exchange) => exchange.request.headers.getJoined(name) ?? '',
   claim: (name) => {
     const read = claimReader(name)
     return ({ caller }) => (caller.claims === null ? undefined : read(caller.claims))
   },
   'response.header': (name) => (exchange) => exchange.response.headers.getJoined(name) ?? '',
+}
+
+let lastQuery = ''
+let lastParams = new URLSearchParams()
+
+/** The parameters of a query; several placeholders of one exchange ask for the same. */
+function paramsOf(query: string): URLSearchParams {
+  if (query !== lastQuery) {
+    lastParams = new URLSearchParams(query)
+    lastQuery = query
+  }
+  return lastParams
 }
 
 const PLACEHOLDER = /\{\{|\{([a-z]+(?:\.[^{}\s"]+)?)\}/g
@@ -54,8 +67,8 @@ type Part = string | Reader
 
 /**
  * Parses a template. `{request.id}`, `{method}`, `{scheme}`, `{host}`, `{path}`, `{query}`, `{user}`, `{consumer}`, `{client.ip}`, `{route}`,
- * `{cause}`, `{timestamp}`, `{response.status}`, `{param.NAME}`, `{query.NAME}`, `{header.NAME}`, `{claim.NAME}` and `{response.header.NAME}` are
- * filled in. Other braces are text, so that JSON can be written as it is; `{{` stands for a `{` before what would be a placeholder.
+ * `{cause}`, `{timestamp}`, `{response.status}`, `{upstream.status}` (the last try's own), `{param.NAME}`, `{query.NAME}`, `{header.NAME}`,
+ * `{claim.NAME}` and `{response.header.NAME}` are filled in. Other braces are text, so that JSON can be written as it is; `{{` stands for a `{` before what would be a placeholder.
  * @returns the template, or what is wrong in one sentence
  */
 export function parseTemplate(source: string): Template | { readonly problem: string } {
@@ -120,7 +133,7 @@ function problemOf(inner: string): string {
 }
 
 /** A value as text: lists and objects as JSON, what is missing as nothing. */
-function textOf(value: unknown): string {
+export function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   if (value === undefined || value === null) return ''
   return typeof value === 'object' ? JSON.stringify(value) : String(value)

@@ -18,6 +18,7 @@ import { requestValidation } from './request-validation/policy.ts'
 import { rewrite } from './rewrite/policy.ts'
 import { securityHeaders } from './security-headers/policy.ts'
 import { staticResponse } from './static-response/policy.ts'
+import { transform } from './transform/policy.ts'
 import { users } from './users/policy.ts'
 
 /** Every kind of policy, in the order in which they act on a request and on a response; each line says why it stands where it does. */
@@ -55,6 +56,9 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   // Answers without a service; behind the guards, so that these hold here too.
   redirect,
   staticResponse,
+  // Only for what goes to a service, and what comes from one; before `rewrite` and `headers`, whose rules hold for more routes, and which have the
+  // last word on path and fields: a prefix that a service asks for goes before whatever path this makes.
+  transform,
   // Only for what goes to a service: the path as it was asked for is what all guards above have seen.
   rewrite,
   // Last, so that what the operator says of a header is the final word over what policies wrote.

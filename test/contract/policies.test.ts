@@ -90,6 +90,34 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
   },
   redirect: { minimal: { to: '/x' }, full: { to: 'https://{host}{path}?{query}', status: 302, preserveQuery: false } },
   'static-response': { minimal: {}, full: { status: 404, headers: { 'X-A': '1' }, body: 'gone', contentType: 'text/html' } },
+  transform: {
+    minimal: {},
+    full: {
+      request: {
+        method: 'PUT',
+        path: '/v2/{query.q}',
+        query: { remove: ['a'], rename: { q: 'search' }, set: { tenant: '{user}' }, add: { b: '{header.X-A}' } },
+        headers: { remove: ['X-A'], rename: { 'X-B': 'X-C' }, set: { 'X-D': '{method}' }, add: { 'X-E': '{host}' } },
+        body: {
+          unwrap: 'data',
+          remove: ['/a/*/b'],
+          rename: { '/c': 'd', '/e': '/f/g' },
+          set: { '/h': ['{claim.tid}', { i: 1 }] },
+          wrap: 'body',
+        },
+        notJson: 'pass',
+        timestampHeader: 'X-Time',
+      },
+      response: {
+        status: { preset: 'gateway-errors', map: { 418: 400 } },
+        headers: { set: { 'X-F': '{upstream.status}' } },
+        body: { template: { data: '{body}', id: '{request.id}' }, statuses: [200, '4xx'] },
+        notJson: 'refuse',
+        timeHeader: false,
+      },
+      bodyBytesMax: '2KiB',
+    },
+  },
   rewrite: { minimal: { stripPrefix: '/a' }, full: { stripPrefix: '/a', path: { match: 'b', replace: 'c' }, addPrefix: '/d' } },
   headers: {
     minimal: {},
