@@ -9,7 +9,8 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   const pieces: Buffer[] = []
   let length = 0
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    const piece: Buffer = chunk
+    const piece: unknown = chunk
+    if (!Buffer.isBuffer(piece)) continue
     length += piece.length
     if (length > bytesMax) return null
     pieces.push(piece)

@@ -72,7 +72,9 @@ function serviceView(name: string, states: readonly WorkerState[]): ServiceView 
     queued: sumOf(all.map(({ queued }) => queued)),
     panic: all.some(({ panic }) => panic),
     targets: targetViews(all),
-    perWorker: states.map(({ worker, state: { name: _, ...rest } }) => ({ worker, ...rest })),
+    perWorker: states.map(({ worker, state: { breaker, inFlight, queued, panic, targets } }) => {
+      return { worker, breaker, inFlight, queued, panic, targets }
+    }),
   }
 }
 

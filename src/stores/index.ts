@@ -8,6 +8,7 @@ import { openMemoryLimits } from './memory/open.ts'
 import { MemoryResponses } from './memory/responses.ts'
 import { RedisConnection } from './redis/connection.ts'
 import { RedisLimits } from './redis/limits.ts'
+import { RedisResponses } from './redis/responses.ts'
 import { RedisValues } from './redis/values.ts'
 
 /** What stores are made of. */
@@ -57,8 +58,10 @@ function redisValues(ir: RedisIr, parts: StoreParts): ValueStore {
   return new RedisValues(redisConnection(ir, parts), ir.keyPrefix)
 }
 
-function redisResponses(_ir: RedisIr, _parts: StoreParts): ResponseStore {
-  throw new Error('the store redis keeps no responses yet')
+/** One for all policies: it has a copy of the purges. */
+function redisResponses(ir: RedisIr, parts: StoreParts): ResponseStore {
+  const connection = redisConnection(ir, parts)
+  return parts.resources.keep(`redis responses ${JSON.stringify(ir)}`, () => new RedisResponses(connection, ir.keyPrefix, parts.clock))
 }
 
 /** One for all policies, kept over reloads while nothing about it changes. */

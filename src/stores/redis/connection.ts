@@ -8,6 +8,8 @@ import { openClient } from './client.ts'
 
 /** Commands that wait for an answer at once; for more the answer is that of a Redis which does not answer. */
 const PENDING_MAX = 10_000
+/** Bytes of values on their way at once, likewise. */
+const PENDING_BYTES_MAX = 64 * 2 ** 20
 /** So many commands without an answer in a row, and none with one, mean that Redis hangs. */
 const TIMEOUTS_MAX = 5
 /** How often one that hangs is asked whether it is back. */
@@ -56,6 +58,7 @@ export class RedisConnection implements Resource {
   #toldDown = false
   #isClosed = false
   #pending = 0
+  #pendingBytes = 0
   #timeouts = 0
   /** Connected, and without answers. */
   #isHanging = false
@@ -97,7 +100,8 @@ export class RedisConnection implements Resource {
   }
 
   /** Runs a script, which Redis is given when it does not know it. Rejects with a {@link RedisFault}, as all below do. */
-  evaluate({ source, sha }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+  evaluate({ source, sha }: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown> {
+    const bytes = args.reduce((sum, arg) => sum + (typeof arg === 'string' ? 0 : arg.length), 0)
     return this.#run(async (client) => {
       try {
         return await client.evalsha(sha, keys.length, ...keys, ...args)
@@ -105,7 +109,12 @@ export class RedisConnection implements Resource {
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
         return client.eval(source, keys.length, ...keys, ...args)
       }
-    })
+    }, bytes)
+  }
+
+  /** The bytes under each key, null for none. In a cluster all keys lie on one node. */
+  getBytes(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    return this.#run((client) => client.mgetBuffer(...keys))
   }
 
   get(key: string): Promise<string | null> {
@@ -126,11 +135,13 @@ export class RedisConnection implements Resource {
     }, CLOSE_GRACE_MS).unref()
   }
 
-  /** Gives a command its time limit. */
-  #run<T>(send: (client: Redis | Cluster) => Promise<T>): Promise<T> {
+  /** Gives a command its time limit. @param bytes that it holds until it is over */
+  #run<T>(send: (client: Redis | Cluster) => Promise<T>, bytes = 0): Promise<T> {
     if (this.#opening === null && !this.#isUp) return this.#fail('disconnected', `no connection to redis ${this.#address}`)
     if (this.#pending >= PENDING_MAX) return this.#fail('overload', `${PENDING_MAX} commands wait for redis ${this.#address}`)
+    if (bytes > PENDING_BYTES_MAX - this.#pendingBytes) return this.#fail('overload', `too many bytes wait for redis ${this.#address}`)
     this.#pending++
+    this.#pendingBytes += bytes
     const { clock } = this.#parts
     const startedAt = clock.now()
     return new Promise((resolve, reject) => {
@@ -139,6 +150,7 @@ export class RedisConnection implements Resource {
         if (isOver) return false
         isOver = true
         this.#pending--
+        this.#pendingBytes -= bytes
         clearTimeout(timer)
         return true
       }
