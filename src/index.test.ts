@@ -21,6 +21,7 @@ test('the type of a configuration knows every kind of policy', () => {
     authorize: true,
     'rate-limit': true,
     'request-validation': true,
+    cache: true,
     redirect: true,
     'static-response': true,
     transform: true,

@@ -5,6 +5,7 @@ import type { schema as apiKey } from './policies/api-key/schema.ts'
 import type { schema as authentication } from './policies/authentication/schema.ts'
 import type { schema as authorize } from './policies/authorize/schema.ts'
 import type { schema as basic } from './policies/basic/schema.ts'
+import type { schema as cache } from './policies/cache/schema.ts'
 import type { schema as cors } from './policies/cors/schema.ts'
 import type { schema as forwardedHeaders } from './policies/forwarded-headers/schema.ts'
 import type { schema as headers } from './policies/headers/schema.ts'
@@ -44,6 +45,7 @@ export interface Policies {
   readonly authorize?: Block<typeof authorize>
   readonly 'rate-limit'?: Block<typeof rateLimit>
   readonly 'request-validation'?: Block<typeof requestValidation>
+  readonly cache?: Block<typeof cache>
   readonly redirect?: Block<typeof redirect>
   readonly 'static-response'?: Block<typeof staticResponse>
   readonly transform?: Block<typeof transform>

@@ -3,6 +3,7 @@ import { apiKey } from './api-key/policy.ts'
 import { authentication } from './authentication/policy.ts'
 import { authorize } from './authorize/policy.ts'
 import { basic } from './basic/policy.ts'
+import { cache } from './cache/policy.ts'
 import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
 import { headers } from './headers/policy.ts'
@@ -53,6 +54,8 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   rateLimit,
   // Costs the most of all guards: only for callers who may come here, and within their limits.
   requestValidation,
+  // Behind all guards, so that these hold for what is stored too; before what answers or edits for a service that is not asked then.
+  cache,
   // Answers without a service; behind the guards, so that these hold here too.
   redirect,
   staticResponse,

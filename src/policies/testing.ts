@@ -6,6 +6,7 @@ import type { Headers } from '../core/headers.ts'
 import type { Metrics } from '../core/observe.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
 import type { Resource } from '../core/resources.ts'
+import type { ResponseStore } from '../core/response-store.ts'
 import type { LimitStore } from '../core/store.ts'
 
 export interface ExchangeShape {
@@ -107,7 +108,7 @@ export function contextWith(parts: Partial<CompileContext>): CompileContext {
         return made
       },
     },
-    stores: { limits: () => BOUNDLESS, values: noStore, responses: noStore },
+    stores: { limits: () => BOUNDLESS, values: noStore, responses: () => FORGETFUL },
     consumers: { byKeyDigest: none, byUsername: () => [], byHmacKeyId: () => [], byJwtKey: () => [], byName: none, scryptCosts: [] },
     scope: 'everywhere',
     mode: 'enforce',
@@ -124,6 +125,13 @@ const BOUNDLESS: LimitStore = {
     },
     refusal: () => null,
   }),
+}
+
+/** Finds nothing, and keeps nothing. */
+const FORGETFUL: ResponseStore = {
+  lookup: () => ({ response: null, put: () => false, remove: nothing }),
+  invalidate: nothing,
+  purge: nothing,
 }
 
 function noStore(): never {

@@ -88,6 +88,22 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
       report: 'none',
     },
   },
+  cache: {
+    minimal: {},
+    full: {
+      ttl: '5m',
+      statuses: [200, '3xx'],
+      keyHeaders: ['Accept-Language'],
+      shareAuthenticated: true,
+      requestDirectives: 'obey',
+      bodyBytesMax: '64KiB',
+      staleWhileRevalidate: '10s',
+      staleIfError: '1h',
+      keepStale: '2h',
+      collapse: false,
+      tagsHeader: 'Surrogate-Key',
+    },
+  },
   redirect: { minimal: { to: '/x' }, full: { to: 'https://{host}{path}?{query}', status: 302, preserveQuery: false } },
   'static-response': { minimal: {}, full: { status: 404, headers: { 'X-A': '1' }, body: 'gone', contentType: 'text/html' } },
   transform: {
