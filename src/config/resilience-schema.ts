@@ -3,6 +3,7 @@
 import { MANAGED_FIELDS } from '../core/managed-fields.ts'
 import { byteSize, duration, headerNameText, headerValueText, integer, object, oneOf, record, text, z } from '../core/schema.ts'
 import { parseTemplate } from '../core/template.ts'
+import { valueMatchProblem } from './paths.ts'
 import { statusSet } from './status-set.ts'
 
 const percent = (min: number) => z.number().min(min).max(100)
@@ -24,6 +25,10 @@ export const breaker = object({
   statuses: statusSet().prefault(['5xx']).describe('Answers that count as failures, beside faults and timeouts.'),
 })
 
+/** A header that neither frames a message nor says whom it is for. */
+const freeHeaderName = () =>
+  headerNameText().refine((name) => !MANAGED_FIELDS.has(name.toLowerCase()), { error: 'this header is written by the gateway' })
+
 const activeCheck = object({
   kind: oneOf(['http', 'tcp']).default('http').describe('`http` asks for `path`, `tcp` only connects.'),
   path: z
@@ -35,9 +40,13 @@ const activeCheck = object({
     .regex(/^[A-Za-z0-9._~:[\]-]+$/, { error: 'expected a name or an address, with an optional port' })
     .optional()
     .describe("The Host that is sent. Default: the target's own."),
-  headers: record(headerNameText(), headerValueText(), { max: 20 }).default({}).describe('Further headers that are sent.'),
+  headers: record(freeHeaderName(), headerValueText(), { max: 20 }).default({}).describe('Further headers that are sent.'),
   statuses: statusSet().prefault(['2xx', '3xx']).describe('Answers that mean health.'),
   body: text({ max: 1_024 })
+    .superRefine((value, context) => {
+      const message = valueMatchProblem(value)
+      if (message !== null) context.addIssue({ code: 'custom', message })
+    })
     .optional()
     .describe('Text that the first 64 KiB of the body must hold; `~regex` for a regular expression (RE2).'),
   interval: duration({ min: 100, max: 3_600_000 })

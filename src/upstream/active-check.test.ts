@@ -41,7 +41,11 @@ function bench() {
       startCheck(target, _rule, done) {
         const check: Check = { target, atMs: time.nowMs - startedAt, done, aborted: false }
         begun.push(check)
-        return { abort: () => void (check.aborted = true) }
+        return {
+          abort: () => {
+            check.aborted = true
+          },
+        }
       },
     },
     (target, failure) => results.push(`${target.host} ${failure}`),

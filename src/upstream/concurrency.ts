@@ -64,7 +64,7 @@ export class FifoGate implements ConcurrencyGate {
     // Behind those who wait already, even if a place has just become free.
     if (this.#waiting.size === 0 && this.#hasPlace) {
       this.#inside.add(waiter)
-      this.#metrics.inFlight.set(this.#inside.size)
+      this.#metrics.inFlight.add(1)
       return 'entered'
     }
     if (this.#ir !== null && this.#waiting.size >= this.#ir.queue) {
@@ -72,17 +72,17 @@ export class FifoGate implements ConcurrencyGate {
       return 'refused'
     }
     this.#waiting.set(waiter, this.#clock.now())
-    this.#metrics.queued.set(this.#waiting.size)
+    this.#metrics.queued.add(1)
     this.#time()
     return 'waiting'
   }
 
   leave(waiter: PlaceWaiter): void {
     if (this.#inside.delete(waiter)) {
-      this.#metrics.inFlight.set(this.#inside.size)
+      this.#metrics.inFlight.add(-1)
       this.#admitSoon()
     } else if (this.#waiting.delete(waiter)) {
-      this.#metrics.queued.set(this.#waiting.size)
+      this.#metrics.queued.add(-1)
     }
   }
 
@@ -105,8 +105,8 @@ export class FifoGate implements ConcurrencyGate {
       if (!this.#hasPlace) break
       this.#waiting.delete(waiter)
       this.#inside.add(waiter)
-      this.#metrics.queued.set(this.#waiting.size)
-      this.#metrics.inFlight.set(this.#inside.size)
+      this.#metrics.queued.add(-1)
+      this.#metrics.inFlight.add(1)
       waiter.onPlace()
     }
     this.#isAdmitting = false
@@ -126,7 +126,7 @@ export class FifoGate implements ConcurrencyGate {
     for (const [waiter, since] of this.#waiting) {
       if (nowMs - since < ir.queueTimeoutMs) break
       this.#waiting.delete(waiter)
-      this.#metrics.queued.set(this.#waiting.size)
+      this.#metrics.queued.add(-1)
       this.#metrics.queueTimeout.add(1)
       waiter.onNoPlace()
     }

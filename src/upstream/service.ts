@@ -119,7 +119,7 @@ export class Service {
     if (ir === null) this.#breaker = null
     else if (this.#breaker !== null) this.#breaker.update(ir, nowMs)
     else this.#breaker = new Breaker(ir, nowMs, this.#tickets, (from, to, cause) => this.#onBreaker(from, to, cause))
-    this.#tellBreaker()
+    if (this.#isRunning) this.#tellBreaker()
   }
 
   /** Who is in stays counted when the bound goes, so that it is right when it comes back. */
@@ -169,8 +169,9 @@ export class Service {
     const fields = { service: this.name, from, to, cause }
     if (to === 'open') this.#context.log.warn(fields, 'the breaker of a service opened')
     else this.#context.log.info(fields, to === 'closed' ? 'the breaker of a service closed' : 'the breaker of a service is half open')
-    this.#tellBreaker()
     this.#breakerMetrics?.transitions[to].add(1)
+    // A service that is gone may have a successor of its name, which shows its own state.
+    if (this.#isRunning) this.#tellBreaker()
   }
 
   #tellBreaker(): void {
