@@ -8,8 +8,9 @@ import { FileWatcher } from '../runtime/watcher.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool } from '../runtime/workers.ts'
 import { createEventLog } from '../telemetry/event-log.ts'
-import { mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
+import { MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
 import { renderPrometheus } from '../telemetry/prometheus.ts'
+import { StatsdReporter } from '../telemetry/statsd.ts'
 import { AdminToken } from './admin-token.ts'
 import { type LoadedConfig, loadConfigFiles } from './config-source.ts'
 import { SharedLimits } from './shared-limits.ts'
@@ -44,6 +45,9 @@ class ControlProcess {
   readonly #control: Control
   readonly #token: AdminToken
   readonly #shared: SharedLimits
+  readonly #statsd: StatsdReporter
+  /** What is counted in this process. */
+  readonly #metrics = new MetricsRegistry()
   readonly #watcher = new FileWatcher({ onChange: () => this.#reload('a file changed') })
   readonly #signals = listenToSignals({
     reload: () => void this.#reload('SIGHUP'),
@@ -59,6 +63,7 @@ class ControlProcess {
     this.#shared = new SharedLimits(options.env, log)
     this.#pool = createPool(options, log, this.#shared)
     this.#token = new AdminToken(options.env, log)
+    this.#statsd = new StatsdReporter({ dump: () => this.#pool.collectMetrics(), log, metrics: this.#metrics })
     this.#control = new Control({ pool: this.#pool, log, clock: systemClock, load: () => this.#load() })
   }
 
@@ -69,6 +74,8 @@ class ControlProcess {
     const load = await this.#load()
     if (!load.ok) return load.problems
     if (load.warnings !== '') process.stderr.write(`${load.warnings}\n`)
+    // Before anything is counted, so that the first request is told too.
+    this.#statsd.use(load.ir.statsd)
     const [adminProblem, applied] = await Promise.all([this.#openAdmin(load.ir.admin), this.#control.apply(load)])
     const problem = applied.ok ? adminProblem : applied.reason
     if (problem !== null) return `${paint('red', '✖', process.stderr)} ${problem}`
@@ -82,6 +89,7 @@ class ControlProcess {
     const timeoutMs = this.#control.running?.drainTimeoutMs ?? 0
     this.#log.info({ signal, timeoutMs }, 'shutting down: the workers drain')
     const { closed, aborted } = await this.#control.drain(timeoutMs)
+    await this.#statsd.close()
     this.#log.info({ closed, aborted }, 'shut down')
     await this.#close()
     return 0
@@ -111,7 +119,9 @@ class ControlProcess {
     // During the start there is nothing yet to be replaced; a change is noticed by the next look at the files.
     if (this.#control.running === null || this.#admin === null) return
     await this.#control.reload(cause)
-    const { token, host, port } = this.#control.running.admin
+    const { statsd, admin } = this.#control.running
+    const { token, host, port } = admin
+    this.#statsd.use(statsd)
     this.#token.use(token, this.#admin.port)
     if (host !== this.#admin.host || (port !== 0 && port !== this.#admin.port)) {
       this.#log.warn({ host, port }, 'the admin listener moves with the next start only')
@@ -127,7 +137,7 @@ class ControlProcess {
       token: () => this.#token.value,
       status: () => this.#control.status(),
       display: () => this.#control.display(),
-      metrics: async () => renderPrometheus(await this.#pool.collectMetrics()),
+      metrics: async () => renderPrometheus(mergeDumps([await this.#pool.collectMetrics(), this.#metrics.dump()])),
       services: () => this.#pool.serviceStates(),
       purge: (purges) => this.#pool.purge(purges),
     })

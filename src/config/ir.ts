@@ -23,6 +23,8 @@ export interface GatewayIr {
   readonly workers: number
   readonly limits: Limits
   readonly accessLog: AccessLogIr | null
+  /** Null for none. */
+  readonly statsd: StatsdIr | null
   /** Longest time a shutdown waits for exchanges to finish. */
   readonly drainTimeoutMs: number
   readonly stores: StoresIr
@@ -90,6 +92,15 @@ export interface AdminIr {
 export interface AccessLogIr {
   /** `stdout`, `stderr` or a file's path. */
   readonly output: string
+}
+
+/** A StatsD server, which is told counts by UDP. */
+export interface StatsdIr {
+  readonly host: string
+  readonly port: number
+  /** Put before every name. */
+  readonly prefix: string
+  readonly intervalMs: number
 }
 
 export interface TargetIr {

@@ -89,6 +89,16 @@ const accessLog = object({
   output: text({ max: 4_096 }).default('stdout').describe('`stdout`, `stderr` or the path of a file.'),
 })
 
+const statsd = object({
+  address: checkedText(300, storeAddressProblem).describe('`host:port` of the server, which is sent UDP.'),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{0,128}$/, { error: 'expected letters, digits, `_`, `-` and `.`, at most 128' })
+    .default('')
+    .describe('Put before every name: `shop.` makes `shop.gateway.cache.hit`.'),
+  interval: duration({ min: 100, max: 3_600_000 }).prefault('10s').describe('How often counts are sent.'),
+})
+
 const target = z.union([
   addressText(),
   object({
@@ -236,6 +246,7 @@ const root = <P extends z.ZodType>(policies: P) =>
       .union([z.literal(false, { error: 'expected `false` or a map' }), accessLog])
       .prefault({})
       .describe('The access log: one JSON object a line. `false` for none.'),
+    statsd: statsd.optional().describe('A StatsD server that is told counts. Default: none.'),
     drainTimeout: duration().prefault('30s').describe('Longest time a shutdown waits for requests to finish.'),
     stores: stores.prefault({}).describe('Where limits and records are kept.'),
     consumers: record(nameText(), consumer(policies), { max: CONSUMERS_MAX })

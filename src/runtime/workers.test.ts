@@ -89,6 +89,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
     workers,
     limits: DEFAULT_LIMITS,
     accessLog: null,
+    statsd: null,
     drainTimeoutMs: 1_000,
     stores: { memory: { limitKeysMax: 100, responseBytesMax: 1_000_000 }, redis: null },
     consumers: [],

@@ -13,6 +13,7 @@ import type {
   RouteIr,
   ServiceIr,
   SourceLocation,
+  StatsdIr,
   StoresIr,
   TargetIr,
   ValueMatchIr,
@@ -58,6 +59,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
       gatheredBytesMax: limits.gatheredBytesMax,
     },
     accessLog: accessLogOf(config),
+    statsd: statsdOf(config),
     drainTimeoutMs: config.drainTimeout,
     stores: storesOf(config),
     consumers: builder.consumers(options.earlyKinds),
@@ -71,6 +73,11 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
 
 function accessLogOf({ accessLog }: NativeConfig): AccessLogIr | null {
   return accessLog === false ? null : { output: accessLog.output }
+}
+
+function statsdOf({ statsd }: NativeConfig): StatsdIr | null {
+  const address = statsd === undefined ? null : parseAddress(statsd.address)
+  return statsd === undefined || address === null ? null : { ...address, prefix: statsd.prefix, intervalMs: statsd.interval }
 }
 
 function storesOf({ stores }: NativeConfig): StoresIr {
