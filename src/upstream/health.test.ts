@@ -143,7 +143,7 @@ test('checks take a target out and bring it back', () => {
   ill.delete(target)
   time.pass(2_000)
   assert.deepEqual(weightsNow(), [1, 1])
-  assert.deepEqual(logged, ['a target is healthy', 'a target is healthy', 'a target is unhealthy', 'a target is healthy'])
+  assert.deepEqual(logged, ['a target is unhealthy', 'a target is healthy again'])
 })
 
 test('a target that is fit again gets its weight in ten steps', () => {

@@ -120,10 +120,12 @@ export class ServiceHealth {
     if (active === null) return
     const counter = failure === null ? this.#metrics?.checksPassed : this.#metrics?.checksFailed
     counter?.add(1)
+    const wasUnhealthy = target.health.verdict === 'unhealthy'
     if (!target.health.onCheck(failure, active, this.#context.clock.now())) return
     const fields = { service: this.#context.service, target: target.label }
-    if (failure === null) this.#context.log.info(fields, 'a target is healthy')
-    else this.#context.log.warn({ ...fields, cause: failure }, 'a target is unhealthy')
+    // The first good check of a target changes nothing that an operator should know.
+    if (wasUnhealthy) this.#context.log.info(fields, 'a target is healthy again')
+    else if (failure !== null) this.#context.log.warn({ ...fields, cause: failure }, 'a target is unhealthy')
     this.#refresh()
   }
 

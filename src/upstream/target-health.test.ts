@@ -106,6 +106,18 @@ test('health is both: a good check ends no ejection, and the end of an ejection 
   assert.deepEqual([health.name, health.isFit, health.reason], ['unhealthy', false, 'status 500'])
 })
 
+test('checks that saw a target fall ill and get well end its ejection', () => {
+  const health = new TargetHealth()
+  health.eject('x', PASSIVE, 0)
+  for (let i = 0; i < 3; i++) health.onCheck('status 500', ACTIVE, 0)
+  health.onCheck(null, ACTIVE, 4_000)
+  assert.equal(health.name, 'ejected')
+  health.onCheck(null, ACTIVE, 5_000)
+  assert.deepEqual([health.name, health.isFit, health.tenths(60_000, 5_000)], ['healthy', true, 1])
+  health.eject('x', PASSIVE, 5_001)
+  assert.equal(health.ejectedForMs(5_001), 20_000, 'the ejection counts as one of a row')
+})
+
 test('slow start gives a tenth at first, and all when its time is over', () => {
   const health = new TargetHealth()
   assert.equal(health.tenths(60_000, 0), 10, 'not for what was never unfit')

@@ -24,6 +24,12 @@ export class TargetHealth {
   /** Since when it has been fit again; null for a target that has always been. */
   #fitSince: number | null = null
 
+  /** What checks say. */
+  get verdict(): 'unknown' | 'healthy' | 'unhealthy' {
+    return this.#verdict
+  }
+
+  /** What is made of it. */
   get name(): TargetHealthName {
     return this.#isEjected ? 'ejected' : this.#verdict
   }
@@ -47,7 +53,8 @@ export class TargetHealth {
   }
 
   /**
-   * A check has ended.
+   * A check has ended. Checks that find a target well again after they had found it ill end its ejection too: they see what made it fail.
+   * Checks that found nothing wrong with it do not.
    * @param failure in plain words; null for a good one. @returns whether the verdict is another now
    */
   onCheck(failure: string | null, { healthyAfter, unhealthyAfter }: ActiveCheckIr, nowMs: number): boolean {
@@ -58,9 +65,11 @@ export class TargetHealth {
     this.#against = confirms ? 0 : this.#against + 1
     const isDecided = confirms || this.#against >= (failure === null ? healthyAfter : unhealthyAfter)
     if (!isDecided || says === this.#verdict) return false
+    const isRecovery = this.#verdict === 'unhealthy'
     this.#against = 0
     this.#verdict = says
-    this.#refit(nowMs)
+    if (isRecovery && this.#isEjected) this.release(nowMs)
+    else this.#refit(nowMs)
     return true
   }
 
