@@ -2,7 +2,7 @@ import type { MirrorPlan } from '../compile/division.ts'
 import type { RoutePlan } from '../compile/plan.ts'
 import type { BodySink, BodySource } from '../core/body.ts'
 import type { Clock } from '../core/clock.ts'
-import type { GatewayError } from '../core/errors.ts'
+import { GatewayError } from '../core/errors.ts'
 import { type Detacher, type Downstream, Exchange, type TunnelEnd } from '../core/exchange.ts'
 import type { Counter, Metrics } from '../core/observe.ts'
 
@@ -23,6 +23,7 @@ export class DetachedExchanges implements Detacher {
   readonly #metrics: Metrics
   readonly #clock: Clock
   #refetches = 0
+  readonly #running = new Set<DetachedHandler>()
   /** By the service of the mirror. */
   readonly #mirrors = new Map<string, MirrorCount>()
 
@@ -69,6 +70,11 @@ export class DetachedExchanges implements Detacher {
     handler.startDetached(plan, 0, '')
   }
 
+  /** Ends all that are under way: the gateway goes. */
+  close(): void {
+    for (const handler of [...this.#running]) handler.onAborted(new GatewayError('gateway_shutting_down', 'the gateway ends', 'internal'))
+  }
+
   #countOf(service: string): MirrorCount {
     let count = this.#mirrors.get(service)
     if (count === undefined) {
@@ -80,7 +86,10 @@ export class DetachedExchanges implements Detacher {
 
   /** The request as it stands now, for an exchange of its own. */
   #copy(source: Exchange, body: Buffer, onEnd: () => void): { readonly exchange: Exchange; readonly handler: DetachedHandler } {
-    const downstream = new NobodyDownstream(body, onEnd)
+    const downstream = new NobodyDownstream(body, () => {
+      this.#running.delete(handler)
+      onEnd()
+    })
     const exchange = new Exchange(source.listener, downstream, source.clock)
     const { request, forward, client, caller } = exchange
     const { headers } = source.request
@@ -101,6 +110,7 @@ export class DetachedExchanges implements Detacher {
     exchange.requestBodyBytesMax = source.requestBodyBytesMax
     exchange.startedAt = source.clock.now()
     const handler = this.#createHandler(exchange)
+    this.#running.add(handler)
     downstream.handler = handler
     return { exchange, handler }
   }

@@ -210,6 +210,7 @@ export class Gateway implements DataPlane {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
     }
     const aborted = all.reduce((sum, listener) => sum + listener.cut(), 0)
+    this.#context.detached.close()
     for (const service of this.#services.values()) service.retire()
     this.#resources.close()
     return { closed: before - aborted, aborted }

@@ -24,6 +24,10 @@ export interface Logged {
 export interface Rig {
   readonly port: number
   readonly upstream: ScriptedServer
+  /** Where the service `backup` runs. */
+  readonly backup: ScriptedServer
+  /** The sum of a counter or gauge over the series that have these labels. */
+  metric(name: string, labels?: Readonly<Record<string, string>>): number
   /** Every exchange that has ended, in order. */
   readonly logged: readonly Logged[]
   connect(paused?: boolean): Promise<Peer>
@@ -44,7 +48,9 @@ export interface RigOptions {
   readonly trustedProxies?: readonly string[]
   /** What is said of the service `main` besides its targets. */
   readonly service?: Omit<Services[string], 'targets'>
-  /** What is said of the route `all`, which takes every path, besides path and service. */
+  /** What is said of the service `backup` besides its target. */
+  readonly backupService?: Omit<Services[string], 'targets'>
+  /** What is said of the route `all`, which takes every path, besides its path; its service is `main` unless it is split. */
   readonly route?: Omit<Routes[string], 'path' | 'service'>
   readonly routes?: Routes
   readonly consumers?: NativeInput['consumers']
@@ -57,13 +63,20 @@ export interface RigOptions {
 /** Starts a gateway with one service, `main`, behind the route `all`; it ends with the test. */
 export async function startRig(context: TestContext, options: RigOptions = {}): Promise<Rig> {
   const upstream = await new ScriptedServer().open()
+  const backup = await new ScriptedServer().open()
   const ports = options.ports?.(upstream.port) ?? [upstream.port]
   const config: NativeInput = {
     listeners: [{ host: '127.0.0.1', port: 0, trustedProxies: [...(options.trustedProxies ?? [])] }],
     accessLog: false,
     limits: options.limits ?? {},
-    services: { main: { ...options.service, targets: ports.map((port) => `127.0.0.1:${port}`) } },
-    routes: { all: { ...options.route, path: '/*', service: 'main' }, ...options.routes },
+    services: {
+      main: { ...options.service, targets: ports.map((port) => `127.0.0.1:${port}`) },
+      backup: { ...options.backupService, targets: [`127.0.0.1:${backup.port}`] },
+    },
+    routes: {
+      all: { ...options.route, path: '/*', ...(options.route?.split === undefined && { service: 'main' }) },
+      ...options.routes,
+    },
     consumers: options.consumers ?? {},
   }
   const policies = options.policy === undefined ? POLICIES : [...POLICIES, options.policy]
@@ -99,6 +112,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   context.after(async () => {
     for (const { socket } of clients) socket.destroy()
     upstream.close()
+    backup.close()
     await gateway.drain(0)
     assert.deepEqual(faults, [], 'the gateway logged an error')
     assert.equal(targetsOpen(), 0, 'no connection to a service is left')
@@ -106,6 +120,11 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   return {
     port,
     upstream,
+    backup,
+    metric: (name, labels = {}) =>
+      (parts.metrics.dump().find((family) => family.name === name)?.series ?? [])
+        .filter((series) => Object.entries(labels).every(([label, value]) => series.labels[label] === value))
+        .reduce((sum, { values }) => sum + (values[0] ?? 0), 0),
     logged,
     connect: connectClient,
     upstreamConnections: targetsOpen,
