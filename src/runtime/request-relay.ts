@@ -125,6 +125,8 @@ export class RequestRelay implements BodySink {
     // Trailers spoke of the body that came.
     this.#trailers = null
     this.#wholeLength = body.length
+    // The length that the client stated is another body's: with it the service would take the rest of this one for a request (RFC 9112, 11.2).
+    this.#exchange.request.headers.delete('Content-Length')
   }
 
   get started(): boolean {

@@ -196,6 +196,8 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     this.#limits.end()
     this.#responds = true
     this.#status = status
+    const { current } = this.#tries
+    if (current !== null) current.status = status
     // A stream of events may last for hours: its head is all the breaker can wait for.
     if (bodyLength === LENGTH_UNKNOWN && headers.get('Content-Type')?.startsWith('text/event-stream') === true) this.#tries.settle(status)
     this.#owner.onResponse(status, headers, bodyLength)
