@@ -31,10 +31,22 @@ export class Filler {
     memo.status = response.status
     const tags = tagsOf(response.headers, this.#place.options.tagsHeader)
     response.headers.delete(this.#place.options.tagsHeader)
+    if (exchange.fallback !== null) return this.#passFallback(exchange, memo)
     if (response.status === 304 && memo.validated !== null) return this.#freshen(exchange, memo, memo.validated, tags)
     if (request.method === 'HEAD') this.#compare(exchange, memo, tags)
     else this.#keep(exchange, memo, tags)
     return undefined
+  }
+
+  /** Another service stands in: what it says is kept for nobody, and proves nothing. */
+  #passFallback({ request, response }: Exchange, memo: Fill): Verdict {
+    memo.lease?.end('error')
+    const { validated } = memo
+    if (response.status !== 304 || validated === null) return undefined
+    // It has found unchanged what the client never named.
+    memo.isTold = true
+    const nowMs = this.#place.context.clock.epochMs()
+    return memo.asLookedUp(request.headers, () => answerFrom(validated, request.headers, request.method, nowMs, null))
   }
 
   #keep(exchange: Exchange, memo: Fill, tags: readonly string[]): void {
