@@ -14,6 +14,7 @@ import { parseModule } from './parse-module.ts'
 import { parseYaml } from './parse-yaml.ts'
 import { resolvePolicies, reviewPolicies } from './policy-places.ts'
 import { checkReferences } from './references.ts'
+import { checkRoutes } from './route-checks.ts'
 import { nativeSchema } from './schema.ts'
 import { displayConfig, hideValues, interpolate, type ReadFile, reasonOf } from './secret.ts'
 import { coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
@@ -93,6 +94,7 @@ export async function loadConfig(files: readonly string[], options: LoadOptions)
   await hashPasswords(result.data.consumers, tree, problems)
   const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies, earlyKinds: earlyKinds(policies) }, problems)
   if (isResolved) reviewPolicies(ir, tree, definitions, problems)
+  checkRoutes(ir, tree, { definitions, earlyKinds: earlyKinds(policies) }, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
   return { ...readSoFar(), ir, warnings: sortProblems(hideValues(problems, trees)), display }

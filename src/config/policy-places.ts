@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { PolicyDefinition, PolicySurroundings, Remark } from '../core/policy.ts'
 import type { StoreName } from '../core/store.ts'
 import type { Problem } from './diagnostics.ts'
-import { effectivePolicies, type GatewayIr, type PolicyIr } from './ir.ts'
+import { effectivePolicies, type GatewayIr, type PolicyIr, servicesOf } from './ir.ts'
 import { withoutValue } from './messages.ts'
 import type { NativeConfig, PolicyBlock } from './schema.ts'
 import { type ReadFile, reasonOf } from './secret.ts'
@@ -81,10 +81,15 @@ export async function resolvePolicies(
 export function reviewPolicies(ir: GatewayIr, tree: ConfigNode, definitions: Definitions, problems: Problem[]): void {
   const reviewer = new Reviewer(ir, tree, definitions)
   const services = new Map(ir.services.map(({ name, policies }) => [name, policies]))
-  const scopesOf = new Map(
-    ir.routes.map(({ name, service, policies }) => [name, [ir.policies, services.get(service ?? '') ?? [], policies]] as const),
-  )
-  for (const [route, scopes] of scopesOf) reviewer.review(scopes, { route })
+  const scopesOf = new Map<string, readonly (readonly PolicyIr[])[]>()
+  for (const route of ir.routes) {
+    const asked = servicesOf(route)
+    for (const service of asked.length === 0 ? [''] : asked) {
+      const scopes = [ir.policies, services.get(service) ?? [], route.policies]
+      scopesOf.set(route.name, scopes)
+      reviewer.review(scopes, { route: route.name })
+    }
+  }
   if (ir.routes.length === 0) reviewer.review([ir.policies])
   for (const { policies, routes } of ir.consumers) {
     if (policies.length > 0) reviewer.review([ir.policies, policies], { only: policies })

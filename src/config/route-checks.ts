@@ -1,0 +1,80 @@
+import type { PolicyDefinition } from '../core/policy.ts'
+import type { Problem } from './diagnostics.ts'
+import { effectivePolicies, type GatewayIr, type PolicyIr, type RouteIr, servicesOf } from './ir.ts'
+import { type ConfigNode, type ConfigPath, locate } from './tree.ts'
+
+export interface RouteCheckOptions {
+  readonly definitions: ReadonlyMap<string, PolicyDefinition<unknown>>
+  /** Kinds of policies that act before a split chooses. */
+  readonly earlyKinds: ReadonlySet<string>
+}
+
+/** Looks at what routes say of other services than one: what is allowed by the schema and would not do what it seems to. */
+export function checkRoutes(ir: GatewayIr, tree: ConfigNode, options: RouteCheckOptions, problems: Problem[]): void {
+  const checker = new RouteChecker(ir, tree, options, problems)
+  for (const route of ir.routes) checker.check(route)
+}
+
+class RouteChecker {
+  readonly #ir: GatewayIr
+  readonly #tree: ConfigNode
+  readonly #options: RouteCheckOptions
+  readonly #problems: Problem[]
+  readonly #policies: ReadonlyMap<string, readonly PolicyIr[]>
+
+  constructor(ir: GatewayIr, tree: ConfigNode, options: RouteCheckOptions, problems: Problem[]) {
+    this.#ir = ir
+    this.#tree = tree
+    this.#options = options
+    this.#problems = problems
+    this.#policies = new Map(ir.services.map(({ name, policies }) => [name, policies]))
+  }
+
+  check(route: RouteIr): void {
+    const path = ['routes', route.name]
+    const inForce = effectivePolicies([this.#ir.policies, this.#policiesOf(route.service), route.policies])
+    if (route.split !== null) this.#checkSplit(route, inForce, path)
+    const { fallback, mirror } = route
+    if (fallback?.service != null) {
+      const at = [...path, 'fallback', 'service']
+      if (servicesOf(route).includes(fallback.service)) this.#warn(at, `the route falls back to a service that it asks anyway`)
+      this.#warnOfPolicies(fallback.service, at, 'when a route falls back to it')
+    }
+    if (fallback?.stale === true && !inForce.some(({ kind }) => kind === 'cache'))
+      this.#warn([...path, 'fallback', 'stale'], 'there is no stale answer without a `cache` policy on this route')
+    if (mirror !== null) this.#warnOfPolicies(mirror.service, [...path, 'mirror', 'service'], 'to copies')
+  }
+
+  #checkSplit({ name, split }: RouteIr, inForce: readonly PolicyIr[], path: ConfigPath): void {
+    const { earlyKinds, definitions } = this.#options
+    for (const { service } of split?.services ?? []) {
+      for (const { kind } of this.#policiesOf(service).filter((policy) => earlyKinds.has(policy.kind))) {
+        this.#tell(
+          'error',
+          ['services', service, 'policies', kind],
+          `\`${kind}\` acts before the split of the route \`${name}\` chooses this service: put it on the route`,
+        )
+      }
+    }
+    const isKnown = inForce.some(({ kind, mode }) => mode === 'enforce' && definitions.get(kind)?.authenticates === true)
+    if (split?.sticky?.kind === 'user' && !isKnown)
+      this.#warn([...path, 'split', 'sticky'], 'nobody is known on this route without a policy that authenticates: chance decides')
+  }
+
+  #warnOfPolicies(service: string, at: ConfigPath, when: string): void {
+    const [first] = this.#policiesOf(service)
+    if (first !== undefined) this.#warn(at, `the policies of the service \`${service}\` (\`${first.kind}\` …) do not apply ${when}`)
+  }
+
+  #policiesOf(service: string | null): readonly PolicyIr[] {
+    return (service === null ? undefined : this.#policies.get(service)) ?? []
+  }
+
+  #warn(path: ConfigPath, message: string): void {
+    this.#tell('warning', path, message)
+  }
+
+  #tell(severity: Problem['severity'], path: ConfigPath, message: string): void {
+    this.#problems.push({ severity, location: locate(this.#tree, path, 'key'), message })
+  }
+}
