@@ -48,7 +48,10 @@ function bench() {
         }
       },
     },
-    (target, failure) => results.push(`${target.host} ${failure}`),
+    (target, failure) => {
+      results.push(`${target.host} ${failure}`)
+      if (failure === 'stop') checks.stop()
+    },
   )
   const last = (): Check => begun.at(-1) as Check
   return { time, checks, begun, results, last }
@@ -124,6 +127,14 @@ test('a target that goes is checked no more, in the middle of a check too', () =
   assert.equal(last().aborted, true)
   time.pass(60_000)
   assert.equal(begun.length, 1)
+})
+
+test('checks can be stopped by their own result', () => {
+  const { time, checks, last } = bench()
+  checks.update(IR, [targetOf('a')])
+  time.pass(0)
+  last().done('stop')
+  assert.equal(time.waiting, 0)
 })
 
 test('other settings begin anew; none ends all', () => {

@@ -119,6 +119,7 @@ test('results of tries that began in an earlier state count in none after it', (
   for (let i = 0; i < 5; i++) bench.settle(closed, 'success')
   assert.equal(bench.position, 'half-open')
   bench.settle(probe ?? 0, 'failure')
+  assert.equal(bench.breaker.state(bench.nowMs).probes, 0, 'an open breaker has none')
   bench.pass(30_000).tries('ss')
   bench.settle(other ?? 0, 'success')
   assert.equal(bench.position, 'half-open', 'a probe of the half-open state before')

@@ -181,6 +181,23 @@ for (const [panicPercent, sick, inPanic, weights] of PANICS) {
   })
 }
 
+test('in a panic a target that has just come back gets its whole share like all others', () => {
+  const { time, health, ill, targets, weightsNow } = bench({ active: ACTIVE, panicPercent: 60, slowStartMs: 60_000 }, [1, 1])
+  for (const target of targets) ill.add(target)
+  time.pass(3_000)
+  ill.delete(targets[0] as Target)
+  time.pass(3_000)
+  assert.deepEqual([health.inPanic, weightsNow()], [true, [1, 1]])
+})
+
+test('a target that went with a reload is not ejected for what still comes from it', () => {
+  const { figures, health, targets, fail, logged } = bench({}, [1, 1, 1])
+  fail(0, 1)
+  health.update(IR, targets.slice(1))
+  fail(0, 5)
+  assert.deepEqual([figures.ejections.value, logged], [0, []])
+})
+
 test('targets without weight do not count for panic', () => {
   const { time, health, ill, targets } = bench({ active: ACTIVE, panicPercent: 40 }, [1, 1, 0, 0, 0])
   ill.add(targets[0] as Target)

@@ -92,6 +92,7 @@ test('editing one target leaves connections, health and ejection of the others a
   for (const target of service.targets) assert.equal(target === before.get(target.host), target.host !== 'e', target.host)
   assert.deepEqual(health(), { 'd:80': 'unknown', 'a:80': 'ejected', 'b:80': 'unknown', 'e:80': 'unknown' })
   assert.equal(service.state().targets[1]?.ejectedForMs, 6_000)
+  assert.deepEqual([service.state().targets[0]?.weight, service.state().targets[0]?.effectiveWeight], [7, 7])
   attempt(500, 'b')
   assert.equal(health()['b:80'], 'ejected', 'its failure before the reload counts')
   time.pass(6_000)

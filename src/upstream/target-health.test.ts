@@ -67,6 +67,7 @@ test('failures in a row are enough at the last of them; a success begins anew', 
 
 test('an ejected target counts no failures: they began before', () => {
   const health = new TargetHealth()
+  for (let i = 0; i < 3; i++) health.onFailure(PASSIVE)
   health.eject('x', PASSIVE, 0)
   for (let i = 0; i < 5; i++) assert.equal(health.onFailure(PASSIVE), 0)
   health.release(10_000)
