@@ -21,10 +21,19 @@ const REQUEST_TOO_LARGE = refuse('request_body_too_large')
 const RESPONSE_UNFIT = refuse('upstream_body_invalid')
 const RESPONSE_TOO_LARGE = refuse('upstream_body_too_large')
 
+/** What differs from request to request although a cache answers them alike. */
+const OF_ONE_REQUEST = /\{(request\.id|client\.ip|header\.[^{}"]*)\}/
+
 export const transform: PolicyDefinition<TransformOptions> = {
   kind: 'transform',
   summary: 'Changes requests and responses: method, path, query, headers, status and JSON bodies.',
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
+  review({ response }, around) {
+    const [own] = around.optionsOf('cache') === undefined ? [] : (OF_ONE_REQUEST.exec(JSON.stringify(response)) ?? [])
+    if (own === undefined) return []
+    const message = `\`cache\` keeps what \`${own}\` was in the first response, and gives it to whoever gets the cached one`
+    return [{ severity: 'warning', path: ['response'], message }]
+  },
   compile(options): PolicySteps {
     const requestRules = requestBodyRules(options)
     const responseBody = responseBodyStep(options)
