@@ -89,7 +89,8 @@ class View {
     ]
   }
 
-  #service({ name, at, balancer, targets, timeoutMs, attemptTimeoutMs, connectTimeoutMs, retry }: ExplainedService): Row[] {
+  #service(service: ExplainedService): Row[] {
+    const { name, at, balancer, targets, timeoutMs, attemptTimeoutMs, connectTimeoutMs, retry } = service
     const weighted = targets.some(({ weight }) => weight !== 1)
     const addresses = targets.map(({ address, weight }) => (weighted ? `${address} (weight ${weight})` : address))
     const limits = [`${span(timeoutMs)} in all`, ...(attemptTimeoutMs < timeoutMs ? [`${span(attemptTimeoutMs)} a try`] : [])]
@@ -98,6 +99,7 @@ class View {
       ['targets', `${addresses.join(', ')}${targets.length > 1 ? `, ${balancer}` : ''}`],
       ['time', [...limits, `${span(connectTimeoutMs)} to connect`].join(', ')],
       ['retry', retryWords(retry)],
+      ...resilienceRows(service),
     ]
   }
 
@@ -112,10 +114,15 @@ class View {
   }
 }
 
-/** A policy that answered or was not reached has further steps that were not reached either: that is not said again. */
+/** A policy that answered or was not reached has further steps that were not reached either, and one that waits waits once: nothing is said twice. */
 function withoutRepetition(steps: readonly ExplainedStep[]): ExplainedStep[] {
   const ended = new Set<string>()
-  return steps.filter(({ policy, verdict, mode }) => {
+  const waiting = new Set<string>()
+  return steps.filter(({ policy, phase, verdict, mode }) => {
+    if (verdict === 'waiting' && phase !== 'body') {
+      if (waiting.has(policy)) return false
+      waiting.add(policy)
+    }
     if (verdict === 'not reached' && ended.has(policy)) return false
     if (verdict === 'not reached' || (verdict === 'answered' && mode !== 'shadow')) ended.add(policy)
     return true
@@ -132,4 +139,36 @@ function retryWords({ attempts, backoff, backoffBaseMs, backoffMaxMs, statuses, 
 /** `250 ms`, `1.5 s`. */
 function span(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${ms / 1000} s`
+}
+
+/** What else the route and the service say of where a request goes; nothing for what is not configured. */
+function resilienceRows({ split, mirror, fallback, breaker, concurrency }: ExplainedService): Row[] {
+  const rows: Row[] = []
+  if (split !== null) {
+    const parts = split.services.map(({ service, weight }) => `${service} ${weight}`).join(', ')
+    const sticky = split.sticky === null ? 'chance' : split.sticky.kind === 'user' ? 'user' : `${split.sticky.kind} ${split.sticky.name}`
+    rows.push(['split', `${parts}, by ${sticky}`])
+  }
+  if (breaker !== null) rows.push(['breaker', breakerWords(breaker)])
+  if (concurrency !== null)
+    rows.push(['at once', `${concurrency.max}, then ${concurrency.queue} wait for ${span(concurrency.queueTimeoutMs)}`])
+  if (mirror !== null) rows.push(['mirror', mirror.percent === 100 ? mirror.service : `${mirror.service}, ${mirror.percent} %`])
+  if (fallback !== null) {
+    const { stale, service, response, statuses } = fallback
+    const steps = [
+      ...(stale ? ['a stale answer'] : []),
+      ...(service === null ? [] : [service]),
+      ...(response === null ? [] : [`${response.status} from the gateway`]),
+    ]
+    rows.push(['fallback', `${steps.join(', then ')}; also on ${statuses.join(' ')}`])
+  }
+  return rows
+}
+
+function breakerWords({ failures, failureRate, recoveryMs }: NonNullable<ExplainedService['breaker']>): string {
+  const causes = [
+    ...(failures === null ? [] : [`${count(failures, 'failure')} in a row`]),
+    ...(failureRate === null ? [] : [`${failureRate.percent} % failures in ${span(failureRate.windowMs)}`]),
+  ]
+  return `opens for ${span(recoveryMs)} after ${causes.join(' or ')}`
 }

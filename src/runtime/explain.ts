@@ -2,7 +2,7 @@ import { findRoute, unanswered } from '../compile/find-route.ts'
 import type { RoutePlan, Step } from '../compile/plan.ts'
 import type { NearMiss, RouteMatch } from '../compile/router.ts'
 import type { Snapshot } from '../compile/snapshot.ts'
-import type { PolicyIr, RetryIr, SourceLocation } from '../config/ir.ts'
+import type { BreakerIr, ConcurrencyIr, FallbackIr, MirrorIr, PolicyIr, RetryIr, SourceLocation, SplitIr } from '../config/ir.ts'
 import { LENGTH_UNKNOWN } from '../core/body.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ErrorCode } from '../core/errors.ts'
@@ -72,6 +72,12 @@ export interface ExplainedService {
   readonly attemptTimeoutMs: number
   readonly connectTimeoutMs: number
   readonly retry: RetryIr
+  /** The route's split that chose this service; null for none. */
+  readonly split: SplitIr | null
+  readonly mirror: MirrorIr | null
+  readonly fallback: FallbackIr | null
+  readonly breaker: BreakerIr | null
+  readonly concurrency: ConcurrencyIr | null
   /** The request line and the field lines as they would reach a target; the values of credentials are hidden. */
   readonly head: readonly string[]
 }
@@ -204,6 +210,11 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     attemptTimeoutMs: ir.attemptTimeoutMs,
     connectTimeoutMs: service.ir.connectTimeoutMs,
     retry: ir.retry,
+    split: ir.split,
+    mirror: ir.mirror,
+    fallback: ir.fallback,
+    breaker: service.ir.breaker,
+    concurrency: service.ir.concurrency,
     head: splitLines(text).map((line, index) => (index === 0 ? line : hideInLine(line))),
   }
 }

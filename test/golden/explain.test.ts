@@ -40,6 +40,11 @@ const GUARDED: Requests = {
   'consumer-has-its-own-limit': ['GET', '/apps', 'X-API-Key: key-of-the-mobile-app-1'],
 }
 
+/** To ill-services.yaml. */
+const RESILIENT: Requests = {
+  'split-and-fallback': ['GET', '/orders/7', 'X-Tenant: acme'],
+}
+
 async function outcomeOf(file: string, method: string, url: string, headers: readonly string[]): Promise<string> {
   const loaded = await loadConfig([file], {
     policies: POLICIES,
@@ -53,7 +58,12 @@ async function outcomeOf(file: string, method: string, url: string, headers: rea
   return `$ ${command}\n${renderExplanation(explanation, (_style, text) => text)}\n`
 }
 
-for (const [file, requests] of [['gateway.yaml', REQUESTS] as const, ['who-may-pass.yaml', GUARDED] as const]) {
+const FILES = [
+  ['gateway.yaml', REQUESTS],
+  ['who-may-pass.yaml', GUARDED],
+  ['ill-services.yaml', RESILIENT],
+] as const
+for (const [file, requests] of FILES) {
   for (const [name, [method, url, ...headers]] of Object.entries(requests)) {
     test(`explain prints what ${name}.golden says`, async () => {
       const golden = join(FOLDER, `${name}.golden`)
