@@ -236,7 +236,7 @@ const root = <P extends z.ZodType>(policies: P) =>
   object({
     $schema: text({ max: 4_096 }).optional().describe('Address of the JSON Schema, for editors; not looked at.'),
     listeners: list(listener, { min: 1, max: 64 }).prefault([{}]).describe('Ports that clients connect to. Default: one on port 8080.'),
-    admin: admin.prefault({}).describe('The admin listener: health, metrics, configuration.'),
+    admin: admin.prefault({}).describe('The admin listener: health, metrics, configuration, states of services, purges of the cache.'),
     workers: z
       .union([z.literal('auto'), integer({ min: 1, max: 256 })])
       .default(1)

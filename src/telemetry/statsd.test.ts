@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { MetricsRegistry } from './metrics.ts'
 import { STATSD_NAMES, StatsdReporter, type StatsdSettings } from './statsd.ts'
@@ -174,6 +176,12 @@ test('what cannot be sent is counted, told once, and sent later', TIMEOUT, async
   await untilSaid('StatsD can be reached again')
   assert.deepEqual(said, ['StatsD cannot be reached', 'StatsD can be reached again'])
   await made.close()
+})
+
+test('docs/observability.md has the names that are sent', () => {
+  const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'observability.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| `(gateway\.[\w.]+)` \| `(\w+)` \|$/gm)].map(([, statsd, prometheus]) => [prometheus, statsd])
+  assert.deepEqual(rows, [...STATSD_NAMES])
 })
 
 /** One that cannot send. */
