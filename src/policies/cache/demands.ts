@@ -51,7 +51,8 @@ export type Use = 'as-is' | 'while-revalidating' | 'after-validation'
 /** RFC 9111, 4.2 and 5.2.1; RFC 5861, 3. @param ageMs of the response now */
 export function useOf(response: StoredResponse, demands: Demands, ageMs: number): Use {
   const { lifetimeMs, neverStale, staleWhileRevalidateMs } = response
-  if (demands.noCache || ageMs > demands.ageMaxMs) return 'after-validation'
+  // A client that reloads says max-age=0, and means it within the same millisecond too.
+  if (demands.noCache || demands.ageMaxMs === 0 || ageMs > demands.ageMaxMs) return 'after-validation'
   const freshMs = lifetimeMs - ageMs
   if (freshMs > 0) return freshMs >= demands.freshMinMs ? 'as-is' : 'after-validation'
   // No client can allow what the service forbids (RFC 9111, 4.2.4).
