@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Chain, chainRoute, chainStores } from './chain.ts'
 import { freePort, type Running, startPinned, versionOf } from './process.ts'
+import { nginxCache, type Work, workRoute } from './work.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const PROXY_CORE = 0
@@ -22,6 +23,8 @@ export interface Setup {
   /** Where the limits of the full chain are kept, for who has one; null for a bare proxy. */
   readonly chain: Chain | null
   readonly redisPort: number | null
+  /** What else a route does; null for a bare proxy. */
+  readonly work: Work | null
 }
 
 export interface Contender {
@@ -39,8 +42,9 @@ const nginx: Contender = {
   name: 'nginx',
   version: versionOf('nginx', '-v'),
   routesMax: Number.POSITIVE_INFINITY,
-  async start({ folder, upstream, sink, routes }) {
+  async start({ folder, upstream, sink, routes, work }) {
     const port = await freePort()
+    const cache = nginxCache(work, folder)
     const locations = numbers(routes).map((route) => `location /route-${route}/ { proxy_pass http://service; }`)
     const file = join(folder, 'nginx.conf')
     writeFileSync(
@@ -59,12 +63,14 @@ http {
   add_header X-Request-ID $request_id;
   upstream service { server ${upstream}; keepalive 128; keepalive_requests 1000000000; }
   upstream sink { server ${sink}; keepalive 4; }
+  ${cache.http}
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location / { proxy_pass http://service; }
     location /upload { proxy_pass http://sink; }
     location = /nginx-status { stub_status; access_log off; }
     ${locations.join('\n    ')}
+    ${cache.server}
   }
 }
 `,
@@ -181,7 +187,7 @@ const turnpike: Contender = {
   name: 'turnpike',
   version: existsSync(join(ROOT, 'bin', 'turnpike')) ? packageVersion() : null,
   routesMax: Number.POSITIVE_INFINITY,
-  async start({ folder, upstream, sink, routes, chain, redisPort }) {
+  async start({ folder, upstream, sink, routes, chain, redisPort, work }) {
     const port = await freePort()
     const admin = await freePort()
     const file = join(folder, 'turnpike.yaml')
@@ -198,7 +204,7 @@ ${chain === null ? '' : chainStores(redisPort)}services:
 routes:
   everything: { path: /*, service: service }
   upload: { path: /upload/*, service: sink }
-${chain === null ? '' : chainRoute(chain)}${numbers(routes)
+${chain === null ? '' : chainRoute(chain)}${workRoute(work)}${numbers(routes)
   .map((route) => `  route-${route}: { path: /route-${route}/*, service: service }\n`)
   .join('')}`,
     )

@@ -98,14 +98,15 @@ function medians(all: readonly Figures[]): Figures {
 async function measure(
   scenario: Scenario,
   proxies: readonly Contender[],
-  base: Omit<Setup, 'routes' | 'chain'>,
+  base: Omit<Setup, 'routes' | 'chain' | 'work'>,
   line: LiveLine,
 ): Promise<Row[]> {
-  const able = proxies.filter((proxy) => scenario.routes <= proxy.routesMax)
+  const able = proxies.filter(({ name, routesMax }) => scenario.routes <= routesMax && (scenario.only?.includes(name) ?? true))
   const setupOf = (proxy: Contender, round: number): Setup => ({
     ...base,
     routes: scenario.routes,
     chain: scenario.chain,
+    work: scenario.work,
     folder: join(base.folder, `${scenario.name}-${proxy.name}-${round}`),
   })
   const results = new Map<string, Figures[]>(able.map(({ name }) => [name, []]))

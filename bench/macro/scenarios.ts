@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { type Chain, chainToken } from './chain.ts'
 import { cpuOf, familyOf, memoryOf, resetPeak } from './process.ts'
 import { GIB, LOAD_CORE } from './upstream.ts'
+import { orderJson, WORK_PATHS, type Work } from './work.ts'
 
 const execute = promisify(execFile)
 const SCRIPT = join(import.meta.dirname, 'wrk', 'load.lua')
@@ -35,6 +36,10 @@ export interface Scenario {
   readonly routes: number
   /** Whether Turnpike does the whole chain; the others stay bare. */
   readonly chain: Chain | null
+  /** What else Turnpike's route does. */
+  readonly work: Work | null
+  /** Who can do the same; all when it is left out. */
+  readonly only?: readonly string[]
   /** Seconds of load before the first round; long where a state has to be filled. */
   readonly warmSeconds?: (proxy: string) => number
   /** Whether the proxy must be fresh for every round. */
@@ -78,6 +83,8 @@ interface LoadOptions {
   /** Routes beside the one for everything. */
   readonly routes?: number
   readonly chain?: Chain
+  readonly work?: Work
+  readonly only?: readonly string[]
 }
 
 /** Long enough for load.lua to name every key once. */
@@ -85,13 +92,15 @@ const FILL_SECONDS = 90
 
 /** Load of `kind` on `path`, in CPU time of all the proxy's processes. */
 function loadScenario(name: string, says: string, kind: string, path: string, options: LoadOptions = {}): Scenario {
-  const { routes = 0, chain = null } = options
-  const parameter = chain === null ? routes : chainToken()
+  const { routes = 0, chain = null, work = null, only } = options
+  const parameter = work === 'transform' ? orderJson() : chain === null ? routes : chainToken()
   return {
     name,
     says,
     routes,
     chain,
+    work,
+    ...(only !== undefined && { only }),
     // At 15,000 requests a second each of a million keys has come by in 67 s; the others keep no state.
     ...(chain === 'keys' && { warmSeconds: (proxy: string) => (proxy === 'turnpike' ? FILL_SECONDS : 3) }),
     fresh: false,
@@ -130,6 +139,7 @@ const idle: Scenario = {
   says: `memory of ${IDLE_CONNECTIONS} idle connections that did one request each`,
   routes: 0,
   chain: null,
+  work: null,
   fresh: true,
   async measure({ port, pid }) {
     // Memory that any load takes once is no cost of a connection.
@@ -174,6 +184,7 @@ const oneGib = (sparseFile: string): Scenario => ({
   says: 'one body of 1 GiB down, and one up',
   routes: 0,
   chain: null,
+  work: null,
   fresh: true,
   async measure({ port, pid }) {
     await load(port, 'same', '/64k', 0, 1)
@@ -195,6 +206,7 @@ const start: Scenario = {
   says: 'from the start of the process to the first 200',
   routes: 0,
   chain: null,
+  work: null,
   fresh: true,
   measure: ({ startMs }) => Promise.resolve({ startMs }),
 }
@@ -215,6 +227,13 @@ export function scenarios(sparseFile: string): readonly Scenario[] {
     loadScenario('chain-redis', 'the same, the buckets in Redis', 'chain', '/chain/orders', { chain: 'redis' }),
     loadScenario('chain-keys', 'the same in memory, with a live state for each of 1,000,000 API keys', 'chain-keys', '/chain/orders', {
       chain: 'keys',
+    }),
+    loadScenario('cache-hit', 'a 115-byte answer from the cache, which the others have not', 'plain', WORK_PATHS.cache, {
+      work: 'cache',
+      only: ['turnpike', 'nginx'],
+    }),
+    loadScenario('transform', 'POST of 2 KiB of JSON, Turnpike changes it both ways; the others bare', 'json', WORK_PATHS.transform, {
+      work: 'transform',
     }),
     idle,
     oneGib(sparseFile),

@@ -4,6 +4,7 @@ import { truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { freePort, startPinned } from './process.ts'
+import { orderJson } from './work.ts'
 
 export const LOAD_CORE = 1
 export const GIB = 2 ** 30
@@ -30,6 +31,7 @@ http {
     listen 127.0.0.1:${port} backlog=4096;
     default_type application/json;
     location / { return 200 '${SMALL.replace('\n', '\\n')}'; }
+    location /json/ { client_max_body_size 1m; return 200 '${orderJson()}'; }
     location = /64k { root ${folder}; }
     location = /1g { root ${folder}; }
   }

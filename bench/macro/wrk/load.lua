@@ -1,4 +1,4 @@
--- One browser's requests. Arguments: kind (same | varying | routes | chain | chain-keys), path, number of routes or the token.
+-- One browser's requests. Arguments: kind (same | plain | json | varying | routes | chain | chain-keys), path, number of routes, the token or the body.
 -- Prints one line of JSON when it is done.
 
 local BROWSER = {
@@ -30,13 +30,20 @@ function init(args)
       wrk.headers["X-API-Key"] = "key-of-the-benchmark-0000000"
       wrk.headers["X-Client-Version"] = "4.2.0"
     end
-    requests[0] = wrk.format("GET", path)
+    -- A cache that obeys its clients would answer none of these.
+    if kind == "plain" then wrk.headers["Cache-Control"] = nil end
+    if kind == "json" then
+      wrk.headers["Content-Type"] = "application/json"
+      requests[0] = wrk.format("POST", path, nil, args[3])
+    else
+      requests[0] = wrk.format("GET", path)
+    end
   end
 end
 
 function request()
   count = count + 1
-  if kind == "same" or kind == "chain" then return requests[0] end
+  if kind == "same" or kind == "plain" or kind == "json" or kind == "chain" then return requests[0] end
   if kind == "chain-keys" then
     wrk.headers["X-API-Key"] = string.format("key-of-the-benchmark-%07d", (count * 7919) % 1000000)
     return wrk.format("GET", path)
