@@ -32,6 +32,7 @@ export class WorkerProcess {
   /** Whether a ping is on its way. */
   pinged = false
   #state: WorkerState = 'starting'
+  #saidHello = false
   #wanted = true
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
@@ -47,8 +48,10 @@ export class WorkerProcess {
     this.exited = exited.promise
     worker.on('message', (message: unknown) => {
       if (!isWorkerMessage(message)) return
-      if (message.type === 'turnpike-hello') hello.resolve()
-      else this.#settle(message.id, message.answer)
+      if (message.type === 'turnpike-hello') {
+        this.#saidHello = true
+        hello.resolve()
+      } else this.#settle(message.id, message.answer)
     })
     // A failed spawn or send. A worker that cannot be reached any more also exits or stops answering pings.
     worker.on('error', () => {})
@@ -66,6 +69,11 @@ export class WorkerProcess {
 
   get state(): WorkerState {
     return this.#state
+  }
+
+  /** Whether it listens to requests. One that is sent before is lost. */
+  get saidHello(): boolean {
+    return this.#saidHello
   }
 
   get isAlive(): boolean {

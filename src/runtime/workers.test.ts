@@ -299,6 +299,16 @@ test('a purge tells of every worker that did not do it, and not of one whose mem
   assert.deepEqual(result.failures, [`worker ${second.id} did not answer "purge" in 5 ms`])
 })
 
+test('a worker that is about to serve purges too, once it listens to requests at all', TIMEOUT, async (t) => {
+  const { made, workers } = pool(t)
+  await made.apply(configuration('a', 1))
+  made.warmUp()
+  assert.equal((await made.purge(PURGES)).workers, 1)
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal((await made.purge(PURGES)).workers, 2)
+  assert.deepEqual(workers[1]?.requests, ['purge'])
+})
+
 test('a worker that dies while it purges what all share leaves that unknown', TIMEOUT, async (t) => {
   const { made, workers } = pool(t)
   await made.apply(configuration('a', 2))

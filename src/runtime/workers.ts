@@ -178,13 +178,15 @@ export class WorkerPool {
 
   /**
    * Has responses forgotten: in the memory of every worker, and by one of them in the store they share. Workers that are about to serve are
-   * asked too, since they may have begun before we hear of it, and those that drain, for they still answer.
+   * asked too, since they may have begun before we hear of it, and those that drain, for they still answer. One that does not even listen yet
+   * has nothing, and will ask for nothing that is older than this purge.
    */
   async purge(purges: readonly Purge[]): Promise<PurgeResult> {
     const [first, ...others] = this.#of('serving')
     if (first === undefined) return { workers: 0, stores: [], failures: ['no worker serves'] }
     const ask = (worker: WorkerProcess) => worker.request({ kind: 'purge', purges, shared: worker === first }, this.#timeouts.askMs)
-    const workers = [first, ...others, ...this.#of('starting'), ...this.#of('ending')]
+    const starting = this.#of('starting').filter((worker) => worker.saidHello)
+    const workers = [first, ...others, ...starting, ...this.#of('ending')]
     const answers = await Promise.all(workers.map(ask))
     const done = answers.filter((answer) => answer.kind === 'purge')
     // What a worker kept in memory has gone with it; whether the first one had got as far as the shared store is not known.
