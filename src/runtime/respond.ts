@@ -53,7 +53,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 413,
     grpcStatus: 8,
     sentence: 'Request body too large',
-    meaning: 'The body is larger than `limits.bodyBytesMax`, or than the `request-size` policy allows.',
+    meaning: 'The body is larger than `limits.bodyBytesMax`, or than a policy (`request-size`, or one that looks at bodies) allows.',
   },
   request_target_too_long: {
     status: 414,
@@ -181,13 +181,14 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 415,
     grpcStatus: 3,
     sentence: 'Unsupported media type',
-    meaning: 'The Content-Type or Content-Encoding of the body is not one that `request-validation` takes.',
+    meaning: 'The Content-Type or Content-Encoding of the body is not one that `request-validation` or `transform` takes.',
   },
   request_body_invalid: {
     status: 400,
     grpcStatus: 3,
     sentence: 'Invalid request body',
-    meaning: 'A policy (`transform`) has to change the body and cannot read it: it is not JSON, or not in the coding it claims.',
+    meaning:
+      'A policy (`transform`) has to change the body and cannot: it is not JSON, not in the coding it claims, or has no place for what is set.',
   },
   cache_only: {
     status: 504,

@@ -49,7 +49,7 @@ export function copyOf(value: unknown): unknown {
   if (!isContainer(value)) return value
   if (Array.isArray(value)) return value.map(copyOf)
   const copy: JsonObject = {}
-  for (const [name, member] of Object.entries(value)) if (member !== undefined) put(copy, name, copyOf(member))
+  for (const [name, member] of Object.entries(value)) put(copy, name, copyOf(member))
   return copy
 }
 
@@ -68,7 +68,7 @@ export function sizeOf(value: unknown, max: number): number {
   }
   for (const [name, member] of Object.entries(value)) {
     if (size > max) break
-    if (member !== undefined) size += name.length + 4 + sizeOf(member, max - size)
+    size += name.length + 4 + sizeOf(member, max - size)
   }
   return size
 }

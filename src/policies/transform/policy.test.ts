@@ -111,6 +111,13 @@ test('the path is made of a template, and no value leaves its segment', async ()
   }
 })
 
+test('a claim that is no Unicode text is still a segment and a parameter', async () => {
+  const exchange = exchangeOf()
+  exchange.caller.claims = { tid: '\ud800' }
+  onRequest(await compileRequest({ path: '/v2/{claim.tid}', query: { set: { t: '{claim.tid}' } } }), exchange)
+  assert.deepEqual([exchange.forward.path, exchange.forward.query], ['/v2/%EF%BF%BD', 't=%EF%BF%BD'])
+})
+
 test('the query is edited, and what no rule names keeps its text', async () => {
   const all = { remove: ['debug'], rename: { q: 'search' }, set: { tenant: '{param.t}' }, add: { tag: 'a&b' } }
   const cases: readonly (readonly [object, string, string])[] = [
