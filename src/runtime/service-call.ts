@@ -76,9 +76,8 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     this.#responds = false
     this.#tries.begin(plan, service)
     const { gate } = service
-    if (gate === null) return this.#try(false)
-    // Who would be refused by the breaker need not wait for a place first.
-    if (service.retryAfterMs > 0) return this.#fail('circuit_open')
+    // Who is about to be refused by the breaker need not wait for a place first.
+    if (gate === null || service.retryAfterMs > 0) return this.#try(false)
     const result = gate.enter(this)
     if (result === 'refused') return this.#fail('service_overloaded')
     this.#gate = gate
