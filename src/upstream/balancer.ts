@@ -1,4 +1,5 @@
 import type { BalancerKind, HashKeyIr } from '../config/ir.ts'
+import { cookieValue } from '../core/cookies.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { murmur3 } from './murmur3.ts'
 import type { Target } from './target.ts'
@@ -211,15 +212,6 @@ function hashInput(key: HashKeyIr, exchange: Exchange): string {
     case 'query':
       return new URLSearchParams(request.query).get(key.name) ?? client.address
     case 'cookie':
-      return cookie(request.headers.getJoined('Cookie') ?? '', key.name) ?? client.address
+      return cookieValue(request.headers.getJoined('Cookie') ?? '', key.name) ?? client.address
   }
-}
-
-/** The value of a cookie (RFC 6265, 4.2.1), or null. */
-function cookie(header: string, name: string): string | null {
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=')
-    if (equals !== -1 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim()
-  }
-  return null
 }
