@@ -77,7 +77,7 @@ function removeOf(pointer: Pointer): Operation {
 function clear(holder: Container): boolean {
   if (Array.isArray(holder)) return holder.splice(0).length > 0
   let found = false
-  for (const name of Object.keys(holder)) found = removeAt(holder, { name, index: -1 }) || found
+  for (const name of namesIn(holder)) found = removeAt(holder, name) || found
   return found
 }
 
@@ -133,8 +133,7 @@ function write(document: Document, holder: unknown, pointer: Pointer, depth: num
   if (!isContainer(holder) || part === undefined) return unfit(document)
   const isLast = depth === pointer.length - 1
   if (part === EACH) {
-    for (const name of Object.keys(holder)) {
-      const each: Name = { name, index: Array.isArray(holder) ? Number(name) : -1 }
+    for (const each of namesIn(holder)) {
       if (childOf(holder, each) === undefined) continue
       if (isLast) place(document, holder, each, value)
       else write(document, childOf(holder, each), pointer, depth + 1, value)
@@ -149,6 +148,11 @@ function write(document: Document, holder: unknown, pointer: Pointer, depth: num
   if (pointer.includes(EACH, depth + 1)) return true
   const made: JsonObject = {}
   return write(document, made, pointer, depth + 1, value) && place(document, holder, part, made, false)
+}
+
+function namesIn(holder: Container): readonly Name[] {
+  if (Array.isArray(holder)) return holder.map((_, index) => ({ name: '', index }))
+  return Object.keys(holder).map((name) => ({ name, index: -1 }))
 }
 
 /** RFC 6902, 4.1: an index of an array is at most its length; `-` is what comes behind the last element. */

@@ -1,6 +1,5 @@
-/** Numbers by their text (ECMAScript, JSON.parse source text access), which TypeScript's library leaves out. */
+/** Scalars by their text (ECMAScript, JSON.parse source text access), which TypeScript's library leaves out. */
 interface JSON {
-  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown
   /** Stands for a JSON text of a scalar, which `stringify` writes as it is. */
   rawJSON(text: string): RawJson
   isRawJSON(value: unknown): value is RawJson

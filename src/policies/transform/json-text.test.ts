@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { readExactly } from './exact-json.ts'
 import { readJson, writeJson } from './json-text.ts'
 
 function again(text: string): string | undefined {
@@ -62,6 +63,23 @@ const { json } = fc.letrec<{ json: string }>((tie) => ({
   ),
 }))
 
-test('every compact text comes out letter by letter', () => {
-  fc.assert(fc.property(json, (text) => assert.equal(again(text), text)))
+test('every compact text comes out letter by letter, and one with blanks without them', () => {
+  fc.assert(
+    fc.property(json, (text) => {
+      assert.equal(again(text), text)
+      const spaced = text.replaceAll(/("(?:[^"\\]|\\.)*")|[{}[\],:]/g, (token, written) =>
+        written === undefined ? ` \r\n${token}\t` : token,
+      )
+      assert.equal(again(` ${spaced} `), text)
+    }),
+  )
+})
+
+test('reading by text gives what JSON.parse gives', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const text = JSON.stringify(value, null, 2)
+      assert.deepEqual(JSON.parse(JSON.stringify(readExactly(text))), JSON.parse(text))
+    }),
+  )
 })
