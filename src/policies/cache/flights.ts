@@ -15,6 +15,8 @@ export type Release = 'look' | Lease | 'alone'
 
 interface Flight {
   readonly waiters: Set<Waiter>
+  /** Somebody has waited for it in vain: nobody else need do so. */
+  isSlow: boolean
 }
 
 /** The duty to fetch for all who wait. Ended exactly once counts, further ends are nothing. */
@@ -45,7 +47,10 @@ export class Waiter {
     this.released = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    this.#timer = setTimeout(() => this.release('alone'), timeoutMs)
+    this.#timer = setTimeout(() => {
+      flight.isSlow = true
+      this.release('alone')
+    }, timeoutMs)
     flight.waiters.add(this)
   }
 
@@ -81,11 +86,11 @@ export class Flights {
     return false
   }
 
-  /** Takes the lead where nobody has it, and waits otherwise. */
-  enter(key: string, timeoutMs: number): Lease | Waiter {
+  /** Takes the lead where nobody has it, and waits otherwise; null where the wait would be in vain. */
+  enter(key: string, timeoutMs: number): Lease | Waiter | null {
     const flight = this.#flights.get(key)
-    if (flight !== undefined) return new Waiter(flight, timeoutMs)
-    const own: Flight = { waiters: new Set() }
+    if (flight !== undefined) return flight.isSlow ? null : new Waiter(flight, timeoutMs)
+    const own: Flight = { waiters: new Set(), isSlow: false }
     this.#flights.set(key, own)
     return this.#lease(key, own)
   }
@@ -97,6 +102,7 @@ export class Flights {
   #land(key: string, flight: Flight, landing: Landing): void {
     const [next] = flight.waiters
     if (landing === 'failed' && next !== undefined) {
+      flight.isSlow = false
       next.release(this.#lease(key, flight))
       return
     }
