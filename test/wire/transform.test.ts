@@ -252,3 +252,43 @@ test('in shadow nothing changes', async (t) => {
   assert.match(head, /^HTTP\/1.1 200 /)
   assert.deepEqual([fieldOf(head, 'etag'), fieldOf(head, 'content-length'), body], ['"e"', '10', '{"data":1}'])
 })
+
+test('a cache keeps what was made of a response, and validates it by the tag that went out', async (t) => {
+  const rig = await startRig(t, {
+    route: { policies: { cache: { ttl: '1m' }, transform: { response: { body: { unwrap: 'data' }, timeHeader: 'X-Took' } } } },
+  })
+  let served = 0
+  rig.upstream.onConnection = async (peer) => {
+    for (;;) {
+      await peer.readRequest()
+      served++
+      peer.write(json('ETag: "e"\r\nContent-Length: 16\r\n\r\n{"data":{"a":1}}'))
+    }
+  }
+  const client = await rig.connect()
+  for (let i = 0; i < 2; i++) {
+    client.write(GET)
+    const { head, body } = await client.readResponse()
+    assert.deepEqual([fieldOf(head, 'content-length'), fieldOf(head, 'etag'), body], ['7', 'W/"e"', '{"a":1}'])
+    assert.match(fieldOf(head, 'x-took') ?? '', /^\d+$/)
+  }
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: W/"e"\r\n\r\n')
+  assert.match((await client.readResponse(true)).head, /^HTTP\/1.1 304 /)
+  assert.equal(served, 1)
+})
+
+test('a try that fails is followed by one with the same changed body', async (t) => {
+  const rig = await startRig(t, {
+    route: { retry: { attempts: 2, nonIdempotent: true }, policies: { transform: { request: { body: { wrap: 'data' } } } } },
+  })
+  const seen: string[] = []
+  rig.upstream.onConnection = async (peer) => {
+    seen.push(summary(await peer.readRequest()))
+    if (seen.length === 1) peer.reset()
+    else peer.write(OK)
+  }
+  const client = await rig.connect()
+  client.write(post('Content-Length: 7\r\n\r\n{"a":1}'))
+  assert.match((await client.readResponse()).head, /^HTTP\/1.1 200 /)
+  assert.deepEqual(seen, ['POST / 16 {"data":{"a":1}}', 'POST / 16 {"data":{"a":1}}'])
+})
