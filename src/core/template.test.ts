@@ -50,3 +50,19 @@ for (const [template, message] of [
     else assert.match('problem' in parsed ? parsed.problem : '', message)
   })
 }
+
+test('each exchange gives its own query, and the status of its last try', () => {
+  const template = checkedTemplate('{query.a}-{query.b}-{upstream.status}')
+  for (const [query, expected] of [
+    ['a=1&b=2', '1-2-0'],
+    ['a=3', '3--0'],
+    ['', '--0'],
+  ] as const) {
+    assert.equal(template.render(exchangeOf({ query })), expected)
+  }
+  const exchange = exchangeOf()
+  const attempt = { number: 1, target: 'a:1', startedAt: 0, endedAt: 0, error: null }
+  exchange.attempts.push({ ...attempt, status: 503 }, { ...attempt, status: 501 })
+  exchange.response.status = 404
+  assert.equal(template.render(exchange), '--501')
+})
