@@ -165,10 +165,11 @@ class Scenario {
         return this.#remove(step.lookup)
       case 'purge':
         return this.#purge(step.view, this.#own(step.purge))
-      default:
+      case 'invalidate':
         await this.#view(step.view).invalidate('shop.example', step.path, this.#query)
-        this.#note({ kind: 'key', host: 'shop.example', path: step.path, query: this.#query })
+        return this.#note({ kind: 'key', host: 'shop.example', path: step.path, query: this.#query })
     }
+    return step satisfies never
   }
 
   #view(index: number): ResponseStore {

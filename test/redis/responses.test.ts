@@ -153,9 +153,35 @@ test('responses are told apart by their Vary, which every instance learns, and a
     assert.equal(await found(store, key('/a'), gzip), 'zipped')
     assert.equal(await found(store, key('/a'), plain), 'plain')
   }
-  const before = commandsOf(redis)
-  assert.equal(await found(other.store, key('/a'), gzip), 'zipped')
-  assert.deepEqual([commandsOf(redis).get - before.get, commandsOf(redis).mget - before.mget], [1, 1])
+  assert.equal(await put(one.store, key('/b'), { vary, body: Buffer.from('zipped') }, gzip), true)
+  for (const [{ store }, path] of [[other, '/a'] as const, [one, '/b'] as const]) {
+    const before = commandsOf(redis)
+    assert.equal(await found(store, key(path), gzip), 'zipped')
+    const after = commandsOf(redis)
+    assert.deepEqual([after.get - before.get, after.mget - before.mget], [1, 1])
+  }
+})
+
+test('answers that come at the same time and vary by different names do not throw each other out', options, async (t) => {
+  const redis = await startRedis(t)
+  const [one, other] = [instance(t, [redis.port]), instance(t, [redis.port])]
+  const lookups = await Promise.all([one, other].map(({ store }) => store.lookup(key('/a'), NONE)))
+  assert.equal(await lookups[0]?.put(response({ vary: ['accept'] }), NONE), true)
+  assert.equal(await lookups[1]?.put(response({ vary: ['accept-language'] }), NONE), false)
+  assert.equal(await found(other.store, key('/a')), 'hello')
+  assert.equal(await put(other.store, key('/a'), { vary: ['accept-language'] }), true)
+  assert.equal(await found(one.store, key('/a'), Headers.from([['accept', 'x']])), null)
+})
+
+test('names with the same values are told apart, also where the new ones are too many to be joined with the old', options, async (t) => {
+  const redis = await startRedis(t)
+  const { store } = instance(t, [redis.port])
+  const many = Array.from({ length: 16 }, (_, i) => `x-${String(i).padStart(2, '0')}`)
+  await put(store, key('/a'), { vary: ['accept'] }, Headers.from([['accept', 'x']]))
+  await put(store, key('/a'), { vary: many })
+  await put(store, key('/a'), { vary: ['origin'] }, Headers.from([['origin', 'y']]))
+  assert.equal(await found(store, key('/a'), Headers.from([['origin', 'y']])), 'hello')
+  assert.equal(await found(store, key('/a'), Headers.from([['origin', 'x']])), null)
 })
 
 function commandsOf(redis: RedisServer): { get: number; mget: number } {
@@ -202,6 +228,18 @@ test('a Redis that lost its memory has no purge forgotten: what was kept before 
   assert.equal(await underWay.put(response(), NONE), false)
   assert.equal(await put(store, key('/a')), true)
   assert.equal(await found(store, key('/a')), 'hello')
+})
+
+test('after a purge of everything older purges mean nothing any more', options, async (t) => {
+  const redis = await startRedis(t)
+  const [one, other] = [instance(t, [redis.port]), instance(t, [redis.port])]
+  await put(one.store, key('/a'), { tags: ['t'] })
+  await one.store.purge({ kind: 'tag', tag: 't' })
+  assert.equal(await found(one.store, key('/a')), null)
+  await one.store.purge({ kind: 'all' })
+  await put(one.store, key('/a'), { tags: ['t'] })
+  await one.store.purge({ kind: 'tag', tag: 'u' })
+  for (const { store } of [one, other]) assert.equal(await found(store, key('/a')), 'hello')
 })
 
 test('the log of purges is bounded, and what is older than all of it counts as purged', options, async (t) => {

@@ -216,8 +216,9 @@ class RedisLookup implements ResponseLookup {
   }
 }
 
+/** With the names: others may have the same values. */
 function valueKeyOf(uriKey: string, part: string, vary: readonly string[], headers: Headers): string {
-  const text = vary.length === 0 ? part : `${varyValues(vary, headers)}\n${part}`
+  const text = vary.length === 0 ? part : `${vary.join()}\n${varyValues(vary, headers)}\n${part}`
   return `${uriKey}:${hash('sha256', text, 'base64url')}`
 }
 
