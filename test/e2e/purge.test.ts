@@ -128,6 +128,26 @@ test('a purge of one gateway holds for another on the same Redis, and without Re
   assert.deepEqual(again.body['stores'], ['redis'])
 })
 
+test('a Redis that hangs costs hits and never an answer', { skip: redisMissing, timeout: TIMEOUT }, async (t) => {
+  const service = await startService(t)
+  const redis = await startRedis(t)
+  const stores = `stores: { redis: { address: "${redis.address}", commandTimeout: 200ms } }`
+  const gateway = await new GatewayProcess(t, { config: config(service.port, '{ store: redis }', `workers: 1\n${stores}`) }).ready()
+  assert.equal(await ask(gateway, '/a'), 'edition 1')
+  redis.pause()
+  service.edition = 2
+  for (let i = 0; i < 10; i++) assert.equal(await ask(gateway, '/a'), 'edition 2')
+  await gateway.logged('the store does not answer')
+  const { status, body } = await admin(gateway, '/cache/purge', { all: true })
+  assert.deepEqual([status, body['workers']], [503, 0])
+  redis.resume()
+  await eventually(
+    () => admin(gateway, '/cache/purge', { all: true }),
+    (answer) => answer.status === 200,
+  )
+  assert.equal(await ask(gateway, '/a'), 'edition 2')
+})
+
 test('StatsD is told of hits and misses in all workers, the last ones at the end, and a reload changes the name', {
   timeout: TIMEOUT,
 }, async (t) => {
