@@ -4,6 +4,7 @@ import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { ControlStatus } from '../runtime/control.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
+import type { DiscoveryState } from '../runtime/discoveries.ts'
 import type { PurgeResult, WorkerServices } from '../runtime/workers.ts'
 import { PROMETHEUS_CONTENT_TYPE } from '../telemetry/prometheus.ts'
 import { isHostAllowed } from './host-guard.ts'
@@ -26,6 +27,8 @@ export interface AdminServerOptions {
   readonly metrics: () => Promise<string>
   /** What each worker knows of its services. */
   readonly services: () => Promise<readonly WorkerServices[]>
+  /** What is known of the discovery of services, by their names. */
+  readonly discoveries?: () => ReadonlyMap<string, DiscoveryState>
   /** Has cached responses forgotten, everywhere. */
   readonly purge: (purges: readonly Purge[]) => Promise<PurgeResult>
 }
@@ -143,7 +146,14 @@ export class AdminServer {
     ['/readyz', { method: 'GET', isPublic: true, answer: () => this.#ready() }],
     ['/metrics', { method: 'GET', isPublic: true, answer: () => this.#metrics() }],
     ['/config', { method: 'GET', isPublic: false, answer: () => this.#config() }],
-    ['/services', { method: 'GET', isPublic: false, answer: async () => json(servicesView(await this.#options.services())) }],
+    [
+      '/services',
+      {
+        method: 'GET',
+        isPublic: false,
+        answer: async () => json(servicesView(await this.#options.services(), this.#options.discoveries?.())),
+      },
+    ],
     ['/cache/purge', { method: 'POST', isPublic: false, answer: (request) => this.#purge(request) }],
   ])
 

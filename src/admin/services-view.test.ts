@@ -37,10 +37,13 @@ test('what the workers see differently is counted, what adds up is added, and ea
     panic: true,
     targets: [target('10.0.0.1:80', { health: 'ejected', reason: 'refused' })],
   })
-  const view = servicesView([
-    { worker: 2, pid: 102, services: [ill, service('users', { breaker: null })], reason: null },
-    { worker: 1, pid: 101, services: [service('orders'), service('users', { breaker: null })], reason: null },
-  ])
+  const view = servicesView(
+    [
+      { worker: 2, pid: 102, services: [ill, service('users', { breaker: null })], reason: null },
+      { worker: 1, pid: 101, services: [service('orders'), service('users', { breaker: null })], reason: null },
+    ],
+    new Map([['orders', { kind: 'dns', targets: 2, degraded: null }]]),
+  )
   assert.deepEqual(view.workers, [
     { worker: 1, pid: 101, answered: true },
     { worker: 2, pid: 102, answered: true },
@@ -48,6 +51,7 @@ test('what the workers see differently is counted, what adds up is added, and ea
   const [orders, users] = view.services
   assert.deepEqual(orders, {
     name: 'orders',
+    discovery: { kind: 'dns', targets: 2, degraded: null },
     breaker: { closed: 1, open: 1 },
     inFlight: 6,
     queued: 2,

@@ -1,3 +1,4 @@
+import type { DiscoveryState } from '../runtime/discoveries.ts'
 import type { WorkerServices } from '../runtime/workers.ts'
 import type { BreakerPosition, ServiceState, TargetHealthName } from '../upstream/service-state.ts'
 
@@ -11,6 +12,8 @@ export interface ServicesView {
 
 export interface ServiceView {
   readonly name: string
+  /** Null where the targets are listed. */
+  readonly discovery: DiscoveryState | null
   /** How many workers have the breaker in each position; null where the service has none. */
   readonly breaker: Counts<BreakerPosition> | null
   readonly inFlight: number
@@ -35,7 +38,10 @@ export interface TargetView {
 type Counts<Name extends string> = Readonly<Partial<Record<Name, number>>>
 
 /** Puts together what the workers say: each of them has breakers and checks of its own, so that they may differ. */
-export function servicesView(answers: readonly WorkerServices[]): ServicesView {
+export function servicesView(
+  answers: readonly WorkerServices[],
+  discoveries: ReadonlyMap<string, DiscoveryState> = new Map(),
+): ServicesView {
   const sorted = answers.toSorted((a, b) => a.worker - b.worker)
   // A map keeps the order of the first worker; one that is about to take another configuration may have more.
   const byName = new Map<string, WorkerState[]>()
@@ -53,7 +59,7 @@ export function servicesView(answers: readonly WorkerServices[]): ServicesView {
       answered: services !== null,
       ...(reason !== null && { reason }),
     })),
-    services: [...byName].map(([name, states]) => serviceView(name, states)),
+    services: [...byName].map(([name, states]) => serviceView(name, states, discoveries.get(name) ?? null)),
   }
 }
 
@@ -62,11 +68,12 @@ interface WorkerState {
   readonly state: ServiceState
 }
 
-function serviceView(name: string, states: readonly WorkerState[]): ServiceView {
+function serviceView(name: string, states: readonly WorkerState[], discovery: DiscoveryState | null): ServiceView {
   const all = states.map(({ state }) => state)
   const positions = all.flatMap(({ breaker }) => (breaker === null ? [] : [breaker.state]))
   return {
     name,
+    discovery,
     breaker: positions.length === 0 ? null : countsOf(positions),
     inFlight: sumOf(all.map(({ inFlight }) => inFlight)),
     queued: sumOf(all.map(({ queued }) => queued)),

@@ -2,8 +2,10 @@ import { AdminServer } from '../admin/server.ts'
 import type { AdminIr, GatewayIr } from '../config/ir.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Logger } from '../core/observe.ts'
+import { discover } from '../discovery/index.ts'
 import { Control } from '../runtime/control.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
+import { Discoveries } from '../runtime/discoveries.ts'
 import { FileWatcher } from '../runtime/watcher.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool } from '../runtime/workers.ts'
@@ -46,6 +48,7 @@ class ControlProcess {
   readonly #token: AdminToken
   readonly #shared: SharedLimits
   readonly #statsd: StatsdReporter
+  readonly #discoveries: Discoveries
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
   readonly #watcher = new FileWatcher({ onChange: () => this.#reload('a file changed') })
@@ -61,10 +64,23 @@ class ControlProcess {
     this.#options = options
     this.#log = log
     this.#shared = new SharedLimits(options.env, log)
-    this.#pool = createPool(options, log, this.#shared)
+    this.#pool = createPool(options, log, this.#shared, (service) => this.#discoveries.refresh(service))
     this.#token = new AdminToken(options.env, log)
     this.#statsd = new StatsdReporter({ dump: () => this.#pool.collectMetrics(), log, metrics: this.#metrics })
-    this.#control = new Control({ pool: this.#pool, log, clock: systemClock, load: () => this.#load() })
+    const { env } = options
+    this.#discoveries = new Discoveries({
+      watch: (rule, events) => discover(rule, { log, metrics: this.#metrics, env }, events),
+      publish: (changed) => this.#pool.setTargets(changed),
+      log,
+      metrics: this.#metrics,
+    })
+    this.#control = new Control({
+      pool: this.#pool,
+      log,
+      clock: systemClock,
+      load: () => this.#load(),
+      discoveries: this.#discoveries,
+    })
   }
 
   /** Puts the first configuration into force. @returns null when the gateway is ready, or what is wrong. */
@@ -103,6 +119,7 @@ class ControlProcess {
 
   async #close(): Promise<void> {
     this.#watcher.close()
+    this.#discoveries.close()
     await this.#admin?.server.close()
     this.#token.remove()
     this.#shared.settle(null)
@@ -139,6 +156,7 @@ class ControlProcess {
       display: () => this.#control.display(),
       metrics: async () => renderPrometheus(mergeDumps([await this.#pool.collectMetrics(), this.#metrics.dump()])),
       services: () => this.#pool.serviceStates(),
+      discoveries: () => this.#discoveries.state(),
       purge: (purges) => this.#pool.purge(purges),
     })
     try {
@@ -159,7 +177,12 @@ class ControlProcess {
   }
 }
 
-function createPool({ fork, firstWorker }: ControlProcessOptions, log: Logger, shared: SharedState): WorkerPool {
+function createPool(
+  { fork, firstWorker }: ControlProcessOptions,
+  log: Logger,
+  shared: SharedState,
+  onUnreachable: (service: string) => void,
+): WorkerPool {
   let spare: WorkerProcess | null = firstWorker
   const pool = new WorkerPool({
     fork: () => {
@@ -172,6 +195,7 @@ function createPool({ fork, firstWorker }: ControlProcessOptions, log: Logger, s
     mergeDumps,
     withoutGauges,
     shared,
+    onUnreachable,
   })
   pool.warmUp()
   return pool

@@ -90,13 +90,15 @@ class View {
   }
 
   #service(service: ExplainedService): Row[] {
-    const { name, at, balancer, targets, timeoutMs, attemptTimeoutMs, connectTimeoutMs, retry } = service
+    const { name, at, balancer, targets, discovery, timeoutMs, attemptTimeoutMs, connectTimeoutMs, retry } = service
     const weighted = targets.some(({ weight }) => weight !== 1)
     const addresses = targets.map(({ address, weight }) => (weighted ? `${address} (weight ${weight})` : address))
     const limits = [`${span(timeoutMs)} in all`, ...(attemptTimeoutMs < timeoutMs ? [`${span(attemptTimeoutMs)} a try`] : [])]
     return [
       [this.#paint('green', name), this.#place(at)],
-      ['targets', `${addresses.join(', ')}${targets.length > 1 ? `, ${balancer}` : ''}`],
+      discovery !== null
+        ? ['targets', `${discoveryWords(discovery)}, ${balancer}`]
+        : ['targets', `${addresses.join(', ')}${targets.length > 1 ? `, ${balancer}` : ''}`],
       ['time', [...limits, `${span(connectTimeoutMs)} to connect`].join(', ')],
       ['retry', retryWords(retry)],
       ...resilienceRows(service),
@@ -163,6 +165,17 @@ function resilienceRows({ split, mirror, fallback, breaker, concurrency }: Expla
     rows.push(['fallback', `${steps.join(', then ')}; also on ${statuses.join(' ')}`])
   }
   return rows
+}
+
+function discoveryWords(rule: NonNullable<ExplainedService['discovery']>): string {
+  switch (rule.kind) {
+    case 'consul':
+      return `of ${[rule.service, ...rule.tags].join(' ')} in Consul`
+    case 'kubernetes':
+      return `of ${rule.service}.${rule.namespace} in Kubernetes`
+    case 'dns':
+      return `of ${rule.name}${rule.port === null ? ' (SRV)' : `:${rule.port}`} in the DNS`
+  }
 }
 
 function breakerWords({ failures, failureRate, recoveryMs }: NonNullable<ExplainedService['breaker']>): string {

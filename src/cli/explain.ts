@@ -76,8 +76,19 @@ function compileForShow(ir: GatewayIr): Snapshot {
   const services = new Map(
     ir.services.map((service) => {
       const metrics = resilienceMetrics(NO_METRICS, service.name)
-      const context = { wheel: new TimerWheel(), connections: NO_NUMBER, connectionsTotal: NO_NUMBER, log, scheduler: timers, metrics }
-      return [service.name, new Service(service, CLOCK, context)]
+      const context = {
+        wheel: new TimerWheel(),
+        connections: NO_NUMBER,
+        connectionsTotal: NO_NUMBER,
+        log,
+        scheduler: timers,
+        metrics,
+        onUnreachable: ignore,
+      }
+      const made = new Service(service, CLOCK, context)
+      // No registry is asked: the place of its answer is held by one target.
+      made.setTargets([{ host: 'discovered', port: service.discovery?.kind === 'dns' ? (service.discovery.port ?? 80) : 80, weight: 1 }])
+      return [service.name, made]
     }),
   )
   const parts = {

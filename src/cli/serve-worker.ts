@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import type { Logger, Metrics } from '../core/observe.ts'
-import type { DataPlane } from '../runtime/control-protocol.ts'
+import type { DataPlane, UnreachableMessage } from '../runtime/control-protocol.ts'
 import { WorkerHost } from '../runtime/worker.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
 import { createEventLog } from '../telemetry/event-log.ts'
@@ -12,6 +12,8 @@ export interface PlaneParts {
   readonly log: Logger
   readonly metrics: Metrics
   readonly accessLog: AccessLog
+  /** Says to the control process that a service's discovered targets cannot be connected to. */
+  readonly onUnreachable: (service: string) => void
 }
 
 /** Wires a worker process and has it serve until the control process says otherwise. */
@@ -26,7 +28,7 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
   const log = createEventLog({ fields: { worker: worker.id } })
   const metrics = new MetricsRegistry()
   const accessLog = new AccessLog({ output: null })
-  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog }), accessLog)
+  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, onUnreachable: tellUnreachable }), accessLog)
   new WorkerHost({
     plane,
     channel: process,
@@ -38,6 +40,11 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
       process.exit(0)
     },
   }).start()
+}
+
+/** Nothing is lost when it does not arrive: the next failure says it again. */
+function tellUnreachable(service: string): void {
+  if (process.connected) process.send?.({ type: 'turnpike-unreachable', service } satisfies UnreachableMessage)
 }
 
 /** Dumps the metrics, with those of the process itself brought up to date. */

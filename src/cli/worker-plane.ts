@@ -1,4 +1,5 @@
 import type { GatewayIr } from '../config/ir.ts'
+import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
@@ -27,6 +28,10 @@ export class LoggedPlane implements DataPlane {
       this.#accessLog.abandonOutput()
       throw error
     }
+  }
+
+  setTargets(targets: DiscoveredTargets): void {
+    this.#gateway.setTargets(targets)
   }
 
   commit(): void {

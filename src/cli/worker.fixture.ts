@@ -43,6 +43,8 @@ class FixturePlane implements DataPlane {
     this.#prepared = ir
   }
 
+  setTargets(): void {}
+
   commit(): void {
     this.#running = this.#prepared
     this.#prepared = null

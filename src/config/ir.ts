@@ -3,6 +3,7 @@
  * defaults filled in), that can be printed, compared and sent to workers.
  */
 import type { Credential } from '../core/consumers.ts'
+import type { DiscoveryRule } from '../core/discovery.ts'
 import type { Limits } from '../core/limits.ts'
 import type { PolicyMode } from '../core/policy.ts'
 import type { StatusSet } from '../core/status-set.ts'
@@ -121,7 +122,10 @@ export type HashKeyIr =
 export interface ServiceIr {
   readonly name: string
   readonly at: SourceLocation
+  /** Empty where they are discovered. */
   readonly targets: readonly TargetIr[]
+  /** How targets are found; null for those that are listed. */
+  readonly discovery: DiscoveryRule | null
   readonly balancer: { readonly kind: BalancerKind; readonly hashKey: HashKeyIr }
   readonly connectTimeoutMs: number
   /** How long an unused connection to a target is kept. */

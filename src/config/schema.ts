@@ -9,6 +9,7 @@ import {
   storeAddressProblem,
 } from './addresses.ts'
 import { CONSUMERS_MAX, consumer } from './consumers-schema.ts'
+import { discovery, registries } from './discovery-schema.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
 import { breaker, concurrency, fallback, health, mirror, split } from './resilience-schema.ts'
 
@@ -178,7 +179,8 @@ const valueMatch = z.union([z.literal(true, { error: 'expected text or `true`' }
 
 const service = <P extends z.ZodType>(policies: P) =>
   object({
-    targets: list(target, { min: 1 }).describe('Where the service runs: `host:port`, or `{ address, weight }`.'),
+    targets: list(target, { min: 1 }).optional().describe('Where the service runs: `host:port`, or `{ address, weight }`.'),
+    discovery: discovery.optional().describe('How its targets are found, in place of `targets`.'),
     balancer: balancer.default('round-robin').describe('How a target is chosen: a word, or `{ kind, by }` for `consistent-hash`.'),
     connectTimeout: duration({ min: 1 }).prefault('2s').describe('Longest time to open a connection.'),
     idleTimeout: duration({ min: 1 }).prefault('60s').describe('How long an unused connection is kept.'),
@@ -249,6 +251,7 @@ const root = <P extends z.ZodType>(policies: P) =>
     statsd: statsd.optional().describe('A StatsD server that is told counts. Default: none.'),
     drainTimeout: duration().prefault('30s').describe('Longest time a shutdown waits for requests to finish.'),
     stores: stores.prefault({}).describe('Where limits and records are kept.'),
+    registries: registries.prefault({}).describe('Where services are found that are discovered.'),
     consumers: record(nameText(), consumer(policies), { max: CONSUMERS_MAX })
       .default({})
       .describe('Consumers by name: who calls, with credentials and policies of their own.'),

@@ -1,5 +1,6 @@
 /** What the control process and its workers say to each other, and what a worker needs of the data plane. */
 import type { GatewayIr } from '../config/ir.ts'
+import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
@@ -26,6 +27,8 @@ export interface DataPlane {
    * @param shared where this and the other workers count together; null when each counts alone
    */
   prepare(ir: GatewayIr, shared: SharedFile | null): Promise<void>
+  /** Takes over what discovery has found of these services; those it does not know yet get it when they come. */
+  setTargets(targets: DiscoveredTargets): void
   /** Swaps to what has been prepared. */
   commit(): void
   /** Forgets what has been prepared; harmless when nothing has. */
@@ -46,6 +49,7 @@ export interface DataPlane {
 /** The control process asks. */
 export type ControlRequest =
   | { readonly kind: 'prepare'; readonly ir: GatewayIr; readonly shared: SharedFile | null }
+  | { readonly kind: 'targets'; readonly targets: DiscoveredTargets }
   | { readonly kind: 'commit' }
   | { readonly kind: 'abandon' }
   | { readonly kind: 'metrics' }
@@ -57,7 +61,7 @@ export type ControlRequest =
 
 /** A worker answers every request once, with its kind, or with `failed`. */
 export type WorkerAnswer =
-  | { readonly kind: 'prepare' | 'abandon' | 'ping' | 'reopen-logs' }
+  | { readonly kind: 'prepare' | 'targets' | 'abandon' | 'ping' | 'reopen-logs' }
   | { readonly kind: 'commit'; readonly listeners: readonly ListenerAddress[] }
   | { readonly kind: 'metrics'; readonly dump: MetricsDump }
   | { readonly kind: 'services'; readonly services: readonly ServiceState[] }
@@ -84,7 +88,13 @@ export interface HelloMessage {
   readonly type: 'turnpike-hello'
 }
 
-export type WorkerMessage = HelloMessage | AnswerMessage
+/** Said at most once a second for each service: targets that were discovered cannot be connected to. */
+export interface UnreachableMessage {
+  readonly type: 'turnpike-unreachable'
+  readonly service: string
+}
+
+export type WorkerMessage = HelloMessage | AnswerMessage | UnreachableMessage
 
 /** Both ends are the same release of the same program: telling our messages from others is all the checking there is to do. */
 export function isRequestMessage(message: unknown): message is RequestMessage {
@@ -93,7 +103,7 @@ export function isRequestMessage(message: unknown): message is RequestMessage {
 
 export function isWorkerMessage(message: unknown): message is WorkerMessage {
   const type = typeOf(message)
-  return type === 'turnpike-hello' || type === 'turnpike-answer'
+  return type === 'turnpike-hello' || type === 'turnpike-answer' || type === 'turnpike-unreachable'
 }
 
 function typeOf(message: unknown): unknown {

@@ -26,6 +26,8 @@ export interface ControlOptions {
   readonly clock: Clock
   /** Reads the configuration. What it throws counts as a problem of the configuration. */
   readonly load: () => Promise<ConfigLoad>
+  /** What has to be known of the world before a configuration comes into force. */
+  readonly discoveries?: { prepare(ir: GatewayIr): Promise<void>; settle(ir: GatewayIr | null): void }
 }
 
 /** How far the gateway is. */
@@ -143,7 +145,7 @@ export class Control {
   }
 
   async #applyIr(written: GatewayIr, display: () => unknown): Promise<ControlResult> {
-    const { pool, clock } = this.#options
+    const { pool, clock, discoveries } = this.#options
     this.#wantedRevision = written.revision
     if (written.revision === this.#running?.ir.revision) {
       // The text may differ, in a comment or in what is shown.
@@ -152,7 +154,9 @@ export class Control {
     }
     try {
       const ir = await this.#ports.resolve(written)
+      await discoveries?.prepare(ir)
       const result = await pool.apply(ir)
+      discoveries?.settle(result.ok ? ir : (this.#running?.ir ?? null))
       if (!result.ok) return result
       this.#running = { ir, display, loadedAtMs: clock.epochMs() }
       return { ok: true, changed: true }

@@ -5,6 +5,7 @@ import type { Snapshot } from '../compile/snapshot.ts'
 import type { BreakerIr, ConcurrencyIr, FallbackIr, MirrorIr, PolicyIr, RetryIr, SourceLocation, SplitIr } from '../config/ir.ts'
 import { LENGTH_UNKNOWN } from '../core/body.ts'
 import type { Clock } from '../core/clock.ts'
+import type { DiscoveryRule } from '../core/discovery.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { type Attempt, type Downstream, Exchange } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
@@ -67,7 +68,9 @@ export interface ExplainedService {
   readonly name: string
   readonly at: SourceLocation
   readonly balancer: string
+  /** Where they are discovered, one that stands for them. */
   readonly targets: readonly { readonly address: string; readonly weight: number }[]
+  readonly discovery: DiscoveryRule | null
   readonly timeoutMs: number
   readonly attemptTimeoutMs: number
   readonly connectTimeoutMs: number
@@ -206,6 +209,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     at: service.ir.at,
     balancer: service.ir.balancer.kind,
     targets: service.targets.map(({ label, weight }) => ({ address: label, weight })),
+    discovery: service.ir.discovery,
     timeoutMs: ir.timeoutMs,
     attemptTimeoutMs: ir.attemptTimeoutMs,
     connectTimeoutMs: service.ir.connectTimeoutMs,

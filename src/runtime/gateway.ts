@@ -2,6 +2,7 @@ import type { RoutePlan } from '../compile/plan.ts'
 import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
+import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
@@ -27,6 +28,8 @@ export interface GatewayParts {
   readonly log: Logger
   readonly metrics: Metrics
   readonly accessLog: { write(exchange: Exchange, outcome: Outcome): void } | null
+  /** Told of services whose discovered targets cannot be connected to. */
+  readonly onUnreachable?: (service: string) => void
   /** In the order in which they act. */
   readonly policies: readonly PolicyDefinition<unknown>[]
   readonly http: HttpClient
@@ -58,6 +61,10 @@ export class Gateway implements DataPlane {
   /** No longer configured; their connections finish. */
   readonly #leaving = new Set<Listener>()
   #prepared: Prepared | null = null
+  /** What discovery has found, by the names of services. */
+  readonly #discovered = new Map<string, readonly DiscoveredTarget[]>()
+  /** When it was last said of a service that its targets cannot be connected to. */
+  readonly #unreachableSaidAt = new Map<string, number>()
   readonly #bodies = new BodyBudget()
   readonly #resources = new ResourceRegistry()
 
@@ -134,7 +141,23 @@ export class Gateway implements DataPlane {
       log,
       scheduler: timers,
       metrics: resilienceMetrics(metrics, ir.name),
+      onUnreachable: (service) => this.#onUnreachable(service),
     })
+  }
+
+  /** At most once a second for each service: where all targets are gone, every try says so. */
+  #onUnreachable(service: string): void {
+    const nowMs = this.#parts.clock.now()
+    if (nowMs - (this.#unreachableSaidAt.get(service) ?? Number.NEGATIVE_INFINITY) < 1_000) return
+    this.#unreachableSaidAt.set(service, nowMs)
+    this.#parts.onUnreachable?.(service)
+  }
+
+  setTargets(targets: DiscoveredTargets): void {
+    for (const [name, list] of Object.entries(targets)) {
+      this.#discovered.set(name, list)
+      this.#services.get(name)?.setTargets(list)
+    }
   }
 
   commit(): void {
@@ -146,6 +169,8 @@ export class Gateway implements DataPlane {
     for (const serviceIr of ir.services) {
       const service = services.get(serviceIr.name)
       service?.update(serviceIr)
+      const discovered = this.#discovered.get(serviceIr.name)
+      if (discovered !== undefined) service?.setTargets(discovered)
       service?.start()
     }
     for (const [name, service] of this.#services) if (!services.has(name)) service.retire()

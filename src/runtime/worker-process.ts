@@ -1,5 +1,6 @@
 import type { Worker } from 'node:cluster'
 import type { GatewayIr } from '../config/ir.ts'
+import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 import { type ControlRequest, isWorkerMessage, type ListenerAddress, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
@@ -32,6 +33,8 @@ export class WorkerProcess {
   /** Whether a ping is on its way. */
   pinged = false
   #state: WorkerState = 'starting'
+  /** Told of a service whose discovered targets cannot be connected to. */
+  onUnreachable: (service: string) => void = () => {}
   #saidHello = false
   #wanted = true
   readonly #worker: Worker
@@ -51,7 +54,8 @@ export class WorkerProcess {
       if (message.type === 'turnpike-hello') {
         this.#saidHello = true
         hello.resolve()
-      } else this.#settle(message.id, message.answer)
+      } else if (message.type === 'turnpike-unreachable') this.onUnreachable(message.service)
+      else this.#settle(message.id, message.answer)
     })
     // A failed spawn or send. A worker that cannot be reached any more also exits or stops answering pings.
     worker.on('error', () => {})
@@ -109,10 +113,19 @@ export class WorkerProcess {
   }
 
   /** Prepares and commits in one go, for a worker that has not served yet. */
-  async serve(ir: GatewayIr, shared: SharedFile | null, timeoutMs: number): Promise<WorkerAnswer> {
+  async serve(ir: GatewayIr, shared: SharedFile | null, targets: DiscoveredTargets, timeoutMs: number): Promise<WorkerAnswer> {
     await this.hello
+    const told = await this.tell(targets, timeoutMs)
+    if (told !== null) return told
     const prepared = await this.request({ kind: 'prepare', ir, shared }, timeoutMs)
     return prepared.kind === 'prepare' ? this.commit(timeoutMs) : prepared
+  }
+
+  /** Tells it what discovery has found. @returns what went wrong, or null */
+  async tell(targets: DiscoveredTargets, timeoutMs: number): Promise<WorkerAnswer | null> {
+    if (Object.keys(targets).length === 0) return null
+    const answer = await this.request({ kind: 'targets', targets }, timeoutMs)
+    return answer.kind === 'targets' ? null : answer
   }
 
   async commit(timeoutMs: number): Promise<WorkerAnswer> {

@@ -74,6 +74,9 @@ export class WorkerHost {
     switch (request.kind) {
       case 'prepare':
         return this.#prepare(request.ir, request.shared)
+      case 'targets':
+        plane.setTargets(request.targets)
+        return { kind: 'targets' }
       case 'commit':
         plane.commit()
         this.#drainTimeoutMs = this.#preparedDrainTimeoutMs

@@ -62,6 +62,7 @@ function answerWell(request: ControlRequest): WorkerAnswer {
     case 'drain':
       return { kind: 'drain', result: { closed: 1, aborted: 0 }, dump: counted(2) }
     case 'prepare':
+    case 'targets':
     case 'abandon':
     case 'ping':
     case 'reopen-logs':

@@ -1,5 +1,6 @@
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
+import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
@@ -18,6 +19,8 @@ export interface WorkerPoolOptions {
   readonly withoutGauges: (dump: MetricsDump) => MetricsDump
   /** What the workers of a configuration count in together. */
   readonly shared?: SharedState
+  /** Told of services whose discovered targets cannot be connected to. */
+  readonly onUnreachable?: (service: string) => void
   readonly timeouts?: Partial<WorkerTimeouts>
 }
 
@@ -95,6 +98,8 @@ export class WorkerPool {
   #turn: Promise<unknown> = Promise.resolve()
   #running: GatewayIr | null = null
   #shared: SharedFile | null = null
+  /** What discovery has found, of every service that it has ever been told of. */
+  #targets: DiscoveredTargets = {}
   #poll: NodeJS.Timeout | null = null
   #ending = false
   /** Numbers of workers that have ended. */
@@ -154,6 +159,15 @@ export class WorkerPool {
       await this.#adjustCount(ir)
       return { ok: true }
     })
+  }
+
+  /**
+   * Gives the workers what discovery has found. Those that have not begun to serve yet get all of it before they do; one that does not answer
+   * is stuck, and dies of that.
+   */
+  setTargets(changed: DiscoveredTargets): void {
+    this.#targets = { ...this.#targets, ...changed }
+    for (const worker of this.#workers) if (worker.saidHello && worker.isAlive) void worker.tell(changed, this.#timeouts.commitMs)
   }
 
   /** The numbers of all workers, dead ones included. Calls at the same time share one round. */
@@ -241,6 +255,10 @@ export class WorkerPool {
     const answers = await Promise.all(
       workers.map(async (worker) => {
         await worker.hello
+        if (worker.state === 'starting') {
+          const told = await worker.tell(this.#targets, this.#timeouts.commitMs)
+          if (told !== null) return told
+        }
         return worker.request({ kind: 'prepare', ir, shared }, this.#timeouts.prepareMs)
       }),
     )
@@ -268,7 +286,7 @@ export class WorkerPool {
   async #startOne(ir: GatewayIr): Promise<void> {
     if (this.#ending) return
     const worker = this.#fork()
-    const answer = await worker.serve(ir, this.#shared, this.#timeouts.prepareMs)
+    const answer = await worker.serve(ir, this.#shared, this.#targets, this.#timeouts.prepareMs)
     if (answer.kind === 'commit') return
     if (worker.state === 'gone') return
     this.#options.log.error({ worker: worker.id, reason: reasonOf(answer) }, 'a new worker cannot serve: killing it')
@@ -278,6 +296,7 @@ export class WorkerPool {
   #fork(): WorkerProcess {
     const worker = this.#options.fork()
     this.#workers.add(worker)
+    worker.onUnreachable = (service) => this.#options.onUnreachable?.(service)
     void worker.exited.then(({ code, signal }) => this.#onExit(worker, code, signal))
     return worker
   }

@@ -1,4 +1,4 @@
-import type { ServiceIr } from '../config/ir.ts'
+import type { ServiceIr, TargetIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
@@ -22,6 +22,8 @@ export interface ServiceContext extends TargetContext {
   readonly log: Logger
   readonly scheduler: Scheduler
   readonly metrics: ServiceMetrics
+  /** A target that was discovered could not be connected to: what is known may be old. */
+  onUnreachable(service: string): void
 }
 
 /**
@@ -38,6 +40,8 @@ export class Service {
   readonly #health: ServiceHealth
   #ir: ServiceIr
   #targets = new Map<string, Target>()
+  /** What discovery told last; the configuration's own where nothing is discovered. */
+  #listed: readonly TargetIr[] = []
   #group = new TargetGroup([])
   #balancer: Balancer
   #breaker: Breaker | null = null
@@ -99,8 +103,20 @@ export class Service {
     this.budget.minPerSecond = ir.retryBudget.minPerSecond
     this.#applyBreaker(ir)
     this.#applyGate(ir)
+    if (ir.discovery === null) this.#listed = ir.targets
+    return this.#applyTargets(ir)
+  }
+
+  /** Takes over what discovery has found. The services of a configuration that lists its targets do not listen. */
+  setTargets(targets: readonly TargetIr[]): void {
+    if (this.#ir.discovery === null) return
+    this.#listed = targets
+    this.#balancer = this.#applyTargets(this.#ir)
+  }
+
+  #applyTargets(ir: ServiceIr): Balancer {
     const targets = new Map<string, Target>()
-    for (const { host, port, weight } of ir.targets) {
+    for (const { host, port, weight } of this.#listed) {
       const key = `${host} ${port}`
       const target = this.#targets.get(key) ?? new Target(host, port, weight, this.#settings, this.#context)
       target.weight = weight
@@ -163,6 +179,7 @@ export class Service {
     const breaker = this.#breaker
     if (breaker !== null) breaker.settle(ticket, judge(status, error, breaker.isFailure), error ?? status, this.#clock.now())
     if (target !== null) this.#health.onTry(target, status, error)
+    if (error !== null && this.#ir.discovery !== null && error.startsWith('upstream_connect_')) this.#context.onUnreachable(this.name)
   }
 
   #onBreaker(from: BreakerPosition, to: BreakerPosition, cause: string): void {

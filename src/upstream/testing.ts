@@ -93,6 +93,7 @@ export const SERVICE: ServiceIr = {
   name: 'main',
   at: { file: 'test.yaml', line: 1, column: 1 },
   targets: [],
+  discovery: null,
   balancer: { kind: 'round-robin', hashKey: { kind: 'path' } },
   connectTimeoutMs: 1_000,
   idleTimeoutMs: 1_000,
@@ -118,6 +119,7 @@ export function serviceBench(ir: Partial<ServiceIr>) {
     connectionsTotal: new Figure(),
     log: { info: log, warn: log, error: log },
     scheduler: time,
+    onUnreachable: () => {},
     metrics: { breaker: () => figures.breaker, gate: () => figures.gate, health: () => figures.health },
   })
   return { time, figures, logged, service }

@@ -1,5 +1,6 @@
 /** The native form, checked by its schema, to the intermediate representation: what the schema cannot see is checked here. */
 import { createHash } from 'node:crypto'
+import { dirname } from 'node:path'
 import { parseAddress, parseHostPattern } from '../addresses.ts'
 import { consumersOf } from '../consumers.ts'
 import type { Problem } from '../diagnostics.ts'
@@ -21,6 +22,7 @@ import type {
 import { withoutValue } from '../messages.ts'
 import type { NativeConfig, NativeRoute, NativeService, PolicyBlock } from '../schema.ts'
 import { type ConfigNode, type ConfigPath, locate, nodeAt } from '../tree.ts'
+import { discoveryRule } from './native-discovery.ts'
 import { divisionOf, resilienceOf } from './native-resilience.ts'
 
 export interface NativeOptions {
@@ -137,9 +139,13 @@ class Builder {
   service(name: string, service: NativeService): ServiceIr {
     const path = ['services', name]
     const { balancer } = service
+    if ((service.targets === undefined) === (service.discovery === undefined))
+      this.#error(path, 'expected either `targets` or `discovery`', 'key')
     return {
       name,
       at: this.#keyAt(path),
+      discovery:
+        service.discovery === undefined ? null : discoveryRule(service.discovery, this.#config.registries, dirname(this.#keyAt(path).file)),
       targets: this.#targets(path, service),
       balancer:
         typeof balancer === 'string'
@@ -156,7 +162,7 @@ class Builder {
     }
   }
 
-  #targets(service: ConfigPath, { targets }: NativeService): TargetIr[] {
+  #targets(service: ConfigPath, { targets = [] }: NativeService): TargetIr[] {
     const seen = new Map<string, SourceLocation>()
     return targets.flatMap((target, index) => {
       const path = [...service, 'targets', index, ...(typeof target === 'string' ? [] : ['address'])]

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { GatewayIr } from '../config/ir.ts'
+import type { DiscoveredTargets, DiscoveryEvents, DiscoveryRule } from '../core/discovery.ts'
+import { MetricsRegistry } from '../telemetry/metrics.ts'
+import { SERVICE } from '../upstream/testing.ts'
+import { Discoveries } from './discoveries.ts'
+
+const rule = (name: string): DiscoveryRule => ({ kind: 'dns', name, port: 80, record: 'ip', servers: [] })
+const target = (host: string) => ({ host, port: 80, weight: 1 })
+
+/** A configuration whose services are found under these names; only the part that is looked at. */
+function configuration(services: Readonly<Record<string, string | null>>): GatewayIr {
+  const list = Object.entries(services).map(([name, found]) => ({ ...SERVICE, name, discovery: found === null ? null : rule(found) }))
+  // Discoveries look at the services alone.
+  return { services: list } as unknown as GatewayIr
+}
+
+function bench() {
+  const watches = new Map<string, { readonly events: DiscoveryEvents; closed: boolean; refreshed: number }>()
+  const published: DiscoveredTargets[] = []
+  const warned: string[] = []
+  const discoveries = new Discoveries({
+    watch: (watched, events) => {
+      const state = { events, closed: false, refreshed: 0 }
+      watches.set('name' in watched ? watched.name : '', state)
+      return { refresh: () => void state.refreshed++, close: () => void Object.assign(state, { closed: true }) }
+    },
+    publish: (changed) => published.push(changed),
+    log: { info: () => {}, warn: (_fields, message) => void warned.push(message), error: () => {} },
+    metrics: new MetricsRegistry(),
+    firstAnswerMs: 20,
+  })
+  const found = (name: string, ...hosts: string[]): void => watches.get(name)?.events.onTargets(hosts.map(target))
+  const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 40))
+  return { discoveries, watches, published, warned, found, turn }
+}
+
+test('a configuration waits for the first answer of each registry, and its services have them before it is in force', async () => {
+  const { discoveries, published, found } = bench()
+  const ready = discoveries.prepare(configuration({ a: 'x', b: 'x', listed: null }))
+  found('x', '10.0.0.1')
+  await ready
+  assert.deepEqual(published, [{ a: [target('10.0.0.1')], b: [target('10.0.0.1')] }])
+})
+
+test('a registry that does not answer holds a configuration up for a bounded time, and is told of', async () => {
+  const { discoveries, published, warned } = bench()
+  await discoveries.prepare(configuration({ a: 'x' }))
+  assert.deepEqual(published, [])
+  assert.deepEqual(warned, ['the registry has not answered yet: the service has no targets'])
+  assert.deepEqual(discoveries.state().get('a'), { kind: 'dns', targets: null, degraded: null })
+})
+
+test('changes of a short time are told together, and only those of the services they concern', async () => {
+  const { discoveries, published, found, turn } = bench()
+  const ready = discoveries.prepare(configuration({ a: 'x', b: 'y' }))
+  found('x', '10.0.0.1')
+  found('y', '10.0.1.1')
+  await ready
+  published.length = 0
+  discoveries.settle(configuration({ a: 'x', b: 'y' }))
+  await turn()
+  published.length = 0
+  found('x', '10.0.0.1', '10.0.0.2')
+  found('x', '10.0.0.2')
+  await turn()
+  assert.deepEqual(published, [{ a: [target('10.0.0.2')] }])
+})
+
+test('a watch outlives a reload that leaves its rule alone, and is closed when nothing needs it', async () => {
+  const { discoveries, watches, found } = bench()
+  const first = discoveries.prepare(configuration({ a: 'x', b: 'y' }))
+  found('x', '10.0.0.1')
+  found('y', '10.0.1.1')
+  await first
+  discoveries.settle(configuration({ a: 'x', b: 'y' }))
+  const x = watches.get('x')
+  await discoveries.prepare(configuration({ a: 'x' }))
+  discoveries.settle(configuration({ a: 'x' }))
+  assert.equal(watches.get('x'), x)
+  assert.equal(x?.closed, false)
+  assert.equal(watches.get('y')?.closed, true)
+  discoveries.close()
+  assert.equal(x?.closed, true)
+})
+
+test('when a configuration is refused, the services have the targets of the old one again', async () => {
+  const { discoveries, watches, published, found } = bench()
+  const first = discoveries.prepare(configuration({ a: 'x' }))
+  found('x', '10.0.0.1')
+  await first
+  discoveries.settle(configuration({ a: 'x' }))
+  const second = discoveries.prepare(configuration({ a: 'y' }))
+  found('y', '10.0.1.1')
+  await second
+  published.length = 0
+  discoveries.settle(configuration({ a: 'x' }))
+  assert.deepEqual(published, [{ a: [target('10.0.0.1')] }])
+  assert.equal(watches.get('y')?.closed, true)
+})
+
+test('a registry that is away leaves the last answer in force and shows itself', async () => {
+  const { discoveries, watches, published, found, turn } = bench()
+  const ready = discoveries.prepare(configuration({ a: 'x' }))
+  found('x', '10.0.0.1')
+  await ready
+  discoveries.settle(configuration({ a: 'x' }))
+  watches.get('x')?.events.onDegraded('connection refused')
+  await turn()
+  assert.deepEqual(discoveries.state().get('a'), { kind: 'dns', targets: 1, degraded: 'connection refused' })
+  assert.deepEqual(published.at(-1), { a: [target('10.0.0.1')] })
+  watches.get('x')?.events.onDegraded(null)
+  assert.equal(discoveries.state().get('a')?.degraded, null)
+})
+
+test('a target that cannot be connected to has its registry asked again', async () => {
+  const { discoveries, watches } = bench()
+  await discoveries.prepare(configuration({ a: 'x' }))
+  discoveries.refresh('a')
+  discoveries.refresh('nobody')
+  assert.equal(watches.get('x')?.refreshed, 1)
+})

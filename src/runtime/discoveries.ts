@@ -1,0 +1,188 @@
+import type { GatewayIr } from '../config/ir.ts'
+import type { DiscoveredTarget, DiscoveredTargets, DiscoveryEvents, DiscoveryRule, DiscoveryWatch } from '../core/discovery.ts'
+import type { Gauge, Logger, Metrics } from '../core/observe.ts'
+
+/** How long a new configuration waits for the first answers of its registries. Services without one are 503 until it comes. */
+const FIRST_ANSWER_MS = 5_000
+/** Changes of so short a time are told to the workers together. */
+const COALESCE_MS = 20
+
+export interface DiscoveriesOptions {
+  readonly watch: (rule: DiscoveryRule, events: DiscoveryEvents) => DiscoveryWatch
+  /** Takes the new targets of the services named. */
+  readonly publish: (changed: DiscoveredTargets) => void
+  readonly log: Logger
+  readonly metrics: Metrics
+  /** Default: {@link FIRST_ANSWER_MS}. */
+  readonly firstAnswerMs?: number
+}
+
+/** What is known of the discovery of one service, for the admin listener. */
+export interface DiscoveryState {
+  readonly kind: DiscoveryRule['kind']
+  /** Null when the registry has not answered yet. */
+  readonly targets: number | null
+  /** Why the registry cannot be asked; the last answer stays in force. Null when it answers. */
+  readonly degraded: string | null
+}
+
+/** One watch, shared by the services that mean the same. */
+class Watched {
+  readonly rule: DiscoveryRule
+  targets: readonly DiscoveredTarget[] | null = null
+  degraded: string | null = null
+  readonly first: Promise<void>
+  readonly watch: DiscoveryWatch
+  isOpen = true
+
+  constructor(rule: DiscoveryRule, start: DiscoveriesOptions['watch'], onChange: (watched: Watched) => void) {
+    this.rule = rule
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.first = promise
+    this.watch = start(rule, {
+      onTargets: (targets) => {
+        if (!this.isOpen) return
+        this.targets = targets
+        resolve()
+        onChange(this)
+      },
+      onDegraded: (reason) => {
+        if (!this.isOpen || this.degraded === reason) return
+        this.degraded = reason
+        onChange(this)
+      },
+    })
+  }
+
+  close(): void {
+    this.isOpen = false
+    this.watch.close()
+  }
+}
+
+/**
+ * Watches the registries of all services that are discovered, once for the whole gateway, and tells the workers what targets there are.
+ * Watches outlive reloads while nothing about them changes; the last good answer of each stays in force.
+ */
+export class Discoveries {
+  readonly #options: DiscoveriesOptions
+  /** By the rule as JSON. */
+  readonly #watches = new Map<string, Watched>()
+  /** The rules of services by their names, of the configuration that is in force or about to be. */
+  #services = new Map<string, string>()
+  readonly #changed = new Set<string>()
+  #timer: NodeJS.Timeout | null = null
+  readonly #gauges = new Map<string, { readonly targets: Gauge; readonly degraded: Gauge }>()
+
+  constructor(options: DiscoveriesOptions) {
+    this.#options = options
+  }
+
+  /** Begins to watch what a configuration needs, and waits, for a bounded time, for the first answers. */
+  async prepare(ir: GatewayIr): Promise<void> {
+    const waiting: Promise<void>[] = []
+    const services = rulesOf(ir)
+    for (const [, rule] of services) {
+      const key = JSON.stringify(rule)
+      let watched = this.#watches.get(key)
+      if (watched === undefined) {
+        watched = new Watched(rule, this.#options.watch, (changed) => this.#onChange(key, changed))
+        this.#watches.set(key, watched)
+      }
+      waiting.push(watched.first)
+    }
+    if (waiting.length > 0) await Promise.race([Promise.all(waiting), wait(this.#options.firstAnswerMs ?? FIRST_ANSWER_MS)])
+    this.#services = new Map([...services].map(([name, rule]) => [name, JSON.stringify(rule)]))
+    for (const [name, rule] of services) {
+      if (this.#watchOf(name)?.targets === null)
+        this.#options.log.warn({ service: name, registry: rule.kind }, 'the registry has not answered yet: the service has no targets')
+    }
+    this.#publish(this.#services.keys())
+  }
+
+  /** This configuration is in force, whether or not it is the one that was prepared; null for none. What only another needs is closed. */
+  settle(ir: GatewayIr | null): void {
+    const services = ir === null ? new Map<string, DiscoveryRule>() : rulesOf(ir)
+    const before = this.#services
+    this.#services = new Map([...services].map(([name, rule]) => [name, JSON.stringify(rule)]))
+    const needed = new Set(this.#services.values())
+    for (const [key, watched] of this.#watches) {
+      if (needed.has(key)) continue
+      this.#watches.delete(key)
+      watched.close()
+    }
+    this.#publish([...this.#services.keys()].filter((name) => before.get(name) !== this.#services.get(name)))
+  }
+
+  /** A target of the service could not be connected to. */
+  refresh(service: string): void {
+    this.#watchOf(service)?.watch.refresh()
+  }
+
+  /** By the names of services; those with listed targets are not there. */
+  state(): ReadonlyMap<string, DiscoveryState> {
+    const states = new Map<string, DiscoveryState>()
+    for (const name of this.#services.keys()) {
+      const watched = this.#watchOf(name)
+      if (watched === undefined) continue
+      states.set(name, { kind: watched.rule.kind, targets: watched.targets?.length ?? null, degraded: watched.degraded })
+    }
+    return states
+  }
+
+  #watchOf(service: string): Watched | undefined {
+    return this.#watches.get(this.#services.get(service) ?? '')
+  }
+
+  #onChange(key: string, { rule, degraded }: Watched): void {
+    for (const [name, other] of this.#services) if (other === key) this.#changed.add(name)
+    if (degraded !== null)
+      this.#options.log.warn({ registry: rule.kind, reason: degraded }, 'a registry cannot be asked: its last answer stays')
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      const changed = [...this.#changed]
+      this.#changed.clear()
+      this.#publish(changed)
+    }, COALESCE_MS)
+  }
+
+  #publish(names: Iterable<string>): void {
+    const changed: Record<string, readonly DiscoveredTarget[]> = {}
+    for (const name of names) {
+      const watched = this.#watchOf(name)
+      if (watched === undefined) continue
+      this.#measure(name, watched)
+      if (watched.targets !== null) changed[name] = watched.targets
+    }
+    if (Object.keys(changed).length > 0) this.#options.publish(changed)
+  }
+
+  #measure(service: string, { targets, degraded }: Watched): void {
+    const { metrics } = this.#options
+    let gauges = this.#gauges.get(service)
+    if (gauges === undefined) {
+      gauges = {
+        targets: metrics.gauge('gateway_discovered_targets', 'Targets that a registry tells.', { service }),
+        degraded: metrics.gauge('gateway_discovery_degraded', '1 while the registry of a service cannot be asked.', { service }),
+      }
+      this.#gauges.set(service, gauges)
+    }
+    gauges.targets.set(targets?.length ?? 0)
+    gauges.degraded.set(degraded === null ? 0 : 1)
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.settle(null)
+  }
+}
+
+function rulesOf(ir: GatewayIr): Map<string, DiscoveryRule> {
+  return new Map(ir.services.flatMap(({ name, discovery }) => (discovery === null ? [] : [[name, discovery]])))
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })
+}
