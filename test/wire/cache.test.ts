@@ -226,3 +226,67 @@ test('only-if-cached is 504 with its own code where nothing is stored', async (t
   assert.match(text, /^HTTP\/1\.1 504 /)
   assert.match(text, /\r\nTurnpike-Error: cache_only\r\n/)
 })
+
+const CHUNKED = 'HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n'
+
+for (const [form, response] of [
+  ['a length', FRESH],
+  ['chunks', CHUNKED],
+] as const) {
+  for (const end of ['reset', 'finish'] as const) {
+    test(`a response with ${form} that ends too early (${end}), at any byte, is never given to the next client`, async (t) => {
+      const rig = await startRig(t, { route: { ...route, retry: { attempts: 1 } } })
+      const isCut = new Set<string>()
+      rig.upstream.onConnection = async (peer) => {
+        for (;;) {
+          const { head } = await peer.readRequest()
+          const path = head.split(' ')[1] ?? ''
+          if (isCut.has(path)) {
+            peer.write(response)
+            continue
+          }
+          isCut.add(path)
+          const part = response.slice(0, Number(path.slice(1)))
+          if (end === 'finish') return peer.finish(part)
+          peer.write(part)
+          await new Promise(setImmediate)
+          return peer.reset()
+        }
+      }
+      const ask = (offset: number): Promise<{ readonly text: string }> =>
+        rig.exchange(`GET /${offset} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+      for (let offset = 0; offset < response.length; offset++) {
+        // What a used connection loses before any byte of it is asked for once more; all else breaks off here.
+        await ask(offset)
+        const second = await ask(offset)
+        assert.match(second.text, /^HTTP\/1\.1 200 OK\r\n[\s\S]*0123(\r\n6\r\n)?456789(\r\n0\r\n\r\n)?$/, `${offset}`)
+        const third = await ask(offset)
+        assert.match(third.text, /; hit; ttl=\d+\r\n[\s\S]*\r\n\r\n0123456789$/, `${offset}`)
+      }
+    })
+  }
+}
+
+test('a client that leaves within its answer, at any byte, leaves the right answer or none for the next one', async (t) => {
+  const rig = await startRig(t, { route })
+  rig.upstream.onConnection = always(FRESH)
+  for (let offset = 0; offset < 300; offset += 7) {
+    const client = await rig.connect()
+    client.write(`GET /${offset} HTTP/1.1\r\nHost: a\r\n\r\n`)
+    if (offset > 0) await client.readBytes(Math.min(offset, 200))
+    client.socket.destroy()
+    const { text } = await rig.exchange(`GET /${offset} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n0123456789$/)
+  }
+})
+
+test('a stale answer stands in where the route says so, and is marked', async (t) => {
+  const rig = await startRig(t, { route: { policies: { cache: { ttl: '1ms' } }, fallback: { stale: true } } })
+  rig.upstream.onConnection = counting((_head, count) => (count === 1 ? FRESH : 'HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n')).serve
+  await rig.exchange(get())
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  const { text } = await rig.exchange(get())
+  assert.match(text, /^HTTP\/1\.1 200 OK\r\n/)
+  assert.match(text, /\r\nTurnpike-Fallback: stale\r\n/)
+  assert.match(text, /\r\n\r\n0123456789$/)
+})
