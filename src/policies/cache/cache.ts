@@ -68,7 +68,8 @@ export class Cache {
     mayWait: boolean,
   ): Promise<Verdict> {
     return lookup.then(
-      (found) => this.#decide(exchange, key, found, demands, mayWait),
+      // Who has left meanwhile has finished, and could end no lease that it took now.
+      (found) => (exchange.ended ? undefined : this.#decide(exchange, key, found, demands, mayWait)),
       (error: unknown) => {
         this.#place.storeFailed(error)
         return demands.onlyIfCached ? CACHE_ONLY : this.#pass(exchange, BYPASS)
@@ -222,7 +223,7 @@ export class Cache {
     if (!(cacheMemo instanceof Fill)) return
     cacheMemo.waiter?.release('alone')
     cacheMemo.recorder?.onAbort()
-    if (!cacheMemo.isStored) cacheMemo.lease?.end('failed')
+    if (!cacheMemo.isBeingStored) cacheMemo.lease?.end('failed')
   }
 }
 

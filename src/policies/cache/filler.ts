@@ -26,11 +26,12 @@ export class Filler {
 
   response(exchange: Exchange): Verdict | Promise<Verdict> {
     const { cacheMemo: memo, request, response } = exchange
+    if (memo === null) return undefined
+    const tags = tagsOf(response.headers, this.#place.options.tagsHeader)
+    response.headers.delete(this.#place.options.tagsHeader)
     if (memo instanceof Pass) return memo.invalidates && this.#place.acts ? this.#invalidate(exchange) : undefined
     if (!(memo instanceof Fill)) return undefined
     memo.status = response.status
-    const tags = tagsOf(response.headers, this.#place.options.tagsHeader)
-    response.headers.delete(this.#place.options.tagsHeader)
     if (exchange.fallback !== null) return this.#passFallback(exchange, memo)
     if (response.status === 304 && memo.validated !== null) return this.#freshen(exchange, memo, memo.validated, tags)
     if (request.method === 'HEAD') this.#compare(exchange, memo, tags)
@@ -84,6 +85,7 @@ export class Filler {
   }
 
   #put(memo: Fill, stored: StoredResponse, requestHeaders: Headers): void {
+    memo.isBeingStored = true
     this.#place.settle(memo.lookup.put(stored, requestHeaders), (isKept) => {
       if (isKept === true) this.#place.metrics.stored.add(1)
       // What is not fresh for a moment would have those who wait ask one after the other.

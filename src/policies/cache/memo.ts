@@ -34,6 +34,9 @@ export class Fill {
   waiter: Waiter | null = null
   /** Takes the body in, once it is to be kept. */
   recorder: Recorder | null = null
+  /** The store has been given it, and ends the lease. */
+  isBeingStored = false
+  /** It is to be stored, as far as its head tells. */
   isStored = false
   /** Status of the service's answer; 0 while there is none. */
   status = 0

@@ -271,6 +271,30 @@ test('a store that does not answer costs hits and nothing else', async () => {
   assert.equal(logged.length, 1, 'one line in ten seconds')
 })
 
+test('who leaves while the store is asked takes no lead that nobody could end', async () => {
+  let answer = (): void => {}
+  const slow: ResponseStore = {
+    lookup: () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ response: null, put: () => true, remove: () => undefined })
+      }),
+    invalidate: () => undefined,
+    purge: () => undefined,
+  }
+  const world = new World({ store: 'redis' }, { stores: { ...testContext.stores, responses: () => slow } })
+  const steps = await world.steps()
+  const gone = world.exchange()
+  const verdict = steps.onRequest?.(gone)
+  gone.ended = true
+  steps.onFinish?.(gone, { status: 0, error: 'client_closed', durationMs: 0 })
+  answer()
+  assert.equal(await verdict, undefined)
+  const next = steps.onRequest?.(world.exchange())
+  answer()
+  assert.equal(await next, undefined)
+  assert.equal(world.count('miss'), 1, 'the next one asks at once')
+})
+
 test('in shadow it looks and keeps, and changes nothing', async () => {
   const world = new World({ ttl: '1s', staleWhileRevalidate: '1m' }, { mode: 'shadow' })
   const steps = await world.steps()
