@@ -67,9 +67,9 @@ export class Filler {
     const head = storableHead(headers, receivedAtMs)
     // Neither the request's fields nor the response's outlive what comes between now and the end of the body.
     const requestHeaders = memo.asLookedUp(exchange.request.headers, () => exchange.request.headers.clone())
-    const recorder = new Recorder(bodyBytesMax, (pieces, bytes) => {
+    const recorder = new Recorder(bodyBytesMax, this.#place.room, (pieces, bytes) => {
       const isWhole = typeof pieces !== 'string' && (bodyLength === LENGTH_UNKNOWN || bodyLength === bytes)
-      if (!isWhole) return memo.lease?.end(pieces === 'too large' ? 'useless' : 'failed')
+      if (!isWhole) return memo.lease?.end(pieces === 'too large' ? 'useless' : pieces === 'no room' ? 'error' : 'failed')
       const stored = { status, ...packed(head, pieces, bytes), ...lifetime, tags, receivedAtMs, memo: null }
       this.#put(memo, stored, requestHeaders)
     })

@@ -3,6 +3,7 @@ import type { CompileContext } from '../../core/policy.ts'
 import type { ResponseStore } from '../../core/response-store.ts'
 import { compileStatuses } from '../../core/status-set.ts'
 import { type CacheMetrics, cacheMetrics } from './metrics.ts'
+import { RecordingRoom } from './recorder.ts'
 import type { CacheOptions } from './schema.ts'
 import type { Keeping } from './storable.ts'
 
@@ -19,6 +20,7 @@ export class Place {
   readonly store: ResponseStore
   readonly metrics: CacheMetrics
   readonly keeping: Keeping
+  readonly room = new RecordingRoom()
   /** False in shadow: it looks and keeps, and nothing else. */
   readonly acts: boolean
   #warnedAtMs = Number.NEGATIVE_INFINITY
