@@ -9,6 +9,9 @@ import { type Asking, type Fields, type ServiceAnswer, type Told, World } from '
 const FRESH: Fields = [['Cache-Control', 'max-age=60']]
 const PRIVATE: Fields = [['Cache-Control', 'private']]
 
+/** One answers at once, the other later. */
+const STORES = ['memory', 'redis'] as const
+
 beforeEach((context) => {
   mock.timers.enable({ apis: ['setTimeout'] })
   if ('after' in context) context.after(() => mock.timers.reset())
@@ -40,6 +43,7 @@ class Crowd {
     const verdict = steps.onRequest?.(exchange)
     if (verdict instanceof Promise) void verdict.then(settle)
     else settle(verdict)
+    await turns()
     return started
   }
 
@@ -72,15 +76,17 @@ async function turns(): Promise<void> {
 
 const states = (all: readonly Started[]): string => all.map(({ state }) => state).join(' ')
 
-test('all who ask for what is being fetched wait, and are given it', async () => {
-  const crowd = new Crowd()
-  const all = await crowd.startAll(4)
-  assert.equal(states(all), 'asks waits waits waits')
-  await crowd.land(all[0] as Started, { headers: FRESH, body: 'x' })
-  assert.equal(states(all), 'asks answered answered answered')
-  assert.equal(all[3]?.verdict?.body.toString(), 'x')
-  assert.deepEqual([crowd.world.count('miss'), crowd.world.count('hit'), crowd.world.count('collapsed')], [1, 3, 3])
-})
+for (const store of STORES) {
+  test(`${store}: all who ask for what is being fetched wait, and are given it`, async () => {
+    const crowd = new Crowd({ store })
+    const all = await crowd.startAll(4)
+    assert.equal(states(all), 'asks waits waits waits')
+    await crowd.land(all[0] as Started, { headers: FRESH, body: 'x' })
+    assert.equal(states(all), 'asks answered answered answered')
+    assert.equal(all[3]?.verdict?.body.toString(), 'x')
+    assert.deepEqual([crowd.world.count('miss'), crowd.world.count('hit'), crowd.world.count('collapsed')], [1, 3, 3])
+  })
+}
 
 test('an answer that is of no use to others releases all at once, and its key is not waited for in the next ten seconds', async () => {
   for (const headers of [
@@ -118,43 +124,49 @@ test('they are released by the head of such an answer; a body that turns out too
   assert.equal(states(all), 'asks asks')
 })
 
-test('an error of the service releases all, and says nothing of the next answer', async () => {
-  const crowd = new Crowd()
-  const all = await crowd.startAll(3)
-  await crowd.land(all[0] as Started, { status: 503 })
-  assert.equal(states(all), 'asks asks asks')
-  assert.equal(states(await crowd.startAll(2)), 'asks waits')
-})
+for (const store of STORES) {
+  test(`${store}: an error of the service releases all, and says nothing of the next answer`, async () => {
+    const crowd = new Crowd({ store })
+    const all = await crowd.startAll(3)
+    await crowd.land(all[0] as Started, { status: 503 })
+    assert.equal(states(all), 'asks asks asks')
+    assert.equal(states(await crowd.startAll(2)), 'asks waits')
+  })
+}
 
-test('when the one who asks fails or leaves, the next one asks and the others wait on', async () => {
-  const crowd = new Crowd()
-  const all = await crowd.startAll(4)
-  await crowd.fail(all[0] as Started)
-  assert.equal(states(all), 'asks asks waits waits')
-  // One who waits leaves; it is not to lead.
-  await crowd.fail(all[2] as Started)
-  await crowd.fail(all[1] as Started)
-  const last = all[3] as Started
-  assert.equal(last.state, 'asks')
-  await crowd.land(last, { headers: FRESH, body: 'x' })
-  assert.equal((await crowd.world.ask()).body, 'x')
-})
+for (const store of STORES) {
+  test(`${store}: when the one who asks fails or leaves, the next one asks and the others wait on`, async () => {
+    const crowd = new Crowd({ store })
+    const all = await crowd.startAll(4)
+    await crowd.fail(all[0] as Started)
+    assert.equal(states(all), 'asks asks waits waits')
+    // One who waits leaves; it is not to lead.
+    await crowd.fail(all[2] as Started)
+    await crowd.fail(all[1] as Started)
+    const last = all[3] as Started
+    assert.equal(last.state, 'asks')
+    await crowd.land(last, { headers: FRESH, body: 'x' })
+    assert.equal((await crowd.world.ask()).body, 'x')
+  })
+}
 
-test('a body that breaks off passes the duty on, and nothing of it is stored', async () => {
-  const crowd = new Crowd()
-  const all = await crowd.startAll(2)
-  const { exchange } = all[0] as Started
-  const steps = await crowd.world.steps()
-  exchange.response.status = 200
-  exchange.response.bodyLength = 4
-  exchange.response.headers.append('Cache-Control', 'max-age=60')
-  await steps.onStore?.(exchange)
-  exchange.responseTap?.onData(Buffer.from('12'), 0, 2)
-  exchange.responseTap?.onAbort()
-  await turns()
-  assert.equal(states(all), 'asks asks')
-  assert.equal(crowd.world.count('stored'), 0)
-})
+for (const store of STORES) {
+  test(`${store}: a body that breaks off passes the duty on, and nothing of it is stored`, async () => {
+    const crowd = new Crowd({ store })
+    const all = await crowd.startAll(2)
+    const { exchange } = all[0] as Started
+    const steps = await crowd.world.steps()
+    exchange.response.status = 200
+    exchange.response.bodyLength = 4
+    exchange.response.headers.append('Cache-Control', 'max-age=60')
+    await steps.onStore?.(exchange)
+    exchange.responseTap?.onData(Buffer.from('12'), 0, 2)
+    exchange.responseTap?.onAbort()
+    await turns()
+    assert.equal(states(all), 'asks asks')
+    assert.equal(crowd.world.count('stored'), 0)
+  })
+}
 
 test('a body that is shorter than it was said to be is not stored', async () => {
   const crowd = new Crowd()
@@ -186,14 +198,16 @@ test('nobody waits longer than the bound, and who has waited goes on alone', asy
   assert.equal((await crowd.world.ask()).body, 'first')
 })
 
-test('requests that ask for another variant go on by themselves once they know', async () => {
-  const crowd = new Crowd()
-  const first = await crowd.start({ headers: [['X-A', '1']] })
-  const same = await crowd.start({ headers: [['X-A', '1']] })
-  const others = await crowd.startAll(2, { headers: [['X-A', '2']] })
-  await crowd.land(first, { headers: [...FRESH, ['Vary', 'X-A']], body: 'x' })
-  assert.equal(states([same, ...others]), 'answered asks asks')
-})
+for (const store of STORES) {
+  test(`${store}: requests that ask for another variant go on by themselves once they know`, async () => {
+    const crowd = new Crowd({ store })
+    const first = await crowd.start({ headers: [['X-A', '1']] })
+    const same = await crowd.start({ headers: [['X-A', '1']] })
+    const others = await crowd.startAll(2, { headers: [['X-A', '2']] })
+    await crowd.land(first, { headers: [...FRESH, ['Vary', 'X-A']], body: 'x' })
+    assert.equal(states([same, ...others]), 'answered asks asks')
+  })
+}
 
 test('who has credentials waits for nobody else, until the service has said that its answers are for all', async () => {
   const crowd = new Crowd()
@@ -213,13 +227,15 @@ test('who has credentials waits for nobody else, until the service has said that
   assert.equal(states([await crowd.start({ user: '3' }), await crowd.start({ user: '4' })]), 'asks waits')
 })
 
-test('with ttl each caller waits for answers to the same caller', async () => {
-  const crowd = new Crowd({ ttl: '1m' })
-  const all = [await crowd.start({ user: '1' }), await crowd.start({ user: '2' }), await crowd.start({ user: '1' })]
-  assert.equal(states(all), 'asks asks waits')
-  await crowd.land(all[0] as Started, { body: 'of 1' })
-  assert.equal(all[2]?.verdict?.body.toString(), 'of 1')
-})
+for (const store of STORES) {
+  test(`${store}: with ttl each caller waits for answers to the same caller`, async () => {
+    const crowd = new Crowd({ ttl: '1m', store })
+    const all = [await crowd.start({ user: '1' }), await crowd.start({ user: '2' }), await crowd.start({ user: '1' })]
+    assert.equal(states(all), 'asks asks waits')
+    await crowd.land(all[0] as Started, { body: 'of 1' })
+    assert.equal(all[2]?.verdict?.body.toString(), 'of 1')
+  })
+}
 
 test('what asks for validation, for a part, or by HEAD neither waits nor is waited for', async () => {
   for (const asking of [{ headers: [['Cache-Control', 'no-cache']] }, { headers: [['Range', 'bytes=0-1']] }, { method: 'HEAD' }] as const) {

@@ -4,6 +4,7 @@ import type { Exchange } from '../../core/exchange.ts'
 import { Headers } from '../../core/headers.ts'
 import type { CompileContext, PolicySteps } from '../../core/policy.ts'
 import type { Reply } from '../../core/reply.ts'
+import type { ResponseStore } from '../../core/response-store.ts'
 import { MemoryResponses } from '../../stores/memory/responses.ts'
 import { compilePolicy, contextWith, type ExchangeShape, exchangeOf, testContext } from '../testing.ts'
 import { cache } from './policy.ts'
@@ -52,7 +53,7 @@ export class World {
     this.store = new MemoryResponses(10_000_000, clock, testContext.metrics)
     this.context = contextWith({
       clock,
-      stores: { ...testContext.stores, responses: () => this.store },
+      stores: { ...testContext.stores, responses: (name) => (name === 'memory' ? this.store : late(this.store)) },
       metrics: {
         ...testContext.metrics,
         counter: (name) => ({ add: (amount) => this.counts.set(name, (this.counts.get(name) ?? 0) + amount) }),
@@ -126,6 +127,18 @@ export class World {
     const body = reply === null ? served.toString() : reply.body.toString()
     const cacheStatus = response.headers.getAll('Cache-Status').at(-1) ?? ''
     return { status: response.status, code: reply?.code ?? null, headers: response.headers, body, forwarded, cacheStatus }
+  }
+}
+
+/** The same store, with answers that come later, as those of Redis do. */
+function late(store: ResponseStore): ResponseStore {
+  return {
+    async lookup(key, headers) {
+      const found = await store.lookup(key, headers)
+      return { response: found.response, put: async (response, fields) => found.put(response, fields), remove: async () => found.remove() }
+    },
+    invalidate: async (host, path, query) => store.invalidate(host, path, query),
+    purge: async (purge) => store.purge(purge),
   }
 }
 
