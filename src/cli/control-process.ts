@@ -104,9 +104,9 @@ class ControlProcess {
     const signal = await this.#signals.stopped
     const timeoutMs = this.#control.running?.drainTimeoutMs ?? 0
     this.#log.info({ signal, timeoutMs }, 'shutting down: the workers drain')
-    const { closed, aborted } = await this.#control.drain(timeoutMs)
+    const report = await this.#control.drain(timeoutMs)
     await this.#statsd.close()
-    this.#log.info({ closed, aborted }, 'shut down')
+    this.#log.info({ ...report }, 'shut down')
     await this.#close()
     return 0
   }

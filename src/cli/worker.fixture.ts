@@ -68,7 +68,7 @@ class FixturePlane implements DataPlane {
 
   async drain(): Promise<DrainResult> {
     for (const server of this.#servers.values()) server.close()
-    return { closed: 0, aborted: 0 }
+    return { closed: 0, aborted: 0, websockets: 0, eventStreams: 0 }
   }
 }
 

@@ -28,6 +28,8 @@ export interface GatewayIr {
   readonly statsd: StatsdIr | null
   /** Longest time a shutdown waits for exchanges to finish. */
   readonly drainTimeoutMs: number
+  /** Over how long WebSockets and event streams are ended in a shutdown. */
+  readonly drainSpreadMs: number
   readonly stores: StoresIr
   readonly consumers: readonly ConsumerIr[]
   readonly services: readonly ServiceIr[]

@@ -250,6 +250,9 @@ const root = <P extends z.ZodType>(policies: P) =>
       .describe('The access log: one JSON object a line. `false` for none.'),
     statsd: statsd.optional().describe('A StatsD server that is told counts. Default: none.'),
     drainTimeout: duration().prefault('30s').describe('Longest time a shutdown waits for requests to finish.'),
+    drainSpread: duration()
+      .prefault('10s')
+      .describe('Over how long a shutdown ends WebSockets (close 1012) and server-sent events; at most 0.7 of `drainTimeout`.'),
     stores: stores.prefault({}).describe('Where limits and records are kept.'),
     registries: registries.prefault({}).describe('Where services are found that are discovered.'),
     consumers: record(nameText(), consumer(policies), { max: CONSUMERS_MAX })

@@ -18,6 +18,9 @@ export interface DrainResult {
   readonly closed: number
   /** Connections that were cut because the time was up. */
   readonly aborted: number
+  /** WebSockets that were closed with a close frame, and event streams that ended behind an event; both are among `closed`, or are still open. */
+  readonly websockets: number
+  readonly eventStreams: number
 }
 
 /** What serves traffic in a worker. A new configuration takes effect in two steps, so that all workers take it or none does. */

@@ -22,6 +22,7 @@ import { ExchangeProxy } from './proxy.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { PurgedStores } from './purging.ts'
 import { type Lease, ResourceRegistry } from './resources.ts'
+import { StreamEnding } from './stream-ending.ts'
 
 export interface GatewayParts {
   readonly clock: Clock
@@ -48,6 +49,8 @@ interface Prepared {
 
 /** How often a drain looks whether it is done. */
 const DRAIN_POLL_MS = 20
+/** Of a drain's time, the share over which streams are ended: what is left is for clients to answer. */
+const DRAIN_SPREAD_SHARE = 0.7
 
 /** The data plane of one worker: listeners, the snapshot that serves, and what outlives snapshots. */
 export class Gateway implements DataPlane {
@@ -230,15 +233,19 @@ export class Gateway implements DataPlane {
     const all = [...this.#listeners.values(), ...this.#leaving]
     const before = countConnections(all)
     for (const listener of all) listener.stop()
+    const spreadMs = Math.min(this.#snapshot?.ir.drainSpreadMs ?? 0, timeoutMs * DRAIN_SPREAD_SHARE)
+    const streams = new StreamEnding(spreadMs, this.#parts.clock)
     const endAt = performance.now() + timeoutMs
     while (countConnections(all) > 0 && performance.now() < endAt) {
+      for (const listener of all) streams.turn(listener.connections)
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS))
     }
     const aborted = all.reduce((sum, listener) => sum + listener.cut(), 0)
     this.#context.detached.close()
     for (const service of this.#services.values()) service.retire()
     this.#resources.close()
-    return { closed: before - aborted, aborted }
+    const { websockets, eventStreams } = streams
+    return { closed: before - aborted, aborted, websockets, eventStreams }
   }
 
   #metricsOf(plan: RoutePlan): RouteMetrics {

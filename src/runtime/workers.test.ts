@@ -60,7 +60,7 @@ function answerWell(request: ControlRequest): WorkerAnswer {
     case 'purge':
       return { kind: 'purge', stores: request.shared ? ['memory', 'redis'] : ['memory'] }
     case 'drain':
-      return { kind: 'drain', result: { closed: 1, aborted: 0 }, dump: counted(2) }
+      return { kind: 'drain', result: { closed: 1, aborted: 0, websockets: 0, eventStreams: 0 }, dump: counted(2) }
     case 'prepare':
     case 'targets':
     case 'abandon':
@@ -92,6 +92,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
     accessLog: null,
     statsd: null,
     drainTimeoutMs: 1_000,
+    drainSpreadMs: 100,
     stores: { memory: { limitKeysMax: 100, responseBytesMax: 1_000_000 }, redis: null },
     consumers: [],
     services: [],

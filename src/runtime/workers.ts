@@ -47,6 +47,9 @@ export interface WorkerTimeouts {
   readonly exitMs: number
 }
 
+/** Of a worker that was killed: nobody knows what it cut off. */
+const NOTHING_DRAINED: DrainResult = { closed: 0, aborted: 0, websockets: 0, eventStreams: 0 }
+
 const TIMEOUTS: WorkerTimeouts = {
   prepareMs: 30_000,
   commitMs: 10_000,
@@ -221,10 +224,8 @@ export class WorkerPool {
   async drain(timeoutMs: number): Promise<DrainResult> {
     this.#stopReplacing()
     const results = await Promise.all([...this.#workers].map((worker) => this.#drainOne(worker, timeoutMs)))
-    return {
-      closed: results.reduce((sum, result) => sum + result.closed, 0),
-      aborted: results.reduce((sum, result) => sum + result.aborted, 0),
-    }
+    const sum = (of: keyof DrainResult): number => results.reduce((total, result) => total + result[of], 0)
+    return { closed: sum('closed'), aborted: sum('aborted'), websockets: sum('websockets'), eventStreams: sum('eventStreams') }
   }
 
   /** Ends all workers at once, with whatever they are doing. */
@@ -337,7 +338,7 @@ export class WorkerPool {
     const timer = setTimeout(() => worker.kill(), exitMs)
     await worker.exited
     clearTimeout(timer)
-    return answer.kind === 'drain' ? answer.result : { closed: 0, aborted: 0 }
+    return answer.kind === 'drain' ? answer.result : NOTHING_DRAINED
   }
 
   /** Kills workers whose loop is stuck, and keeps the numbers of the others at hand, in case they die. */

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import type { ErrorCode } from '../../src/core/errors.ts'
 import type { PolicyDefinition } from '../../src/core/policy.ts'
 import { POLICIES } from '../../src/policies/index.ts'
+import type { DrainResult } from '../../src/runtime/control-protocol.ts'
 import { Gateway } from '../../src/runtime/gateway.ts'
 import { httpClient } from '../../src/runtime/http-client.ts'
 import { createStores } from '../../src/stores/index.ts'
@@ -35,6 +36,8 @@ export interface Rig {
   exchange(request: string): Promise<{ readonly text: string; readonly ending: Ending }>
   /** Connections open from the gateway to services, in use or not. */
   upstreamConnections(): number
+  /** As a shutdown does. */
+  drain(timeoutMs: number): Promise<DrainResult>
   /** Waits until so many exchanges have ended. */
   loggedCount(count: number): Promise<void>
 }
@@ -44,6 +47,7 @@ type Routes = NonNullable<NativeInput['routes']>
 
 export interface RigOptions {
   readonly limits?: NativeInput['limits']
+  readonly drainSpread?: NativeInput['drainSpread']
   /** Proxies that the listener believes. Default: none. */
   readonly trustedProxies?: readonly string[]
   /** What is said of the service `main` besides its targets. */
@@ -68,6 +72,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
   const config: NativeInput = {
     listeners: [{ host: '127.0.0.1', port: 0, trustedProxies: [...(options.trustedProxies ?? [])] }],
     accessLog: false,
+    drainSpread: options.drainSpread ?? 0,
     limits: options.limits ?? {},
     services: {
       main: { ...options.service, targets: ports.map((port) => `127.0.0.1:${port}`) },
@@ -128,6 +133,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
     logged,
     connect: connectClient,
     upstreamConnections: targetsOpen,
+    drain: (timeoutMs) => gateway.drain(timeoutMs),
     exchange: async (request) => {
       const client = await connectClient()
       client.write(request)

@@ -63,6 +63,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
     accessLog: accessLogOf(config),
     statsd: statsdOf(config),
     drainTimeoutMs: config.drainTimeout,
+    drainSpreadMs: config.drainSpread,
     stores: storesOf(config),
     consumers: builder.consumers(options.earlyKinds),
     services: Object.entries(config.services).map(([name, service]) => builder.service(name, service)),

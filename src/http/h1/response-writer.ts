@@ -27,6 +27,10 @@ export class ResponseWriter implements BodySink {
   #remaining = 0
   #keepAlive = true
   #exchange: Exchange | null = null
+  /** The last four bytes of a body in chunks, the last one lowest. */
+  #tail = 0
+  /** The body ends where the event that is under way does. */
+  #endsWithEvent = false
   readonly #transport: Transport
   readonly #owner: WriterOwner
 
@@ -39,6 +43,8 @@ export class ResponseWriter implements BodySink {
     this.headSent = false
     this.#framing = 'none'
     this.#exchange = null
+    this.#tail = 0
+    this.#endsWithEvent = false
   }
 
   /** RFC 9110, 15.2: a 1xx head; only for clients of HTTP/1.1. */
@@ -109,9 +115,11 @@ export class ResponseWriter implements BodySink {
   onData(bytes: Buffer, start: number, end: number): boolean {
     const size = end - start
     if (size === 0 || this.#framing === 'none') return true
+    if (this.#endsWithEvent && this.#framing === 'chunked') return this.#endWithin(bytes, start, end)
     const output = downstreamOutput
     output.begin(this.#transport)
     if (this.#framing === 'chunked') {
+      for (let i = Math.max(start, end - 4); i < end; i++) this.#tail = (this.#tail << 8) | (bytes[i] as number)
       output.reserve(size + chunkHeadBytesMax + 2)
       output.length = writeChunkHead(output.buffer, output.length, size)
       output.append(bytes, start, end)
@@ -126,6 +134,35 @@ export class ResponseWriter implements BodySink {
     }
     if (this.#exchange !== null) this.#exchange.responseBytes += size
     return !this.#transport.stalled
+  }
+
+  /**
+   * Has a stream of server-sent events end, at once or where the event that is under way does; the client connects again by itself.
+   * @returns whether this is one that can be ended so: not in a coding that hides where events end
+   */
+  endWithEvent(): boolean {
+    const headers = this.#exchange?.response.headers
+    if (this.#framing !== 'chunked' || headers?.get('Content-Type')?.startsWith('text/event-stream') !== true) return false
+    if (headers.has('Content-Encoding')) return false
+    this.#endsWithEvent = true
+    if (this.#tail === 0 || endsEvent(this.#tail)) this.onEnd(null)
+    return true
+  }
+
+  /** Writes what belongs to the event that is under way, and ends the body behind it; all of it when it does not end here. */
+  #endWithin(bytes: Buffer, start: number, end: number): boolean {
+    for (let i = start; i < end; i++) {
+      this.#tail = (this.#tail << 8) | (bytes[i] as number)
+      if (!endsEvent(this.#tail)) continue
+      this.#endsWithEvent = false
+      this.onData(bytes, start, i + 1)
+      this.onEnd(null)
+      return false
+    }
+    this.#endsWithEvent = false
+    const more = this.onData(bytes, start, end)
+    this.#endsWithEvent = true
+    return more
   }
 
   onEnd(trailers: Headers | null): void {
@@ -159,4 +196,10 @@ export class ResponseWriter implements BodySink {
     this.#owner.onBrokenOff()
     return false
   }
+}
+
+/** An event ends with an empty line; lines end with LF, CR or both (HTML, 9.2.5). */
+function endsEvent(tail: number): boolean {
+  const two = tail & 0xffff
+  return two === 0x0a0a || two === 0x0d0d || tail === 0x0d0a0d0a
 }

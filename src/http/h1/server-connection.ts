@@ -271,7 +271,7 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
   onResponseWritten(keepAlive: boolean): void {
     this.#endExchange()
     if (this.transport.stalled) this.#context.wheel.set(this.#writeDeadline, this.#context.limits.writeIdleTimeoutMs)
-    if (!keepAlive || this.#reading !== COMPLETE || (this.#readEnded && this.#ahead === null)) {
+    if (!keepAlive || this.#context.draining || this.#reading !== COMPLETE || (this.#readEnded && this.#ahead === null)) {
       this.#close()
       return
     }
@@ -295,11 +295,17 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
     wheel.clear(this.#writeDeadline)
     const ahead = this.#ahead
     this.#ahead = null
-    this.#tunnel = new TransportTunnel(this.transport, ahead, wheel, () => {
-      this.#endExchange()
-      this.#context.connections.add(-1)
-      this.#onClosed(this)
-    })
+    this.#tunnel = new TransportTunnel(
+      this.transport,
+      ahead,
+      wheel,
+      () => {
+        this.#endExchange()
+        this.#context.connections.add(-1)
+        this.#onClosed(this)
+      },
+      exchange.request.upgrade === 'websocket',
+    )
     return this.#tunnel
   }
 
@@ -399,6 +405,17 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
   /** Closes when nothing is under way, else after the response. For the drain. */
   closeWhenIdle(): void {
     if (!this.#active && this.#reading === HEAD && this.#reader.isEmpty) this.#close()
+  }
+
+  /** Whether something goes on here that has no end of its own: a tunnel, or a response that has begun and streams. */
+  get isStream(): boolean {
+    return this.#tunnel !== null || (this.#active && this.#writer.headSent)
+  }
+
+  /** Ends a stream where nothing is cut: a WebSocket between two messages, an event stream between two events. For the drain. */
+  endStream(): 'websocket' | 'events' | null {
+    if (this.#tunnel !== null) return this.#tunnel.closeCleanly() ? 'websocket' : null
+    return this.#writer.endWithEvent() ? 'events' : null
   }
 
   /** Cuts the connection. For the end of the drain. */
