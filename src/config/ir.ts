@@ -50,9 +50,11 @@ export interface StoresIr {
 }
 
 export interface RedisIr {
-  /** One address, or some nodes of a cluster. */
+  /** One address, some nodes of a cluster, or some sentinels. */
   readonly addresses: readonly { readonly host: string; readonly port: number }[]
   readonly cluster: boolean
+  /** The addresses are those of sentinels, which know the master by this name; null for none. */
+  readonly sentinel: { readonly master: string; readonly username: string | null; readonly password: string | null } | null
   readonly username: string | null
   readonly password: string | null
   /** 0 on a cluster. */

@@ -144,8 +144,17 @@ const retry = object({
 })
 
 const redis = object({
-  address: oneOrMore(checkedText(300, storeAddressProblem), { max: 100 }).describe('`host:port`; of a cluster, some of its nodes.'),
+  address: oneOrMore(checkedText(300, storeAddressProblem), { max: 100 }).describe(
+    '`host:port`; of a cluster some of its nodes, with `sentinel` some of the sentinels.',
+  ),
   cluster: z.boolean().default(false).describe('Whether this is a Redis Cluster.'),
+  sentinel: object({
+    master: text({ max: 256 }).describe('Name under which the sentinels watch the master.'),
+    username: text({ max: 256 }).optional().describe('Name to authenticate with at the sentinels.'),
+    password: secret().optional().describe('Password to authenticate with at the sentinels.'),
+  })
+    .optional()
+    .describe('Asks sentinels which server is the master, and follows it when it changes.'),
   username: text({ max: 256 }).optional().describe('Name to authenticate with (Redis 6 ACL).'),
   password: secret().optional().describe('Password to authenticate with.'),
   database: integer({ min: 0, max: 65_535 }).default(0).describe('Number of the database; a cluster has only 0.'),
@@ -155,6 +164,12 @@ const redis = object({
   commandTimeout: duration({ min: 1, max: 60_000 })
     .prefault('100ms')
     .describe('Longest wait for an answer; a policy then does what it is told to.'),
+}).superRefine(({ address, cluster, sentinel, database }, context) => {
+  const tell = (key: string, message: string): void => context.addIssue({ code: 'custom', path: [key], message })
+  // Of several servers that know nothing of each other, all but one would be left out in silence.
+  if (address.length > 1 && !cluster && sentinel === undefined) tell('address', 'expected one address, or `cluster: true`, or `sentinel`')
+  if (cluster && sentinel !== undefined) tell('sentinel', 'expected either `cluster` or `sentinel`')
+  if (cluster && database !== 0) tell('database', 'expected 0: a cluster has no other')
 })
 
 const stores = object({

@@ -251,7 +251,7 @@ test('a drain adds up what the workers tell, kills those that hang, and nobody i
   const [first] = workers
   assert.ok(first)
   first.answer = () => null
-  assert.deepEqual(await made.drain(5), { closed: 2, aborted: 0 })
+  assert.deepEqual(await made.drain(5), { closed: 2, aborted: 0, websockets: 0, eventStreams: 0 })
   assert.deepEqual(messages, ['a worker did not drain: killing it'])
   assert.equal(workers.length, 3)
   assert.deepEqual(await made.apply(configuration('b')), { ok: false, reason: 'the gateway is shutting down' })

@@ -67,6 +67,7 @@ async function openRedis(t: TestContext): Promise<TimedStore> {
 const REDIS: RedisIr = {
   addresses: [],
   cluster: false,
+  sentinel: null,
   username: null,
   password: null,
   database: 0,

@@ -28,7 +28,8 @@ export function openConnection(t: AfterHook, ports: readonly number[], parts: Pa
   }
   const ir: RedisIr = {
     addresses: ports.map((port) => ({ host: '127.0.0.1', port })),
-    cluster: ports.length > 1,
+    cluster: ports.length > 1 && parts.sentinel == null,
+    sentinel: null,
     username: null,
     password: null,
     database: 0,

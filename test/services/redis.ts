@@ -1,7 +1,7 @@
 /** Real Redis servers for tests, each a process of its own on a free port, with nothing on disk. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,7 +44,9 @@ export class RedisServer {
   /** Starts it, or starts it again on the same port, empty. Resolves when it answers; rejects when it ends before. */
   async start(): Promise<void> {
     const fixed = ['--port', `${this.port}`, '--bind', HOST, '--dir', this.#folder, '--save', '', '--appendonly', 'no']
-    const child = spawn(server ?? 'redis-server', [...fixed, ...this.#args], { stdio: 'ignore' })
+    // A configuration file has the first place, and says all of it.
+    const isFile = this.#args[0]?.endsWith('.conf') === true
+    const child = spawn(server ?? 'redis-server', isFile ? [...this.#args] : [...fixed, ...this.#args], { stdio: 'ignore' })
     this.#child = child
     while (this.#cli('ping') !== 'PONG') {
       if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
@@ -113,6 +115,46 @@ export async function startRedisCluster(t: AfterHook): Promise<readonly RedisSer
   })
   while (!nodes.every((node) => isWhole(node, nodes.length))) await sleep(50)
   return nodes
+}
+
+/** What {@link startRedisSentinels} started. */
+export interface WatchedRedis {
+  readonly master: RedisServer
+  readonly replica: RedisServer
+  readonly sentinels: readonly RedisServer[]
+  /** The name of the master. */
+  readonly name: string
+}
+
+/** A master with a replica and three sentinels that watch them; resolves when every sentinel knows all of it. */
+export async function startRedisSentinels(t: AfterHook): Promise<WatchedRedis> {
+  const name = 'watched'
+  const master = await started(t, () => [])
+  const replica = await started(t, () => ['--replicaof', HOST, `${master.port}`, '--repl-diskless-sync-delay', '0'])
+  const sentinels: RedisServer[] = []
+  for (let i = 0; i < 3; i++) sentinels.push(await startedSentinel(t))
+  for (const sentinel of sentinels) {
+    sentinel.command('sentinel', 'monitor', name, HOST, `${master.port}`, '2')
+    sentinel.command('sentinel', 'set', name, 'down-after-milliseconds', '500')
+    sentinel.command('sentinel', 'set', name, 'failover-timeout', '3000')
+  }
+  const knows = (sentinel: RedisServer): boolean => {
+    const info = sentinel.command('sentinel', 'master', name)
+    return /num-slaves\n1\n/.test(info) && /num-other-sentinels\n2\n/.test(info)
+  }
+  while (!sentinels.every(knows)) await sleep(100)
+  return { master, replica, sentinels, name }
+}
+
+async function startedSentinel(t: AfterHook): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'turnpike-sentinel-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return started(t, (port) => {
+    // A sentinel writes what it learns into its configuration, which has to be a file.
+    const file = join(folder, `${port}.conf`)
+    writeFileSync(file, `port ${port}\nbind ${HOST}\ndir ${folder}\n`)
+    return [file, '--sentinel']
+  })
 }
 
 function isWhole(node: RedisServer, size: number): boolean {

@@ -17,6 +17,7 @@ import { redisMissing, startRedis } from './redis.ts'
 const REDIS: RedisIr = {
   addresses: [],
   cluster: false,
+  sentinel: null,
   username: null,
   password: null,
   database: 0,

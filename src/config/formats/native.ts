@@ -93,6 +93,14 @@ function storesOf({ stores }: NativeConfig): StoresIr {
         : {
             addresses: redis.address.flatMap((address) => parseAddress(address) ?? []),
             cluster: redis.cluster,
+            sentinel:
+              redis.sentinel === undefined
+                ? null
+                : {
+                    master: redis.sentinel.master,
+                    username: redis.sentinel.username ?? null,
+                    password: redis.sentinel.password ?? null,
+                  },
             username: redis.username ?? null,
             password: redis.password ?? null,
             database: redis.database,

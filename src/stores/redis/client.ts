@@ -26,7 +26,12 @@ export async function openClient(ir: RedisIr, events: ClientEvents): Promise<Red
   const { Redis, Cluster } = await import('ioredis')
   const client = ir.cluster
     ? new Cluster(ir.addresses.slice(), clusterOptions(ir))
-    : new Redis({ ...redisOptions(ir), ...ir.addresses[0], retryStrategy: reconnectAfter, enableOfflineQueue: false })
+    : new Redis({
+        ...redisOptions(ir),
+        ...(ir.sentinel === null ? ir.addresses[0] : sentinelOptions(ir, ir.sentinel)),
+        retryStrategy: reconnectAfter,
+        enableOfflineQueue: false,
+      })
   let reason = 'the connection was closed'
   client.on('error', (error: unknown) => {
     reason = messageOf(error)
@@ -56,6 +61,18 @@ function redisOptions(ir: RedisIr) {
     disableClientInfo: true,
     // A master that became a replica takes no writes: its name leads to the new one.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  } satisfies RedisOptions
+}
+
+/** Every connection asks the sentinels first: after a failover they lead to the new master. */
+function sentinelOptions(ir: RedisIr, { master, username, password }: NonNullable<RedisIr['sentinel']>) {
+  return {
+    sentinels: ir.addresses.slice(),
+    name: master,
+    ...(username !== null && { sentinelUsername: username }),
+    ...(password !== null && { sentinelPassword: password }),
+    ...(ir.tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+    sentinelRetryStrategy: reconnectAfter,
   } satisfies RedisOptions
 }
 
