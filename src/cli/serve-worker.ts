@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import type { Logger, Metrics } from '../core/observe.ts'
-import type { DataPlane, UnreachableMessage } from '../runtime/control-protocol.ts'
+import type { DataPlane, Notice, NoticeMessage } from '../runtime/control-protocol.ts'
 import { WorkerHost } from '../runtime/worker.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
 import { createEventLog } from '../telemetry/event-log.ts'
@@ -12,8 +12,8 @@ export interface PlaneParts {
   readonly log: Logger
   readonly metrics: Metrics
   readonly accessLog: AccessLog
-  /** Says to the control process that a service's discovered targets cannot be connected to. */
-  readonly onUnreachable: (service: string) => void
+  /** Says something to the control process. */
+  readonly tell: (notice: Notice) => void
 }
 
 /** Wires a worker process and has it serve until the control process says otherwise. */
@@ -28,7 +28,7 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
   const log = createEventLog({ fields: { worker: worker.id } })
   const metrics = new MetricsRegistry()
   const accessLog = new AccessLog({ output: null })
-  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, onUnreachable: tellUnreachable }), accessLog)
+  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, tell }), accessLog)
   new WorkerHost({
     plane,
     channel: process,
@@ -42,9 +42,9 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
   }).start()
 }
 
-/** Nothing is lost when it does not arrive: the next failure says it again. */
-function tellUnreachable(service: string): void {
-  if (process.connected) process.send?.({ type: 'turnpike-unreachable', service } satisfies UnreachableMessage)
+/** Without a control process there are no other workers to be told, and this one drains. */
+function tell(notice: Notice): void {
+  if (process.connected) process.send?.({ type: 'turnpike-notice', notice } satisfies NoticeMessage)
 }
 
 /** Dumps the metrics, with those of the process itself brought up to date. */

@@ -3,17 +3,26 @@ import { systemClock } from '../core/clock.ts'
 import { POLICIES } from '../policies/index.ts'
 import { Gateway } from '../runtime/gateway.ts'
 import { httpClient } from '../runtime/http-client.ts'
+import { Invalidations } from '../runtime/invalidations.ts'
 import { createStores } from '../stores/index.ts'
 import { serveWorker } from './serve-worker.ts'
 
-serveWorker(
-  (parts) =>
-    new Gateway({
-      ...parts,
-      clock: systemClock,
-      policies: POLICIES,
-      http: httpClient,
-      createStores: ({ stores, workers }, resources, shared) =>
-        createStores(stores, { ...parts, clock: systemClock, resources, workers, shared }),
-    }),
-)
+serveWorker(({ tell, ...parts }) => {
+  const invalidations = new Invalidations((purges) => tell({ kind: 'invalidated', purges }))
+  return new Gateway({
+    ...parts,
+    clock: systemClock,
+    policies: POLICIES,
+    http: httpClient,
+    onUnreachable: (service) => tell({ kind: 'unreachable', service }),
+    createStores: ({ stores, workers }, resources, shared) =>
+      createStores(stores, {
+        ...parts,
+        clock: systemClock,
+        resources,
+        workers,
+        shared,
+        ...(workers > 1 && { onInvalidated: (purge) => invalidations.add(purge) }),
+      }),
+  })
+})

@@ -91,13 +91,19 @@ export interface HelloMessage {
   readonly type: 'turnpike-hello'
 }
 
-/** Said at most once a second for each service: targets that were discovered cannot be connected to. */
-export interface UnreachableMessage {
-  readonly type: 'turnpike-unreachable'
-  readonly service: string
+/** What a worker says by itself, and nobody answers. */
+export type Notice =
+  /** At most once a second for each service: targets that were discovered cannot be connected to. */
+  | { readonly kind: 'unreachable'; readonly service: string }
+  /** Unsafe methods have changed these URIs: the other workers are to forget them too. */
+  | { readonly kind: 'invalidated'; readonly purges: readonly Purge[] }
+
+export interface NoticeMessage {
+  readonly type: 'turnpike-notice'
+  readonly notice: Notice
 }
 
-export type WorkerMessage = HelloMessage | AnswerMessage | UnreachableMessage
+export type WorkerMessage = HelloMessage | AnswerMessage | NoticeMessage
 
 /** Both ends are the same release of the same program: telling our messages from others is all the checking there is to do. */
 export function isRequestMessage(message: unknown): message is RequestMessage {
@@ -106,7 +112,7 @@ export function isRequestMessage(message: unknown): message is RequestMessage {
 
 export function isWorkerMessage(message: unknown): message is WorkerMessage {
   const type = typeOf(message)
-  return type === 'turnpike-hello' || type === 'turnpike-answer' || type === 'turnpike-unreachable'
+  return type === 'turnpike-hello' || type === 'turnpike-answer' || type === 'turnpike-notice'
 }
 
 function typeOf(message: unknown): unknown {

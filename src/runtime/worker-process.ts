@@ -3,7 +3,14 @@ import type { GatewayIr } from '../config/ir.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
-import { type ControlRequest, isWorkerMessage, type ListenerAddress, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
+import {
+  type ControlRequest,
+  isWorkerMessage,
+  type ListenerAddress,
+  type Notice,
+  type RequestMessage,
+  type WorkerAnswer,
+} from './control-protocol.ts'
 
 /** How a process ended. */
 export interface WorkerExit {
@@ -33,8 +40,8 @@ export class WorkerProcess {
   /** Whether a ping is on its way. */
   pinged = false
   #state: WorkerState = 'starting'
-  /** Told of a service whose discovered targets cannot be connected to. */
-  onUnreachable: (service: string) => void = () => {}
+  /** Told what the worker says by itself. */
+  onNotice: (notice: Notice) => void = () => {}
   #saidHello = false
   #wanted = true
   readonly #worker: Worker
@@ -54,7 +61,7 @@ export class WorkerProcess {
       if (message.type === 'turnpike-hello') {
         this.#saidHello = true
         hello.resolve()
-      } else if (message.type === 'turnpike-unreachable') this.onUnreachable(message.service)
+      } else if (message.type === 'turnpike-notice') this.onNotice(message.notice)
       else this.#settle(message.id, message.answer)
     })
     // A failed spawn or send. A worker that cannot be reached any more also exits or stops answering pings.

@@ -6,7 +6,7 @@ import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 import type { ServiceState } from '../upstream/service-state.ts'
-import type { ControlRequest, DrainResult, ListenerAddress, WorkerAnswer } from './control-protocol.ts'
+import type { ControlRequest, DrainResult, ListenerAddress, Notice, WorkerAnswer } from './control-protocol.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
@@ -297,9 +297,17 @@ export class WorkerPool {
   #fork(): WorkerProcess {
     const worker = this.#options.fork()
     this.#workers.add(worker)
-    worker.onUnreachable = (service) => this.#options.onUnreachable?.(service)
+    worker.onNotice = (notice) => this.#onNotice(worker, notice)
     void worker.exited.then(({ code, signal }) => this.#onExit(worker, code, signal))
     return worker
+  }
+
+  #onNotice(from: WorkerProcess, notice: Notice): void {
+    if (notice.kind === 'unreachable') return this.#options.onUnreachable?.(notice.service)
+    for (const worker of this.#workers) {
+      if (worker !== from && worker.saidHello && worker.isAlive)
+        void this.#expect(worker, { kind: 'purge', purges: notice.purges, shared: false }, this.#timeouts.askMs)
+    }
   }
 
   #onExit(worker: WorkerProcess, code: number | null, signal: string | null): void {

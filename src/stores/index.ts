@@ -2,7 +2,7 @@ import type { RedisIr, StoresIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Resources } from '../core/resources.ts'
-import type { ResponseStore } from '../core/response-store.ts'
+import type { Purge, ResponseStore } from '../core/response-store.ts'
 import type { LimitStore, SharedFile, Stores, ValueStore } from '../core/store.ts'
 import { openMemoryLimits } from './memory/open.ts'
 import { MemoryResponses } from './memory/responses.ts'
@@ -20,6 +20,8 @@ export interface StoreParts {
   /** Workers that serve the configuration, one when it is left out, and what they count limits in together. */
   readonly workers?: number
   readonly shared?: SharedFile | null
+  /** Told of URIs that unsafe methods have changed, where others keep responses of their own. */
+  readonly onInvalidated?: (purge: Purge) => void
 }
 
 /** The stores of a configuration. Connections are made when a policy asks for the store. */
@@ -45,9 +47,18 @@ function memoryLimits(ir: StoresIr, parts: StoreParts): LimitStore {
 }
 
 /** The gateway's bytes are divided among its workers: each keeps responses of its own. */
-function memoryResponses(ir: StoresIr, { resources, clock, metrics, workers = 1 }: StoreParts): ResponseStore {
+function memoryResponses(ir: StoresIr, { resources, clock, metrics, workers = 1, onInvalidated }: StoreParts): ResponseStore {
   const bytesMax = Math.floor(ir.memory.responseBytesMax / workers)
-  return resources.keep(`responses ${bytesMax}`, () => new MemoryResponses(bytesMax, clock, metrics))
+  const store = resources.keep(`responses ${bytesMax}`, () => new MemoryResponses(bytesMax, clock, metrics))
+  if (onInvalidated === undefined) return store
+  return {
+    lookup: (key, headers) => store.lookup(key, headers),
+    purge: (purge) => store.purge(purge),
+    invalidate(host, path, query) {
+      store.invalidate(host, path, query)
+      onInvalidated({ kind: 'key', host, path, query })
+    },
+  }
 }
 
 function redisLimits(ir: RedisIr, parts: StoreParts): LimitStore {

@@ -42,9 +42,9 @@ routes: { shop: { path: /*, service: shop, policies: { cache: ${cache} } } }
 }
 
 /** The body, over a connection of its own, so that any worker may answer. All gateways are asked by the same name. */
-async function ask(gateway: GatewayProcess, path: string): Promise<string> {
+async function ask(gateway: GatewayProcess, path: string, method = 'GET'): Promise<string> {
   const { port } = new URL(gateway.url)
-  const request = httpRequest({ host: '127.0.0.1', port, path, headers: { host: HOST }, agent: false }).end()
+  const request = httpRequest({ host: '127.0.0.1', port, path, method, headers: { host: HOST }, agent: false }).end()
   const [response] = (await once(request, 'response')) as [IncomingMessage]
   const body = await text(response)
   return response.statusCode === 200 ? body : `${response.statusCode} ${body}`
@@ -84,6 +84,19 @@ test('a purge reaches the memory of every worker', { timeout: TIMEOUT }, async (
   assert.deepEqual([line['client'], line['purges']], ['127.0.0.1', [{ kind: 'all' }]])
   const { status } = await admin(gateway, '/cache/purge', { everything: true })
   assert.equal(status, 400)
+})
+
+test('an unsafe method that one worker served has the others forget the URI too', { timeout: TIMEOUT }, async (t) => {
+  const service = await startService(t)
+  const gateway = await new GatewayProcess(t, { config: config(service.port, '{}', 'workers: 3') }).ready()
+  assert.deepEqual(await askOften(gateway, '/a'), new Set(['edition 1']))
+  service.edition++
+  assert.equal(await ask(gateway, '/a', 'POST'), 'edition 2')
+  // The others are told by way of the control process: at once, but not before the answer.
+  await eventually(
+    () => askOften(gateway, '/a'),
+    (editions) => editions.size === 1 && editions.has('edition 2'),
+  )
 })
 
 test('a purge of one gateway holds for another on the same Redis, and without Redis both go on', {
