@@ -1,0 +1,62 @@
+/** Certificates for tests, made when they run: an authority, and what it signs. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensureDebianProgram, missingReason } from './debian.ts'
+
+const openssl = ensureDebianProgram('openssl', 'openssl')
+
+/** For the `skip` of tests that need certificates: false when they can be made, otherwise why not. */
+export const certificatesMissing: string | false = openssl === null ? missingReason('openssl') : false
+
+/** PEM. */
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
+}
+
+/** An authority of its own. */
+export class Authority {
+  readonly cert: string
+  readonly #key: string
+
+  constructor(name = 'Turnpike tests') {
+    const made = make(['-subj', `/CN=${name}`, '-addext', 'keyUsage=critical,keyCertSign'], null)
+    this.cert = made.cert
+    this.#key = made.key
+  }
+
+  /** For a server at 127.0.0.1, ::1 and `localhost`. */
+  forServer(): Certificate {
+    return this.#sign('localhost', ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'])
+  }
+
+  /** @param name its common name, which is the user's */
+  forClient(name: string): Certificate {
+    return this.#sign(name, ['-addext', 'extendedKeyUsage=clientAuth'])
+  }
+
+  #sign(name: string, extensions: readonly string[]): Certificate {
+    return make(['-subj', `/CN=${name}`, '-addext', 'basicConstraints=CA:FALSE', ...extensions], { cert: this.cert, key: this.#key })
+  }
+}
+
+function make(args: readonly string[], issuer: Certificate | null): Certificate {
+  const folder = mkdtempSync(join(tmpdir(), 'turnpike-certificates-'))
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  try {
+    const issuerFile = join(folder, 'issuer.pem')
+    if (issuer !== null) writeFileSync(issuerFile, `${issuer.cert}${issuer.key}`)
+    const signed = issuer === null ? [] : ['-CA', issuerFile, '-CAkey', issuerFile]
+    const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+    const { status, stderr } = spawnSync(openssl ?? 'openssl', [...kind, '-keyout', key, '-out', cert, ...signed, ...args], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    })
+    if (status !== 0) throw new Error(`openssl failed: ${stderr}`)
+    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
