@@ -115,6 +115,11 @@ export class RegistryClient {
     }
   }
 
+  /** `host:port`, or the host where the port is the scheme's own: for messages. */
+  get host(): string {
+    return this.#base.host
+  }
+
   /** Ends all that is under way. */
   close(): void {
     this.#isClosed = true
