@@ -4,7 +4,7 @@ import { cookieValue } from '../core/cookies.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { answer, type Reply } from '../core/reply.ts'
 import { compileStatuses } from '../core/status-set.ts'
-import { checkedTemplate, escapeJson } from '../core/template.ts'
+import { checkedTemplate, escapeJson, escapeMarkup } from '../core/template.ts'
 import { murmur3 } from '../upstream/murmur3.ts'
 import type { Service } from '../upstream/service.ts'
 import type { RoutePlan } from './plan.ts'
@@ -80,7 +80,7 @@ function staticAnswer({ status, contentType, headers, body }: StaticAnswerIr): (
   const fields = headers.map(([name, value]) => [name, checkedTemplate(value)] as const)
   const text = checkedTemplate(body)
   const type: readonly (readonly [string, string])[] = body === '' ? [] : [['Content-Type', contentType]]
-  const quote = /json/i.test(contentType) ? escapeJson : undefined
+  const quote = /json/i.test(contentType) ? escapeJson : /html|xml/i.test(contentType) ? escapeMarkup : undefined
   return (exchange) => {
     const filled = fields.map(([name, value]) => [name, fieldValue(value.render(exchange))] as const)
     return answer(status, [...filled, ...type], Buffer.from(text.render(exchange, quote)))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exchangeOf } from '../policies/testing.ts'
-import { checkedTemplate, escapeJson, parseTemplate } from './template.ts'
+import { checkedTemplate, escapeJson, escapeMarkup, parseTemplate } from './template.ts'
 
 const exchange = exchangeOf({
   method: 'POST',
@@ -65,4 +65,8 @@ test('each exchange gives its own query, and the status of its last try', () => 
   exchange.attempts.push({ ...attempt, status: 503 }, { ...attempt, status: 501 })
   exchange.response.status = 404
   assert.equal(template.render(exchange), '--501')
+})
+
+test('what is filled into markup is text there, whatever it is', () => {
+  assert.equal(escapeMarkup(`a<b>&"c'`), 'a&#60;b&#62;&#38;&#34;c&#39;')
 })

@@ -143,3 +143,8 @@ export function textOf(value: unknown): string {
 export function escapeJson(value: string): string {
   return JSON.stringify(value).slice(1, -1)
 }
+
+/** Escapes a value for text and quoted attributes of HTML and XML, where a client could otherwise write markup. */
+export function escapeMarkup(value: string): string {
+  return value.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

@@ -126,3 +126,10 @@ test('a stale answer comes first, and by itself only where the cache says so', a
   neither.upstream.onConnection = always(bad(500))
   assert.match((await neither.exchange(GET)).text, /^HTTP\/1.1 500 /)
 })
+
+test('nothing that a client wrote becomes markup in a fixed answer', async (t) => {
+  const response = { contentType: 'text/html', body: '<p title="{query.q}">{query.q}</p>' }
+  const rig = await startRig(t, { route: { fallback: { response } }, ports: () => [1] })
+  const { text } = await rig.exchange('GET /?q=%22%3Cb%3E%26%27 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  assert.match(text, /\r\n\r\n<p title="&#34;&#60;b&#62;&#38;&#39;">&#34;&#60;b&#62;&#38;&#39;<\/p>$/)
+})
