@@ -47,7 +47,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   #tunnel: TunnelEnd | null = null
   /** No client waits: the name of the policy that does, or empty for nobody. */
   #detachedFor: string | null = null
-  /** All tries at a service together; then each silence of the response body. */
+  /** All tries at a service together; then each silence of the response body. Where no client waits, all of it. */
   readonly #deadline = new Deadline(() => this.#onTimeout())
 
   // Bound once: a closure for each request would cost more than the step it continues.
@@ -177,8 +177,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
       this.#call.discard()
       return this.#fallBack(null)
     }
-    // With steps that want the whole body, the head is not there for the client before its end is.
-    if (steps.responseBody.length === 0) this.#context.wheel.clear(this.#deadline)
+    // With steps that want the whole body, the head is not there for the client before its end is; and nobody waits for what is detached.
+    if (steps.responseBody.length === 0 && this.#detachedFor === null) this.#context.wheel.clear(this.#deadline)
     response.status = status
     response.headers = headers
     response.bodyLength = bodyLength
@@ -246,13 +246,13 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   #sendResponse(): void {
     if (this.#finished) return
-    this.#context.wheel.clear(this.#deadline)
+    if (this.#detachedFor === null) this.#context.wheel.clear(this.#deadline)
     if (this.#lost !== null) return this.#breakOff(this.#lost)
     this.#exchange.downstream.sendHead(this.#exchange)
     this.#response.release()
     if (this.#finished || !this.#call.isReading) return
     this.#call.resume()
-    this.#context.wheel.set(this.#deadline, this.#streamIdleTimeoutMs)
+    if (this.#detachedFor === null) this.#context.wheel.set(this.#deadline, this.#streamIdleTimeoutMs)
   }
 
   get #streamIdleTimeoutMs(): number {
@@ -262,7 +262,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   onResponseData(bytes: Buffer, start: number, end: number): boolean {
     const { holds } = this.#response
     const more = this.#response.onData(bytes, start, end)
-    if (holds) return more
+    if (holds || this.#detachedFor !== null) return more
     // While the client does not read, silence is not the service's.
     if (more) this.#context.wheel.set(this.#deadline, this.#streamIdleTimeoutMs)
     else this.#context.wheel.clear(this.#deadline)
@@ -302,7 +302,9 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   /** No further try: what the route falls back to takes the place of the service, or the client is told why there is no answer. */
   onCallFailed(error: GatewayError): void {
     if (this.#finished) return
-    this.#fallBack(error.code)
+    // What takes the place of a service is nothing to one whose request is broken.
+    if (error.origin === 'downstream') this.#answer(refuse(error.code))
+    else this.#fallBack(error.code)
   }
 
   /** @param cause null when it was the status of the answer, which {@link FailOver.replaces} has found something for */
@@ -330,7 +332,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     else {
       this.#response.abort()
       this.#response.reset()
-      this.#fallBack(error.code)
+      this.onCallFailed(error)
     }
   }
 
@@ -356,7 +358,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     if (this.#finished || this.#answers) return
     const responds = this.#response.holds || this.#exchange.downstream.headSent
     const code = this.#call.waitsForPlace ? 'service_queue_timeout' : 'upstream_timeout'
-    this.#call.drop('upstream_timeout')
+    // A detached exchange is bounded as a whole: a response that lasts longer is no fault of the service's.
+    this.#call.drop(responds && this.#detachedFor !== null ? null : 'upstream_timeout')
     const error = new GatewayError(code, 'no answer in time', 'upstream')
     if (responds) this.onResponseLost(error)
     else this.onCallFailed(error)

@@ -102,8 +102,10 @@ export class RequestRelay implements BodySink {
    * @param onWhole called once: with the body, or with null when it has more than `bytesMax` bytes or breaks off
    */
   copy(bytesMax: number, onWhole: (body: Buffer | null) => void): void {
-    if (this.length === 0 || this.#ended) onWhole(Buffer.concat(this.#kept))
-    else this.#copying = { bytesMax, onWhole, pieces: [], bytes: 0 }
+    // What is here already was taken in for steps: all of the body, or its beginning when they gave it up as too large.
+    if (this.#keptBytes > bytesMax) onWhole(null)
+    else if (this.length === 0 || this.#ended) onWhole(Buffer.concat(this.#kept))
+    else this.#copying = { bytesMax, onWhole, pieces: [...this.#kept], bytes: this.#keptBytes }
   }
 
   #copy(copying: Copying, bytes: Buffer, start: number, end: number): void {
@@ -131,6 +133,11 @@ export class RequestRelay implements BodySink {
 
   get started(): boolean {
     return this.#started
+  }
+
+  /** Whether the try under way waits for bytes of the client, and would take them. */
+  get awaitsClient(): boolean {
+    return this.#started && !this.#ended && this.#connection?.transport.stalled === false
   }
 
   /** Gives the body to a try: what was kept first, then what still comes. @param keepMax bytes to keep for a next try. */

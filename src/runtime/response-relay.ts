@@ -64,7 +64,8 @@ export class ResponseRelay {
    */
   gather(bytesMax: number, onWhole: Gathering['onWhole']): void {
     if (this.#exchange.response.bodyLength > bytesMax) return onWhole('too large')
-    if (this.#ended && this.#bytes <= bytesMax) return onWhole(Buffer.concat(this.#pieces))
+    // All of it may have come while a step was at the head, more than is wanted too: nothing else would tell.
+    if (this.#ended) return onWhole(this.#bytes > bytesMax ? 'too large' : Buffer.concat(this.#pieces))
     this.#gathering = { bytesMax, onWhole }
   }
 

@@ -285,7 +285,9 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
   #endTry(status: number, error: ErrorCode | null): void {
     this.#connection = null
     this.#limits.end()
-    this.#tries.end(status, error)
+    // Nobody can answer a request that is not there: slow clients must not open a breaker for all others.
+    const isBlamed = error !== 'upstream_timeout' || !this.#request.awaitsClient
+    this.#tries.end(status, error, isBlamed)
   }
 
   #leaveGate(): void {

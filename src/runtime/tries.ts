@@ -111,8 +111,8 @@ export class Tries {
     this.#ticket = REFUSED
   }
 
-  /** The try under way is over. */
-  end(status: number, error: ErrorCode | null): void {
+  /** The try under way is over. @param isBlamed false for a fault that says nothing of the service */
+  end(status: number, error: ErrorCode | null, isBlamed: boolean): void {
     const attempt = this.#attempt
     const target = this.#target
     if (attempt === null || target === null) return
@@ -123,7 +123,7 @@ export class Tries {
     target.inFlight--
     if (this.#ticket === REFUSED) return
     // A used connection that the server had just closed says nothing of the service.
-    const counts = error === null || !this.#diedOfAge
+    const counts = error === null || (isBlamed && !this.#diedOfAge)
     this.#service?.settle(target, this.#ticket, counts ? status : 0, counts ? error : null)
     this.#ticket = REFUSED
   }

@@ -110,3 +110,21 @@ test('a tunnel counts as a success when it opens, not when it ends', async (t) =
   await client.readHead()
   assert.equal(rig.metric('gateway_breaker_workers', { state: 'closed' }), 1)
 })
+
+test('a client that is slow with its body opens no breaker, and a service that takes none of it does', async (t) => {
+  const options = { service: { breaker: { failures: 1 } }, route: { timeout: '200ms', attemptTimeout: '150ms' } } as const
+  const rig = await startRig(t, options)
+  const slow = await rig.connect()
+  slow.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello')
+  assert.match((await slow.readResponse()).body, /upstream_timeout/)
+  assert.equal(rig.metric('gateway_breaker_workers', { state: 'open' }), 0)
+
+  const stuck = await startRig(t, options)
+  stuck.upstream.onConnection = async (peer) => void peer.socket.pause()
+  const sender = await stuck.connect()
+  // More than the buffers of both sockets take.
+  sender.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${9 * 2 ** 20}\r\n\r\n`)
+  for (let i = 0; i < 9; i++) sender.write(Buffer.alloc(2 ** 20))
+  assert.match((await sender.readResponse()).body, /upstream_timeout/)
+  assert.equal(stuck.metric('gateway_breaker_workers', { state: 'open' }), 1)
+})

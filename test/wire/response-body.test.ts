@@ -154,3 +154,39 @@ test('a pipelined request behind a gathered response is answered in order', asyn
   client.write(GET.repeat(5))
   for (let i = 0; i < 5; i++) assert.equal((await client.readResponse()).body, '<hello>')
 })
+
+test('a body that came whole while a step was at its head, and is too large, passes as it is', async (t) => {
+  const idle = (): void => {}
+  let letGo = idle
+  const waiting: PolicySteps = {
+    onUpstreamResponse: () =>
+      new Promise((resolve) => {
+        letGo = () => resolve(undefined)
+      }),
+  }
+  const rig = await startRig(t, { policy: bodyPolicy({}, waiting) })
+  rig.upstream.onConnection = always('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n01234567890123456789\r\n0\r\n\r\n')
+  const client = await rig.connect()
+  client.write(GET)
+  await eventually(() => letGo !== idle, 'the step to wait')
+  letGo()
+  assert.equal((await client.readResponse()).body, '01234567890123456789')
+})
+
+test('a client whose own body breaks while a response is gathered is told so: no other service is asked with half of a request', async (t) => {
+  const rig = await startRig(t, {
+    policy: bodyPolicy({}),
+    route: { fallback: { service: 'backup', response: { status: 200 } } },
+  })
+  const client = await rig.connect()
+  client.write('PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
+  const service = await rig.upstream.accept()
+  await service.readThrough('hello\r\n')
+  service.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe')
+  await eventually(() => rig.metric('gateway_upstream_status_total', { status: '200' }) === 1, 'the head to be read')
+  client.write('not a chunk\r\n')
+  const { head } = await client.readResponse()
+  assert.match(head, /^HTTP\/1.1 400 /)
+  assert.doesNotMatch(head, /Turnpike-Fallback/)
+  assert.equal(rig.backup.peers.length, 0)
+})

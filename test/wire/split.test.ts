@@ -124,3 +124,34 @@ test('percent: 0 copies nothing', async (t) => {
   await ask(rig, 20)
   assert.equal(rig.backup.peers.length, 0)
 })
+
+test('a body that steps in shadow gave up as too large is copied from its beginning', async (t) => {
+  const shadow = { mode: 'shadow', bodyBytesMax: '8B', request: { body: { set: { '/a': 1 } } } } as const
+  const rig = await startRig(t, { route: { mirror: { service: 'backup' }, policies: { transform: shadow } } })
+  rig.upstream.onConnection = echo
+  const client = await rig.connect()
+  client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n')
+  client.write('a\r\n{"abcdef":\r\n')
+  // The service is only asked once the steps have given up.
+  const service = await rig.upstream.accept()
+  await service.readThrough('{"abcdef":')
+  client.write('2\r\n1}\r\n0\r\n\r\n')
+  const copy = await (await rig.backup.accept()).readRequest()
+  assert.equal(copy.body, '{"abcdef":1}')
+})
+
+test('a copy whose answer never ends is given up in time', async (t) => {
+  const rig = await startRig(t, { route: { mirror: { service: 'backup', timeout: '100ms' } } })
+  rig.upstream.onConnection = always(named('main'))
+  rig.backup.onConnection = async (peer) => {
+    await peer.readRequest()
+    peer.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n')
+    while (peer.ending === null) {
+      peer.write('data: x\n\n')
+      await eventually(() => true, 'a turn')
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  await ask(rig, 1)
+  await eventually(() => rig.metric('gateway_mirror_requests_total', { result: 'failed' }) === 1, 'the copy to end')
+})
