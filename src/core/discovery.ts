@@ -76,10 +76,28 @@ export interface DiscoveryEvents {
   onDegraded(reason: string | null): void
 }
 
+/** What is known of one name, for the admin listener. */
+export interface LookupState {
+  readonly name: string
+  readonly type: string
+  /** What is in force; null while nobody has answered yet, empty where there is nothing. */
+  readonly records: readonly string[] | null
+  /** Until it is asked for again; null while it is. */
+  readonly askedAgainInMs: number | null
+  /** RFC 3339; null before the first time. */
+  readonly lastAskedAt: string | null
+  /** Who answered last. */
+  readonly server: string | null
+  /** What came of the last question, where it brought no records: then those in force are older. */
+  readonly lastError: string | null
+}
+
 /** A watch that is under way. It tries again by itself for as long as it is open. */
 export interface DiscoveryWatch {
   /** A target could not be connected to: what is known may be old. */
   refresh(): void
+  /** What it knows of each name that it looks up; not there where nothing is looked up. */
+  lookups?(): readonly LookupState[]
   close(): void
 }
 

@@ -1,4 +1,4 @@
-import type { Discover, DiscoveryContext, DiscoveryEvents, DiscoveryRule, DiscoveryWatch } from '../core/discovery.ts'
+import type { Discover, DiscoveryContext, DiscoveryEvents, DiscoveryRule, DiscoveryWatch, LookupState } from '../core/discovery.ts'
 
 /** Begins to watch what a rule says. What speaks to a registry is loaded when the first rule needs it. */
 export const discover: Discover = (rule, context, events) => {
@@ -33,6 +33,10 @@ class OpeningWatch implements DiscoveryWatch {
 
   refresh(): void {
     this.#watch?.refresh()
+  }
+
+  lookups(): readonly LookupState[] {
+    return this.#watch?.lookups?.() ?? []
   }
 
   close(): void {
