@@ -102,9 +102,9 @@ class ControlProcess {
   /** Serves until a signal comes, then drains. @returns the exit status. */
   async runToTheEnd(): Promise<number> {
     const signal = await this.#signals.stopped
-    const timeoutMs = this.#control.running?.drainTimeoutMs ?? 0
-    this.#log.info({ signal, timeoutMs }, 'shutting down: the workers drain')
-    const report = await this.#control.drain(timeoutMs)
+    const { drainDelayMs: delayMs = 0, drainTimeoutMs: timeoutMs = 0 } = this.#control.running ?? {}
+    this.#log.info({ signal, delayMs, timeoutMs }, 'shutting down: the workers drain')
+    const report = await this.#control.drain(delayMs, timeoutMs)
     await this.#statsd.close()
     this.#log.info({ ...report }, 'shut down')
     await this.#close()

@@ -26,7 +26,9 @@ export interface GatewayIr {
   readonly accessLog: AccessLogIr | null
   /** Null for none. */
   readonly statsd: StatsdIr | null
-  /** Longest time a shutdown waits for exchanges to finish. */
+  /** How long a shutdown goes on serving while it says that it is not ready. */
+  readonly drainDelayMs: number
+  /** Longest time a shutdown waits for exchanges to finish, after that. */
   readonly drainTimeoutMs: number
   /** Over how long WebSockets and event streams are ended in a shutdown. */
   readonly drainSpreadMs: number

@@ -264,6 +264,11 @@ const root = <P extends z.ZodType>(policies: P) =>
       .prefault({})
       .describe('The access log: one JSON object a line. `false` for none.'),
     statsd: statsd.optional().describe('A StatsD server that is told counts. Default: none.'),
+    drainDelay: duration({ max: 3_600_000 })
+      .prefault('0s')
+      .describe(
+        'How long a shutdown goes on serving while `/readyz` says 503, so that load balancers look elsewhere before anything closes.',
+      ),
     drainTimeout: duration().prefault('30s').describe('Longest time a shutdown waits for requests to finish.'),
     drainSpread: duration()
       .prefault('10s')

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/observe.ts'
@@ -112,9 +113,13 @@ export class Control {
     return reloading
   }
 
-  /** Ends the service: no reload and no replacement any more, every worker drains. */
-  drain(timeoutMs: number): Promise<DrainResult> {
+  /**
+   * Ends the service: no reload and no replacement any more, every worker drains. For `delayMs` before that all goes on as it was, but for
+   * what the gateway says of itself: whoever connects until the load balancers have heard of it is still served.
+   */
+  async drain(delayMs: number, timeoutMs: number): Promise<DrainResult> {
     this.#phase = 'draining'
+    if (delayMs > 0) await sleep(delayMs)
     return this.#options.pool.drain(timeoutMs)
   }
 

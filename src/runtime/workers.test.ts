@@ -91,6 +91,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
     limits: DEFAULT_LIMITS,
     accessLog: null,
     statsd: null,
+    drainDelayMs: 0,
     drainTimeoutMs: 1_000,
     drainSpreadMs: 100,
     stores: { memory: { limitKeysMax: 100, responseBytesMax: 1_000_000 }, redis: null },

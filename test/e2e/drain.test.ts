@@ -7,7 +7,7 @@ import { KeepAliveClient } from './keep-alive-client.ts'
 
 const CLIENTS = 32
 
-async function start(t: TestContext): Promise<GatewayProcess> {
+async function start(t: TestContext, more = ''): Promise<GatewayProcess> {
   const { port } = await startUpstream(t)
   const config = `
 listeners: [{ host: 127.0.0.1, port: 0 }]
@@ -16,6 +16,7 @@ workers: 2
 accessLog: false
 services: { s: { targets: ["127.0.0.1:${port}"] } }
 routes: { all: { path: /*, service: s } }
+${more}
 `
   return new GatewayProcess(t, { config }).ready()
 }
@@ -53,4 +54,20 @@ test('SIGTERM closes connections that nobody uses, and does not wait for them', 
   // The drain may take 30 s by default, longer than this test.
   assert.equal(await gateway.exited, 0)
   assert.equal(client.isOpen, false)
+})
+
+test('for drainDelay a shutdown says that it is not ready, and serves all the same', { timeout: 30_000 }, async (t) => {
+  const gateway = await start(t, 'drainDelay: 1s')
+  const port = Number(new URL(gateway.url).port)
+  const client = await KeepAliveClient.open(port)
+  gateway.child.kill('SIGTERM')
+  const { delayMs } = await gateway.logged('shutting down: the workers drain')
+  assert.equal(delayMs, 1_000)
+  assert.equal((await fetch(`${gateway.adminUrl}/readyz`)).status, 503)
+  const late = await KeepAliveClient.open(port)
+  for (const { head, status } of [await client.get('/'), await late.get('/')]) {
+    assert.equal(status, 200)
+    assert.doesNotMatch(head, /^connection: close$/im)
+  }
+  assert.equal(await gateway.exited, 0)
 })

@@ -48,12 +48,18 @@ export class KeepAliveClient {
     return this.#lost === null
   }
 
-  /** Rejects when the connection is lost before the answer is whole. Answers must state their length. */
+  /** As {@link ask} does. */
   get(path: string): Promise<Answer> {
+    return this.ask('GET', path, '')
+  }
+
+  /** Rejects when the connection is lost before the answer is whole. Answers must state their length. */
+  ask(method: string, path: string, body: string): Promise<Answer> {
     if (this.#lost !== null) return Promise.reject(this.#lost)
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     this.#waiting = { resolve, reject }
-    this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: gateway.test\r\n\r\n`)
+    const length = body === '' ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`
+    this.#socket.write(`${method} ${path} HTTP/1.1\r\nHost: gateway.test\r\n${length}\r\n${body}`)
     return promise
   }
 

@@ -3,6 +3,8 @@ declare module 'ws' {
   import type { EventEmitter } from 'node:events'
 
   export class WebSocket extends EventEmitter {
+    static readonly OPEN: number
+    readonly readyState: number
     constructor(address: string)
     send(data: string | Buffer): void
     close(code?: number, reason?: string): void

@@ -62,6 +62,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
     },
     accessLog: accessLogOf(config),
     statsd: statsdOf(config),
+    drainDelayMs: config.drainDelay,
     drainTimeoutMs: config.drainTimeout,
     drainSpreadMs: config.drainSpread,
     stores: storesOf(config),
