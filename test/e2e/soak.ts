@@ -1,5 +1,5 @@
 /**
- * `npm run soak`: 2,000 reloads under load. Prints the live heap, resident memory and open descriptors of the control process and its
+ * `npm run soak`: 2,000 reloads under load, or as many as are asked for. Prints the live heap, resident memory and open descriptors of the control process and its
  * workers on the way, and fails when they grow steadily. It takes minutes, so `npm test` leaves it out. Linux only (`/proc`).
  */
 import assert from 'node:assert/strict'
@@ -9,8 +9,9 @@ import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { ReloadScenario } from './reload-scenario.ts'
 
-const RELOADS = 2_000
-const LOOK_EVERY = 500
+/** `npm run soak -- 10000` for another number. */
+const RELOADS = Number(process.argv[2] ?? 2_000)
+const LOOK_EVERY = Math.max(1, Math.ceil(RELOADS / 20))
 const MIB = 2 ** 20
 /** What caches and lazily compiled code may still add once the first 500 reloads have warmed everything up. */
 const HEAP_GROWTH_MAX_BYTES = 2 * MIB
