@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
+import type { LookupState } from '../core/discovery.ts'
 import type { ControlStatus } from '../runtime/control.ts'
+import type { DiscoveryState } from '../runtime/discoveries.ts'
 import { isHostAllowed } from './host-guard.ts'
 import { AdminServer, type AdminServerOptions } from './server.ts'
 import { createTokenFile, isAuthorized } from './token.ts'
@@ -137,7 +139,7 @@ test('each path says which methods it has, and an unknown one which paths there 
     const { status, headers } = await ask('/cache/purge', {}, method)
     assert.deepEqual([status, headers.allow], [405, 'POST'], method)
   }
-  assert.match((await ask('/')).body, /There is \/healthz, \/readyz, \/metrics, \/config, \/services, \/cache\/purge\./)
+  assert.match((await ask('/')).body, /There is \/healthz, \/readyz, \/metrics, \/config, \/services, \/dns, \/cache\/purge\./)
   const head = await ask('/healthz', {}, 'HEAD')
   assert.deepEqual([head.status, head.body], [200, ''])
   for (const path of ['/', '/config/', '//config', '/healthz/../config', '/%63onfig']) assert.equal((await ask(path)).status, 404, path)
@@ -148,6 +150,28 @@ test('the states of services need the token', async (t) => {
   assert.equal((await ask('/services')).status, 401)
   const { status, body } = await ask('/services', { authorization: 'Bearer right' })
   assert.deepEqual([status, JSON.parse(body)], [200, { workers: [{ worker: 1, pid: 7, answered: true }], services: [] }])
+})
+
+test('what is known of names in the DNS needs the token; other registries are not shown there', async (t) => {
+  const lookup: LookupState = {
+    name: 'users.test',
+    type: 'A',
+    records: ['10.0.0.1'],
+    askedAgainInMs: 1_000,
+    lastAskedAt: '2026-01-01T00:00:00.000Z',
+    server: '10.0.0.53:53',
+    lastError: null,
+  }
+  const { ask } = await started(t, {
+    discoveries: () =>
+      new Map<string, DiscoveryState>([
+        ['orders', { kind: 'consul', targets: 3, degraded: null, lookups: [] }],
+        ['users', { kind: 'dns', targets: 1, degraded: null, lookups: [lookup] }],
+      ]),
+  })
+  assert.equal((await ask('/dns')).status, 401)
+  const { status, body } = await ask('/dns', { authorization: 'Bearer right' })
+  assert.deepEqual([status, JSON.parse(body)], [200, { services: [{ name: 'users', targets: 1, degraded: null, lookups: [lookup] }] }])
 })
 
 const PURGE_HEADERS = { authorization: 'Bearer right', 'content-type': 'application/json' }

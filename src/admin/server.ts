@@ -7,6 +7,7 @@ import { sentenceOf } from '../runtime/control-protocol.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
 import type { PurgeResult, WorkerServices } from '../runtime/workers.ts'
 import { PROMETHEUS_CONTENT_TYPE } from '../telemetry/prometheus.ts'
+import { dnsView } from './dns-view.ts'
 import { isHostAllowed } from './host-guard.ts'
 import { parsePurge } from './purge-request.ts'
 import { readBody } from './request-body.ts'
@@ -154,6 +155,7 @@ export class AdminServer {
         answer: async () => json(servicesView(await this.#options.services(), this.#options.discoveries?.())),
       },
     ],
+    ['/dns', { method: 'GET', isPublic: false, answer: () => json(dnsView(this.#options.discoveries?.())) }],
     ['/cache/purge', { method: 'POST', isPublic: false, answer: (request) => this.#purge(request) }],
   ])
 

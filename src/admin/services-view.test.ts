@@ -42,7 +42,7 @@ test('what the workers see differently is counted, what adds up is added, and ea
       { worker: 2, pid: 102, services: [ill, service('users', { breaker: null })], reason: null },
       { worker: 1, pid: 101, services: [service('orders'), service('users', { breaker: null })], reason: null },
     ],
-    new Map([['orders', { kind: 'dns', targets: 2, degraded: null }]]),
+    new Map([['orders', { kind: 'dns', targets: 2, degraded: null, lookups: [] }]]),
   )
   assert.deepEqual(view.workers, [
     { worker: 1, pid: 101, answered: true },

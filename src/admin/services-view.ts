@@ -13,7 +13,7 @@ export interface ServicesView {
 export interface ServiceView {
   readonly name: string
   /** Null where the targets are listed. */
-  readonly discovery: DiscoveryState | null
+  readonly discovery: Omit<DiscoveryState, 'lookups'> | null
   /** How many workers have the breaker in each position; null where the service has none. */
   readonly breaker: Counts<BreakerPosition> | null
   readonly inFlight: number
@@ -73,7 +73,7 @@ function serviceView(name: string, states: readonly WorkerState[], discovery: Di
   const positions = all.flatMap(({ breaker }) => (breaker === null ? [] : [breaker.state]))
   return {
     name,
-    discovery,
+    discovery: discovery === null ? null : { kind: discovery.kind, targets: discovery.targets, degraded: discovery.degraded },
     breaker: positions.length === 0 ? null : countsOf(positions),
     inFlight: sumOf(all.map(({ inFlight }) => inFlight)),
     queued: sumOf(all.map(({ queued }) => queued)),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GatewayIr } from '../config/ir.ts'
-import type { DiscoveredTargets, DiscoveryEvents, DiscoveryRule } from '../core/discovery.ts'
+import type { DiscoveredTargets, DiscoveryEvents, DiscoveryRule, LookupState } from '../core/discovery.ts'
 import { MetricsRegistry } from '../telemetry/metrics.ts'
 import { SERVICE } from '../upstream/testing.ts'
 import { Discoveries } from './discoveries.ts'
@@ -17,14 +17,18 @@ function configuration(services: Readonly<Record<string, string | null>>): Gatew
 }
 
 function bench() {
-  const watches = new Map<string, { readonly events: DiscoveryEvents; closed: boolean; refreshed: number }>()
+  const watches = new Map<string, { readonly events: DiscoveryEvents; closed: boolean; refreshed: number; known: readonly LookupState[] }>()
   const published: DiscoveredTargets[] = []
   const warned: string[] = []
   const discoveries = new Discoveries({
     watch: (watched, events) => {
-      const state = { events, closed: false, refreshed: 0 }
+      const state = { events, closed: false, refreshed: 0, known: [] }
       watches.set('name' in watched ? watched.name : '', state)
-      return { refresh: () => void state.refreshed++, close: () => void Object.assign(state, { closed: true }) }
+      return {
+        refresh: () => void state.refreshed++,
+        lookups: () => state.known,
+        close: () => void Object.assign(state, { closed: true }),
+      }
     },
     publish: (changed) => published.push(changed),
     log: { info: () => {}, warn: (_fields, message) => void warned.push(message), error: () => {} },
@@ -49,7 +53,7 @@ test('a registry that does not answer holds a configuration up for a bounded tim
   await discoveries.prepare(configuration({ a: 'x' }))
   assert.deepEqual(published, [])
   assert.deepEqual(warned, ['the registry has not answered yet: the service has no targets'])
-  assert.deepEqual(discoveries.state().get('a'), { kind: 'dns', targets: null, degraded: null })
+  assert.deepEqual(discoveries.state().get('a'), { kind: 'dns', targets: null, degraded: null, lookups: [] })
 })
 
 test('changes of a short time are told together, and only those of the services they concern', async () => {
@@ -108,10 +112,18 @@ test('a registry that is away leaves the last answer in force and shows itself',
   discoveries.settle(configuration({ a: 'x' }))
   watches.get('x')?.events.onDegraded('connection refused')
   await turn()
-  assert.deepEqual(discoveries.state().get('a'), { kind: 'dns', targets: 1, degraded: 'connection refused' })
+  assert.deepEqual(discoveries.state().get('a'), { kind: 'dns', targets: 1, degraded: 'connection refused', lookups: [] })
   assert.deepEqual(published.at(-1), { a: [target('10.0.0.1')] })
   watches.get('x')?.events.onDegraded(null)
   assert.equal(discoveries.state().get('a')?.degraded, null)
+})
+
+test('what a watch knows of names is part of the state of its service', async () => {
+  const { discoveries, watches } = bench()
+  await discoveries.prepare(configuration({ a: 'x' }))
+  const lookup = { name: 'x', type: 'A', records: [], askedAgainInMs: 1, lastAskedAt: null, server: null, lastError: 'NXDOMAIN' }
+  Object.assign(watches.get('x') ?? {}, { known: [lookup] })
+  assert.deepEqual(discoveries.state().get('a')?.lookups, [lookup])
 })
 
 test('a target that cannot be connected to has its registry asked again', async () => {

@@ -1,5 +1,5 @@
 import type { GatewayIr } from '../config/ir.ts'
-import type { DiscoveredTarget, DiscoveredTargets, DiscoveryEvents, DiscoveryRule, DiscoveryWatch } from '../core/discovery.ts'
+import type { DiscoveredTarget, DiscoveredTargets, DiscoveryEvents, DiscoveryRule, DiscoveryWatch, LookupState } from '../core/discovery.ts'
 import type { Gauge, Logger, Metrics } from '../core/observe.ts'
 
 /** How long a new configuration waits for the first answers of its registries. Services without one are 503 until it comes. */
@@ -24,6 +24,8 @@ export interface DiscoveryState {
   readonly targets: number | null
   /** Why the registry cannot be asked; the last answer stays in force. Null when it answers. */
   readonly degraded: string | null
+  /** The names that are looked up for it; empty where nothing is looked up. */
+  readonly lookups: readonly LookupState[]
 }
 
 /** One watch, shared by the services that mean the same. */
@@ -125,7 +127,8 @@ export class Discoveries {
     for (const name of this.#services.keys()) {
       const watched = this.#watchOf(name)
       if (watched === undefined) continue
-      states.set(name, { kind: watched.rule.kind, targets: watched.targets?.length ?? null, degraded: watched.degraded })
+      const { rule, targets, degraded, watch } = watched
+      states.set(name, { kind: rule.kind, targets: targets?.length ?? null, degraded, lookups: watch.lookups?.() ?? [] })
     }
     return states
   }
