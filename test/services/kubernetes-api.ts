@@ -28,6 +28,10 @@ export interface ApiRequest {
   readonly user: string
 }
 
+export interface Kubeconfig extends Json {
+  readonly clusters: readonly { readonly name: string; readonly cluster: Json }[]
+}
+
 interface Question extends ApiRequest {
   readonly namespace: string
   readonly name: string | null
@@ -96,6 +100,17 @@ export class KubernetesApiServer {
     server.closeAllConnections()
     server.close()
     await once(server, 'close')
+  }
+
+  /** Of a client with these credentials. */
+  kubeconfigOf(user: Json): Kubeconfig {
+    const ca = Buffer.from(this.authority.cert).toString('base64')
+    return {
+      'current-context': 'test',
+      contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+      clusters: [{ name: 'test', cluster: { server: this.url, 'certificate-authority-data': ca } }],
+      users: [{ name: 'test', user }],
+    }
   }
 
   // --- what a test does to open watches

@@ -17,6 +17,7 @@ export interface WatchConnectionOptions {
 export class WatchConnection {
   readonly #options: WatchConnectionOptions
   #isSilent = false
+  #isOver = false
   readonly #timers: readonly NodeJS.Timeout[]
 
   constructor(options: WatchConnectionOptions) {
@@ -55,6 +56,7 @@ export class WatchConnection {
   }
 
   end(): void {
+    this.#isOver = true
     this.#options.response.end()
   }
 
@@ -64,7 +66,7 @@ export class WatchConnection {
   }
 
   write(text: string): void {
-    if (!this.#isSilent) this.#options.response.write(text)
+    if (!this.#isSilent && !this.#isOver) this.#options.response.write(text)
   }
 
   /** In two chunks: where a chunk ends means nothing. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/observe.ts'
+import { Backoff } from '../backoff.ts'
 import { RegistryError } from '../registry-client.ts'
 import { ApiError, type KubernetesClient } from './client.ts'
 import { isObject, nameOf, objectsIn, versionOf } from './objects.ts'
@@ -19,7 +20,7 @@ export interface ListWatchTimings {
   readonly shortWatchMs: number
   /** For an answer. */
   readonly answerMs: number
-  /** Pauses after failures: from up to the first to up to the last, doubled from one to the next. */
+  /** Bounds of the pauses after failures. */
   readonly backoffMs: number
   readonly backoffMaxMs: number
   /** How old files with credentials may get before they are read again. */
@@ -74,6 +75,7 @@ export class ListWatch<T> {
   #listedAtMs = Number.NEGATIVE_INFINITY
   /** In a row. */
   #failures = 0
+  readonly #backoff: Backoff
   /** Ends what is under way. */
   #abort = new AbortController()
   #isClosed = false
@@ -82,6 +84,8 @@ export class ListWatch<T> {
 
   constructor(options: ListWatchOptions<T>) {
     this.#options = options
+    const { timings, clock } = options
+    this.#backoff = new Backoff({ minMs: timings.backoffMs, maxMs: timings.backoffMaxMs, random: () => clock.random() })
     void this.#run()
   }
 
@@ -126,7 +130,8 @@ export class ListWatch<T> {
     if (!isGone) this.#options.onTrouble(error instanceof Error ? error.message : String(error))
     this.#failures++
     if (isGone || error instanceof WatchFault || this.#failures >= FAILURES_TO_LIST) this.#version = null
-    await this.#pause(error instanceof ApiError ? error.retryAfterMs : 0)
+    const leastMs = error instanceof ApiError ? Math.min(error.retryAfterMs, this.#options.timings.backoffMaxMs) : 0
+    await this.#pause(Math.max(leastMs, this.#backoff.nextMs()))
   }
 
   // --- the whole
@@ -185,7 +190,7 @@ export class ListWatch<T> {
         if (line === '') continue
         this.#apply(line)
         hasHeard = true
-        this.#failures = 0
+        this.#isWell()
       }
     } catch (error) {
       // One that breaks off, or falls silent, is taken up again like one that ends. Whether the API is ill shows then.
@@ -194,8 +199,9 @@ export class ListWatch<T> {
     }
     if (signal.aborted) return
     if (!hasHeard && clock.now() - startedAtMs < timings.shortWatchMs) throw new Error('the Kubernetes API ended a watch at once')
-    this.#failures = 0
-    if (hasBroken) await this.#pause(0)
+    this.#isWell()
+    // By chance, so that the gateways of a cluster do not all come back at once.
+    if (hasBroken) await this.#pause(timings.backoffMs * clock.random())
   }
 
   #apply(line: string): void {
@@ -229,18 +235,19 @@ export class ListWatch<T> {
     return `${this.#options.path}?${new URLSearchParams({ ...this.#options.selector, ...query }).toString()}`
   }
 
-  /** Waits for a time by chance, so that the gateways of a cluster do not all come back at once. */
-  #pause(leastMs: number): Promise<void> {
-    const { timings, clock } = this.#options
-    const boundMs = Math.min(timings.backoffMaxMs, timings.backoffMs * 2 ** Math.min(this.#failures, 16))
-    const ms = Math.max(Math.min(leastMs, timings.backoffMaxMs), boundMs * clock.random())
+  #isWell(): void {
+    this.#failures = 0
+    this.#backoff.reset()
+  }
+
+  #pause(ms: number): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms)
       this.#wake = () => {
         clearTimeout(timer)
         resolve()
       }
-      if (this.#isClosed) this.#wake()
     })
   }
 }
