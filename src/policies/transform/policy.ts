@@ -7,6 +7,7 @@ import { compileStatuses } from '../../core/status-set.ts'
 import { type BodyRules, dropDigests, editBody, isReadable } from './body-rules.ts'
 import { compileFieldEdits } from './field-edits.ts'
 import { compileBodyEdits } from './json-edit.ts'
+import { review } from './review.ts'
 import type { TransformOptions } from './schema.ts'
 import { compileStatusMap } from './status-map.ts'
 import { compilePath, compileQueryEdits } from './target-edits.ts'
@@ -21,19 +22,11 @@ const REQUEST_TOO_LARGE = refuse('request_body_too_large')
 const RESPONSE_UNFIT = refuse('upstream_body_invalid')
 const RESPONSE_TOO_LARGE = refuse('upstream_body_too_large')
 
-/** What differs from request to request although a cache answers them alike. */
-const OF_ONE_REQUEST = /\{(request\.id|client\.ip|header\.[^{}"]*)\}/
-
 export const transform: PolicyDefinition<TransformOptions> = {
   kind: 'transform',
   summary: 'Changes requests and responses: method, path, query, headers, status and JSON bodies.',
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
-  review({ response }, around) {
-    const [own] = around.optionsOf('cache') === undefined ? [] : (OF_ONE_REQUEST.exec(JSON.stringify(response)) ?? [])
-    if (own === undefined) return []
-    const message = `\`cache\` keeps what \`${own}\` was in the first response, and gives it to whoever gets the cached one`
-    return [{ severity: 'warning', path: ['response'], message }]
-  },
+  review,
   compile(options): PolicySteps {
     const requestRules = requestBodyRules(options)
     const responseBody = responseBodyStep(options)

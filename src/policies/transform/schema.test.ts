@@ -20,6 +20,35 @@ test('a template that a cache would keep from the first request is told', async 
   assert.deepEqual(await reviewed({ headers: { set: { 'X-A': '{route} {claim.sub}' } } }, ['cache']), [])
 })
 
+test('a request that a cache would take for another one is told', async () => {
+  const reviewed = async (request: object, cache: object) => {
+    const around = {
+      optionsOf: (kind: string) => (kind === 'cache' ? cache : undefined),
+      authenticates: false,
+      stores: new Set<never>(),
+      consumers: new Set<string>(),
+    }
+    const remarks = transform.review?.((await transform.loadSchema()).parse({ request }), around) ?? []
+    return remarks.map(({ message }) => /look at `(.*?)`/.exec(message)?.[1])
+  }
+  const byHeader = { path: '/tenants/{header.X-Tenant}/{param.id}' }
+  const byCaller = { query: { set: { t: '{claim.tid}' } }, headers: { set: { 'X-User': '{user}', 'X-Id': '{request.id}' } } }
+  const cases: readonly (readonly [object, object, readonly string[]])[] = [
+    [byHeader, {}, ['{header.X-Tenant}']],
+    [byHeader, { keyHeaders: ['x-tenant'] }, []],
+    [byHeader, { ttl: 1000 }, ['{header.X-Tenant}']],
+    [byCaller, {}, ['{claim.tid}', '{user}']],
+    [byCaller, { ttl: 1000, shareAuthenticated: true }, ['{claim.tid}', '{user}']],
+    // Each caller has answers of its own.
+    [byCaller, { ttl: 1000, shareAuthenticated: false }, []],
+    [{ query: { add: { ip: '{client.ip}' } } }, { ttl: 1000 }, ['{client.ip}']],
+    // A request with a body is none that a cache answers.
+    [{ body: { set: { '/a': '{header.X-Tenant}' } } }, {}, []],
+  ]
+  for (const [request, cache, expected] of cases)
+    assert.deepEqual(await reviewed(request, cache), expected, JSON.stringify([request, cache]))
+})
+
 test('options that cannot be meant are refused, with what was expected', async () => {
   const cases: readonly (readonly [unknown, RegExp])[] = [
     [{ request: { path: '/v2/{params.id}' } }, /did you mean `param\.id`/],
