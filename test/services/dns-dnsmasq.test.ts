@@ -10,6 +10,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../src/core/clock.ts'
 import type { DiscoveredTarget, DnsRule } from '../../src/core/discovery.ts'
+import { Places } from '../../src/discovery/dns/places.ts'
 import { askServer } from '../../src/discovery/dns/query.ts'
 import { DnsResolver } from '../../src/discovery/dns/resolver.ts'
 import { discover } from '../../src/discovery/index.ts'
@@ -105,7 +106,12 @@ class Dnsmasq {
 }
 
 function resolverOver({ port }: Dnsmasq): DnsResolver {
-  return new DnsResolver({ clock: systemClock, metrics: new MetricsRegistry(), servers: () => [{ host: HOST, port }] })
+  return new DnsResolver({
+    clock: systemClock,
+    metrics: new MetricsRegistry(),
+    places: new Places(8),
+    servers: () => [{ host: HOST, port }],
+  })
 }
 
 test('dnsmasq: addresses, aliases, what is not there, and answers that need TCP', OPTIONS, async (t) => {

@@ -5,8 +5,7 @@ import { networkInterfaces } from 'node:os'
 import type { Answer } from './answer.ts'
 import { bareName, type RecordType } from './message.ts'
 import type { Resolve } from './resolver.ts'
-
-type Family = 4 | 6
+import type { Families } from './targets.ts'
 
 const LOOPBACK = ['127.0.0.1', '::1']
 /** How soon the file of hosts is read again. */
@@ -58,7 +57,7 @@ function answerOf(all: readonly string[], type: RecordType): Answer {
  * The families of addresses that this machine can have connections with, as getaddrinfo(3) finds out for AI_ADDRCONFIG: a service must not
  * get targets that no connection leads to. Loopback and link-local addresses do not count; without any others it is IPv4.
  */
-export function reachableFamilies(): readonly Family[] {
+export function reachableFamilies(): Families {
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   const has = (family: string): boolean =>
     own.some((one) => one.family === family && !one.internal && !/^(fe80:|169\.254\.)/i.test(one.address))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../core/clock.ts'
+import { Places } from './places.ts'
 import type { DnsServer } from './query.ts'
 import { DnsResolver, type Resolved } from './resolver.ts'
 import { responseBytes, ScriptedDnsServer, zone } from './testing.ts'
@@ -22,6 +23,7 @@ function over(...servers: readonly { readonly port: number }[]) {
       histogram: () => ({ observe: () => {} }),
     },
     servers: () => list,
+    places: new Places(8),
   })
   const ask = (name: string, type: 'A' | 'AAAA' | 'SRV' = 'A', signal = new AbortController().signal): Promise<Resolved> =>
     resolve({ name, type }, signal)

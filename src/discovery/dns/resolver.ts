@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { Counter, Histogram, Metrics } from '../../core/observe.ts'
 import { ALIASES_MAX, type Answer, readResponse } from './answer.ts'
 import { bareName, type DnsResponse, type Question } from './message.ts'
+import type { Places } from './places.ts'
 import { askServer, DnsFault, type DnsServer, type FaultKind } from './query.ts'
 import { serverText } from './servers.ts'
 
@@ -31,6 +32,8 @@ export interface ResolverParts {
   readonly metrics: Metrics
   /** In the order in which they are to be asked; read for each question. */
   readonly servers: () => readonly DnsServer[]
+  /** One for each question that is under way. */
+  readonly places: Places
 }
 
 /** Asks servers in turn, the one that answered last first. */
@@ -49,10 +52,12 @@ export class DnsResolver {
   }
 
   /**
-   * Resolves within 5 s. A name that is not there is an answer as well; it rejects only when no server gives one.
+   * Resolves within 5 s of having a place. A name that is not there is an answer as well; it rejects only when no server gives one.
    * Aliases are followed, also where a server does not; their least time to live is the answer's.
    */
-  readonly resolve: Resolve = async (question, signal) => {
+  readonly resolve: Resolve = (question, signal) => this.#parts.places.run(() => this.#resolve(question, signal))
+
+  async #resolve(question: Question, signal: AbortSignal): Promise<Resolved> {
     const untilMs = this.#parts.clock.now() + TOTAL_MS
     let name = bareName(question.name)
     let ttlMs = Number.POSITIVE_INFINITY

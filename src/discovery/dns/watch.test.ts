@@ -298,6 +298,14 @@ test('SRV weights that are all 0 count as 1', async () => {
   )
 })
 
+test('of the addresses that come with SRV records those count that this machine can reach; without any the name is looked up', async () => {
+  const { asked, told, answer } = bench({ record: 'SRV', port: null }, [4])
+  await answer(srv(30, record('a.test', { addresses: ['10.0.0.1', 'fd00::1'] }), record('b.test', { addresses: ['fd00::2'] })), 'SRV')
+  assert.deepEqual(asked, ['0 SRV users.test', '0 A b.test'])
+  await answer(found(30, '10.0.0.2'), 'A', 'b.test')
+  assert.deepEqual(told, [['10.0.0.1:8080', '10.0.0.2:8080']])
+})
+
 test('names in SRV records are looked up, and the set is told when all are known', async () => {
   const { asked, told, answer } = bench({ record: 'SRV', port: null }, [4])
   await answer(srv(30, record('a.test'), record('b.test', { port: 9090 })), 'SRV')

@@ -4,13 +4,16 @@ import type { Logger } from '../../core/observe.ts'
 import { CachedQuestion } from './cached-question.ts'
 import { reachableFamilies, withLocalNames } from './local-names.ts'
 import type { Question } from './message.ts'
+import { Places } from './places.ts'
 import { DnsResolver, type Resolve } from './resolver.ts'
 import { serversOf } from './servers.ts'
-import { questionsOf, TARGETS_MAX, targetsOf } from './targets.ts'
+import { type Families, questionsOf, TARGETS_MAX, targetsOf } from './targets.ts'
 
 const HOSTS_FILE = '/etc/hosts'
 /** Questions under way at once for one service; the others wait. */
 const ASKING_MAX = 16
+/** And for all services of the process: each holds a socket. */
+const PLACES = new Places(256)
 /** How long the first addresses of a service wait for the others that are being looked up (RFC 8305, section 3, has 50 ms). */
 const COMPLETION_MS = 100
 
@@ -18,14 +21,14 @@ export interface DnsWatchParts {
   readonly resolve: Resolve
   readonly clock: Clock
   readonly log: Logger
-  readonly families: () => readonly (4 | 6)[]
+  readonly families: () => Families
   /** Calls back later. @returns stops it */
   readonly after: (delayMs: number, run: () => void) => () => void
 }
 
 /** Watches the addresses of a name. Each question is asked again when its answer's time is over; until there is a new one the old one stays. */
 export function watchDns(rule: DnsRule, { metrics, log }: DiscoveryContext, events: DiscoveryEvents): DiscoveryWatch {
-  const { resolve } = new DnsResolver({ clock: systemClock, metrics, servers: () => serversOf(rule.servers) })
+  const { resolve } = new DnsResolver({ clock: systemClock, metrics, places: PLACES, servers: () => serversOf(rule.servers) })
   return new DnsWatch(rule, events, {
     // Who names servers means what they say.
     resolve: withLocalNames(resolve, rule.servers.length > 0 ? null : HOSTS_FILE),
@@ -140,6 +143,7 @@ export class DnsWatch implements DiscoveryWatch {
     const all = [...this.#cache.values()]
     const targets = targetsOf(
       this.#rule,
+      this.#parts.families(),
       all.map(({ question }) => question),
       this.#answerTo,
     )
