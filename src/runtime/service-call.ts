@@ -272,12 +272,13 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     this.#leaveGate()
   }
 
-  /** The exchange has finished: no header of a response is needed any more. */
+  /** The exchange has finished: no header of a response is needed any more, but by a step whose client left while it waited. */
   finish(): void {
     if (this.#connection !== null || this.#tries.current !== null) this.drop(null)
     this.#leaveGate()
     this.#limits.end()
-    this.#detained?.giveBack()
+    if (this.#exchange.downstream.headSent) this.#detained?.giveBack()
+    else this.#detained?.abort()
     this.#detained = null
   }
 

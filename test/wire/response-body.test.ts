@@ -190,3 +190,34 @@ test('a client whose own body breaks while a response is gathered is told so: no
   assert.doesNotMatch(head, /Turnpike-Fallback/)
   assert.equal(rig.backup.peers.length, 0)
 })
+
+test('a step that ends after its client has left touches no response of another client', async (t) => {
+  const letGo: (() => void)[] = []
+  const run: ResponseBodyStep['run'] = (exchange, body) =>
+    new Promise((resolve) => {
+      letGo.push(() => {
+        exchange.response.headers.set('X-Seen', body.toString())
+        resolve(undefined)
+      })
+    })
+  const rig = await startRig(t, { policy: bodyPolicy({ run }) })
+  rig.upstream.onConnection = async (peer) => {
+    for (;;) {
+      const { head } = await peer.readRequest()
+      const name = /^GET \/(\w+)/.exec(head)?.[1] ?? ''
+      peer.write(`HTTP/1.1 200 OK\r\nContent-Length: ${name.length}\r\n\r\n${name}`)
+    }
+  }
+  const leaving = await rig.connect()
+  leaving.write(GET.replace('/', '/first'))
+  await eventually(() => letGo.length === 1, 'the first step to wait')
+  leaving.reset()
+  await rig.loggedCount(1)
+  const staying = await rig.connect()
+  staying.write(GET.replace('/', '/second'))
+  await eventually(() => letGo.length === 2, 'the second step to wait')
+  for (const go of letGo.reverse()) go()
+  const { head, body } = await staying.readResponse()
+  assert.equal(body, 'second')
+  assert.match(head, /\r\nX-Seen: second\r\n/)
+})
