@@ -175,6 +175,17 @@ test('the gate is there where concurrency is bounded, and keeps who is in while 
   assert.equal(bench({}).service.gate, null)
 })
 
+test('what ejects a target, and what still ends there, does not open the breaker; what the others do does', () => {
+  const { service, health, attempt } = bench({ breaker: BREAKER, health: HEALTH, targets: targets('a', 'b', 'c') })
+  const tickets = Array.from({ length: 20 }, () => service.enter())
+  const [hanging] = service.targets
+  for (const ticket of tickets) service.settle(hanging ?? null, ticket, 0, 'upstream_timeout')
+  assert.equal(health()['a:80'], 'ejected')
+  assert.equal(service.state().breaker?.state, 'closed')
+  attempt(500, 'b')
+  assert.equal(service.state().breaker?.state, 'open', 'one of the first that hung had counted')
+})
+
 test('a service that has not started tells nothing and checks nothing', () => {
   const { figures, time } = serviceBench({
     breaker: BREAKER,

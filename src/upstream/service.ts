@@ -176,9 +176,14 @@ export class Service {
    * @param error null for an answer that is whole, or for a try that says nothing of the service because the client or the gateway ended it
    */
   settle(target: Target | null, ticket: number, status: number, error: ErrorCode | null): void {
-    const breaker = this.#breaker
-    if (breaker !== null) breaker.settle(ticket, judge(status, error, breaker.isFailure), error ?? status, this.#clock.now())
     if (target !== null) this.#health.onTry(target, status, error)
+    const breaker = this.#breaker
+    if (breaker !== null) {
+      const outcome = judge(status, error, breaker.isFailure)
+      // An ejected target's illness has been dealt with: tries that still hang there must not close the service that the others keep up.
+      const isDealtWith = outcome === 'failure' && target?.health.isEjected === true && !this.#health.inPanic
+      breaker.settle(ticket, isDealtWith ? 'neither' : outcome, error ?? status, this.#clock.now())
+    }
     if (error !== null && this.#ir.discovery !== null && error.startsWith('upstream_connect_')) this.#context.onUnreachable(this.name)
   }
 
