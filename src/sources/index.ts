@@ -6,7 +6,10 @@ export { isSourceUrl } from './source-url.ts'
 /** What opens a source; loaded when one of its kind is named. */
 type Open = (url: string, context: SourceContext) => Promise<ConfigSource>
 
-const KINDS: ReadonlyMap<string, Open> = new Map()
+const KINDS: ReadonlyMap<string, Open> = new Map<string, Open>([
+  ['etcd', async (url, context) => (await import('./etcd/source.ts')).openEtcd(url, context)],
+  ['etcds', async (url, context) => (await import('./etcd/source.ts')).openEtcd(url, context)],
+])
 
 /**
  * Opens the store that an address names. Asks it nothing yet.

@@ -1,7 +1,5 @@
 /** What an address of a source says, taken apart and checked. */
 export interface SourceUrl {
-  /** Without the `s` that means TLS: `etcd`, `consul` or `kubernetes`. */
-  readonly scheme: string
   readonly isTls: boolean
   /** From the address itself; null where it names none. */
   readonly credentials: { readonly user: string; readonly password: string } | null
@@ -20,6 +18,7 @@ export class SourceUrlError extends Error {
 }
 
 const PARTS = /^([a-z][a-z0-9]*):\/\/(?:([^@/?#]*)@)?([^@/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/
+const TLS_SCHEMES: ReadonlySet<string> = new Set(['etcds', 'consuls'])
 const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?$/
 
 /** Whether an argument names a store. All others are files. */
@@ -44,8 +43,7 @@ export function parseSourceUrl(text: string, parameters: readonly string[]): Sou
     }
   }
   return {
-    scheme: scheme.replace(/s$/, ''),
-    isTls: scheme.endsWith('s'),
+    isTls: TLS_SCHEMES.has(scheme),
     credentials: credentialsOf(userInfo, shown),
     hosts,
     path: decoded(path, shown),
