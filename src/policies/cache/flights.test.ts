@@ -255,6 +255,12 @@ test('the keys that nobody waits for are bounded', () => {
   assert.equal(flights.isAlone('0'), false)
   assert.equal(flights.isAlone('1'), true)
   assert.equal(flights.isAlone('10000'), true)
+  for (const length of [2_048, 2_049]) {
+    const lease = flights.enter('x'.repeat(length), 1)
+    assert.ok(lease instanceof Lease)
+    lease.end('useless')
+    assert.equal(flights.isAlone('x'.repeat(length)), length === 2_048)
+  }
 })
 
 test('a lease that has ended is nothing any more', async () => {

@@ -3,6 +3,8 @@ import type { Clock } from '../../core/clock.ts'
 /** So long a key whose answer turned out not to be one to share is not waited for. */
 const ALONE_MS = 10_000
 const ALONE_KEYS_MAX = 10_000
+/** A longer one is not remembered: targets are written by clients, and ten thousand of the longest would fill the memory. */
+const ALONE_KEY_CHARS_MAX = 2_048
 
 /**
  * What a fetch that others wait for came to: kept, so that they find it; an answer that is of use to nobody else, as the next one will be;
@@ -113,6 +115,7 @@ export class Flights {
   }
 
   #note(key: string): void {
+    if (key.length > ALONE_KEY_CHARS_MAX) return
     this.#alone.delete(key)
     this.#alone.set(key, this.#clock.now() + ALONE_MS)
     if (this.#alone.size <= ALONE_KEYS_MAX) return
