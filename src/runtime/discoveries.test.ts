@@ -52,7 +52,7 @@ test('a registry that does not answer holds a configuration up for a bounded tim
   const { discoveries, published, warned } = bench()
   await discoveries.prepare(configuration({ a: 'x' }))
   assert.deepEqual(published, [])
-  assert.deepEqual(warned, ['the registry has not answered yet: the service has no targets'])
+  assert.deepEqual(warned, ['the registry of these services has not answered yet: they have no targets'])
   assert.deepEqual(discoveries.state().get('a'), { kind: 'dns', targets: null, degraded: null, lookups: [] })
 })
 

@@ -6,6 +6,8 @@ import type { Gauge, Logger, Metrics } from '../core/observe.ts'
 const FIRST_ANSWER_MS = 5_000
 /** Changes of so short a time are told to the workers together. */
 const COALESCE_MS = 20
+/** Services that a line of the log names; more are counted. */
+const NAMES_TOLD_MAX = 5
 
 export interface DiscoveriesOptions {
   readonly watch: (rule: DiscoveryRule, events: DiscoveryEvents) => DiscoveryWatch
@@ -73,6 +75,8 @@ export class Discoveries {
   /** The rules of services by their names, of the configuration that is in force or about to be. */
   #services = new Map<string, string>()
   readonly #changed = new Set<string>()
+  /** What was last said of each service's registry. */
+  readonly #told = new Map<string, string | null>()
   #timer: NodeJS.Timeout | null = null
   readonly #gauges = new Map<string, { readonly targets: Gauge; readonly degraded: Gauge }>()
 
@@ -95,9 +99,11 @@ export class Discoveries {
     }
     if (waiting.length > 0) await Promise.race([Promise.all(waiting), wait(this.#options.firstAnswerMs ?? FIRST_ANSWER_MS)])
     this.#services = new Map([...services].map(([name, rule]) => [name, JSON.stringify(rule)]))
-    for (const [name, rule] of services) {
-      if (this.#watchOf(name)?.targets === null)
-        this.#options.log.warn({ service: name, registry: rule.kind }, 'the registry has not answered yet: the service has no targets')
+    const silent = [...services.keys()].filter((name) => this.#watchOf(name)?.targets === null)
+    if (silent.length > 0) {
+      const fields = { services: silent.slice(0, NAMES_TOLD_MAX), count: silent.length }
+      this.#options.log.warn(fields, 'the registry of these services has not answered yet: they have no targets')
+      this.#report(silent)
     }
     this.#publish(this.#services.keys())
   }
@@ -137,16 +143,34 @@ export class Discoveries {
     return this.#watches.get(this.#services.get(service) ?? '')
   }
 
-  #onChange(key: string, { rule, degraded }: Watched): void {
+  #onChange(key: string, _watched: Watched): void {
     for (const [name, other] of this.#services) if (other === key) this.#changed.add(name)
-    if (degraded !== null)
-      this.#options.log.warn({ registry: rule.kind, reason: degraded }, 'a registry cannot be asked: its last answer stays')
     this.#timer ??= setTimeout(() => {
       this.#timer = null
       const changed = [...this.#changed]
       this.#changed.clear()
+      this.#report(changed)
       this.#publish(changed)
     }, COALESCE_MS)
+  }
+
+  /** A registry that goes away takes many services along: said once for all of them. */
+  #report(names: readonly string[]): void {
+    const { log } = this.#options
+    const byReason = new Map<string, string[]>()
+    for (const name of names) {
+      const { rule, degraded } = this.#watchOf(name) ?? {}
+      if (rule === undefined || degraded === undefined || degraded === (this.#told.get(name) ?? null)) continue
+      this.#told.set(name, degraded)
+      const key = JSON.stringify([rule.kind, degraded])
+      byReason.set(key, [...(byReason.get(key) ?? []), name])
+    }
+    for (const [key, services] of byReason) {
+      const [registry, reason]: [string, string | null] = JSON.parse(key)
+      const fields = { registry, services: services.slice(0, NAMES_TOLD_MAX), count: services.length }
+      if (reason === null) log.info(fields, 'a registry answers again')
+      else log.warn({ ...fields, reason }, 'a registry cannot be asked: its last answer stays')
+    }
   }
 
   #publish(names: Iterable<string>): void {
