@@ -72,6 +72,19 @@ test(
   },
 )
 
+test('a name that is not there yet is 503, and is found when it comes', TIMEOUT, async (t) => {
+  const { port } = await startAt(t, '127.0.0.1')
+  const dns = await ScriptedDnsServer.start(t, zone([]))
+  const gateway = await startGateway(t, dns, port)
+  await gateway.logged('a name has no addresses: its service has no targets')
+  assert.equal(await ask(gateway), '503 service_unavailable')
+  dns.script = zone(['users.test 3600 A 127.0.0.1'])
+  await eventually(
+    () => ask(gateway),
+    (answer) => answer === '127.0.0.1',
+  )
+})
+
 test('a name that moves takes its traffic with it, and no request fails, also while its server does', TIMEOUT, async (t) => {
   const old = await startAt(t, '127.0.0.1')
   await startAt(t, '127.0.0.2', old.port)

@@ -5,7 +5,7 @@ import { systemClock } from '../../core/clock.ts'
 import { Places } from './places.ts'
 import type { DnsServer } from './query.ts'
 import { DnsResolver, type Resolved } from './resolver.ts'
-import { responseBytes, ScriptedDnsServer, zone } from './testing.ts'
+import { type Asked, responseBytes, ScriptedDnsServer, zone } from './testing.ts'
 
 /** A resolver over these servers, and what it has counted. */
 function over(...servers: readonly { readonly port: number }[]) {
@@ -116,6 +116,40 @@ test('an answer that does not fit is asked for over TCP', async (t) => {
     server.asked.map(({ transport }) => transport),
     ['udp', 'tcp'],
   )
+})
+
+test('an answer over TCP may come in any pieces', async (t) => {
+  for (const pieceBytes of [1, 2, 3]) {
+    const server = await ScriptedDnsServer.start(t, ({ transport }) => ({
+      truncated: transport === 'udp',
+      answers: transport === 'udp' ? [] : ['big.test 30 A 10.0.0.1'],
+    }))
+    server.pieceBytes = pieceBytes
+    assert.equal((await over(server).ask('big.test')).answer.kind, 'addresses', `${pieceBytes}`)
+  }
+})
+
+test('over TCP an answer to another question, a truncated one, half of one, none or garbage is a fault', async (t) => {
+  const answers = ['big.test 30 A 10.0.0.1']
+  const cases: readonly (readonly [string, (asked: Asked) => Buffer])[] = [
+    ['malformed', (asked) => responseBytes({ ...asked, id: asked.id ^ 1 }, { answers })],
+    ['malformed', (asked) => responseBytes({ ...asked, name: 'other.test' }, { answers })],
+    ['malformed', (asked) => responseBytes(asked, { truncated: true })],
+    ['malformed', (asked) => responseBytes(asked, { answers }).subarray(0, -1)],
+    ['malformed', () => Buffer.alloc(0)],
+    ['malformed', () => Buffer.alloc(65_535, 0xc0)],
+  ]
+  for (const [result, bytes] of cases) {
+    const server = await ScriptedDnsServer.start(t, (asked) => (asked.transport === 'udp' ? { truncated: true } : bytes(asked)))
+    const { ask, counts } = over(server)
+    await assert.rejects(ask('big.test'))
+    assert.deepEqual(counts, { [result]: 1 })
+  }
+  const closing = await ScriptedDnsServer.start(t, ({ transport }) => (transport === 'udp' ? { truncated: true } : null))
+  closing.closesTcp = true
+  const { ask, counts } = over(closing)
+  await assert.rejects(ask('big.test'), /the connection ended before the answer/)
+  assert.deepEqual(counts, { unreachable: 1 })
 })
 
 test('what is in a truncated answer is not used', async (t) => {

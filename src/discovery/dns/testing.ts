@@ -1,7 +1,7 @@
 /** A DNS server for tests that answers as it is told, over UDP and TCP on one port. It writes messages by itself, so that it shares no mistake. */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:net'
+import { createServer, type Server, type Socket as TcpSocket } from 'node:net'
 
 export interface Asked {
   readonly id: number
@@ -40,6 +40,10 @@ export class ScriptedDnsServer {
   readonly asked: Asked[] = []
   /** What it answers; may be exchanged at any time. */
   script: Script
+  /** Over TCP: how many bytes it writes at a time. */
+  pieceBytes = Number.POSITIVE_INFINITY
+  /** Over TCP: whether it closes when it has written. */
+  closesTcp = false
   readonly #udp: UdpSocket = createSocket('udp4')
   readonly #tcp: Server
 
@@ -48,13 +52,8 @@ export class ScriptedDnsServer {
     this.#udp.on('message', (query, from) => this.#onUdp(query, from))
     this.#tcp = createServer((socket) => {
       socket.on('error', () => undefined)
-      socket.on('data', (chunk: Buffer) => {
-        for (const bytes of this.#responses(chunk.subarray(2), 'tcp', 0)) {
-          const length = Buffer.alloc(2)
-          length.writeUInt16BE(bytes.length)
-          socket.write(Buffer.concat([length, bytes]))
-        }
-      })
+      socket.setNoDelay()
+      socket.on('data', (chunk: Buffer) => void this.#onTcp(socket, chunk.subarray(2)))
     })
   }
 
@@ -91,6 +90,17 @@ export class ScriptedDnsServer {
 
   #onUdp(query: Buffer, from: RemoteInfo): void {
     for (const bytes of this.#responses(query, 'udp', from.port)) this.#udp.send(bytes, from.port, from.address)
+  }
+
+  async #onTcp(socket: TcpSocket, query: Buffer): Promise<void> {
+    for (const bytes of this.#responses(query, 'tcp', 0)) {
+      const framed = Buffer.concat([numbers(bytes.length), bytes])
+      for (let at = 0; at < framed.length; at += this.pieceBytes) {
+        socket.write(framed.subarray(at, at + this.pieceBytes))
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    if (this.closesTcp) socket.end()
   }
 
   #responses(query: Buffer, transport: Asked['transport'], port: number): readonly Buffer[] {
