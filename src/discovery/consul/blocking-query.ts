@@ -6,8 +6,6 @@ const BYTES_MAX = 16 * 2 ** 20
 /** So many answers at once, then one for each {@link REFILL_MS}. */
 const BURST = 10
 const REFILL_MS = 100
-/** How often a query may be cut short by {@link BlockingQuery.askNow}. */
-const ASK_NOW_MS = 10_000
 const COMPLAINT_CHARS_MAX = 200
 
 /** An answer and what its index says. */
@@ -17,22 +15,29 @@ export interface ConsulAnswer {
   readonly wentBack: boolean
 }
 
-export interface BlockingQueryOptions {
-  readonly client: RegistryClient
+/** What is asked. */
+export interface ConsulQuestion {
   /** With its query, which says neither `index` nor `wait`. */
   readonly path: string
   readonly token: string | null
-  readonly waitMs: number
   /** Takes 404, which says of a key that it is not there, for an answer. */
   readonly takesMissing: boolean
   /** What a token needs, in words: `service:read for orders`. */
   readonly rights: string
+  /** Of an answer. Default: 16 MiB. */
+  readonly bytesMax?: number
+  /** For an answer that Consul gives at once, and on top of the time that it may wait. Default: 10 s. */
+  readonly answerTimeoutMs?: number
+}
+
+export interface BlockingQueryOptions extends ConsulQuestion {
+  /** Gives who is to be asked, at first and after each failure; closing it is left to the giver. */
+  readonly connect: () => RegistryClient | Promise<RegistryClient>
+  readonly waitMs: number
   /** Takes an answer that may differ from the one before. What it throws is a failure, too. */
   readonly onAnswer: (answer: ConsulAnswer) => void
   /** There is no answer, for a reason in words. The query is asked again by itself. */
   readonly onFailure: (reason: string) => void
-  /** For an answer that Consul gives at once, and on top of the time that it may wait. Default: 10 s. */
-  readonly answerTimeoutMs?: number
   readonly backoff?: Backoff
 }
 
@@ -45,40 +50,38 @@ export interface BlockingQueryOptions {
  */
 export class BlockingQuery {
   readonly #options: BlockingQueryOptions
-  readonly #headers: RegistryHeaders
   readonly #backoff: Backoff
   readonly #bucket = new TokenBucket(BURST, REFILL_MS, performance.now())
+  /** Null before the first query and after a failure. */
+  #client: RegistryClient | null = null
   /** Of the last answer; 0 before the first. */
   #lastIndex = 0
   /** What the next query waits at; 0 for an answer at once. */
   #index = 0
   #isClosed = false
   /** Ends the query under way. */
-  #stop = new AbortController()
+  #stop: AbortController | null = null
   #wasCut = false
-  #askedNowAt = Number.NEGATIVE_INFINITY
   /** Ends a pause before its time. */
   #wake: (() => void) | null = null
 
   constructor(options: BlockingQueryOptions) {
     this.#options = options
-    this.#headers = options.token === null ? {} : { 'x-consul-token': options.token }
     this.#backoff = options.backoff ?? new Backoff()
     void this.#run()
   }
 
-  /** Cuts the query under way short: what is known may be old. Not more often than every 10 s. */
+  /** Cuts a wait short: what is known may be old. */
   askNow(): void {
-    const now = performance.now()
-    if (this.#index === 0 || now - this.#askedNowAt < ASK_NOW_MS) return
-    this.#askedNowAt = now
+    this.#wake?.()
+    if (this.#stop === null || this.#index === 0) return
     this.#wasCut = true
     this.#stop.abort()
   }
 
   close(): void {
     this.#isClosed = true
-    this.#stop.abort()
+    this.#stop?.abort()
     this.#wake?.()
   }
 
@@ -95,53 +98,35 @@ export class BlockingQuery {
         this.#index = 0
         if (this.#isClosed) return
         if (this.#wasCut) continue
+        this.#client = null
         this.#options.onFailure(error instanceof Error ? error.message : String(error))
         await this.#pause(this.#backoff.nextMs())
+      } finally {
+        this.#stop = null
       }
     }
   }
 
   async #ask(): Promise<void> {
-    const { client, path, waitMs, onAnswer, answerTimeoutMs = ANSWER_TIMEOUT_MS } = this.#options
+    const { path, waitMs, onAnswer, connect } = this.#options
     const index = this.#index
-    this.#stop = new AbortController()
     this.#wasCut = false
-    // Consul adds up to a sixteenth of the time by itself, so that many queries do not end together.
-    const timeoutMs = answerTimeoutMs + (index === 0 ? 0 : waitMs * (1 + 1 / 16))
-    const asked = index === 0 ? path : `${path}${path.includes('?') ? '&' : '?'}index=${index}&wait=${waitMs}ms`
-    const answer = await client.request('GET', asked, this.#headers, { timeoutMs, bytesMax: BYTES_MAX, signal: this.#stop.signal })
+    const client = this.#client ?? (await connect())
+    this.#client = client
     if (this.#isClosed) return
-    this.#check(answer)
-    const next = this.#indexOf(answer)
+    this.#stop = new AbortController()
+    const asked = index === 0 ? path : `${path}${path.includes('?') ? '&' : '?'}index=${index}&wait=${waitMs}ms`
+    // Consul adds up to a sixteenth of the time by itself, so that many queries do not end together.
+    const waitMaxMs = index === 0 ? 0 : waitMs * (1 + 1 / 16)
+    const answer = await askConsul(client, { ...this.#options, path: asked }, waitMaxMs, this.#stop.signal)
+    if (this.#isClosed) return
+    const next = indexOf(answer, client)
     if (index !== 0 && next === index) return
     const wentBack = next < this.#lastIndex
     onAnswer({ answer, wentBack })
     // Dropped when it goes back: what is waited for might be above it for long.
     this.#index = wentBack ? 0 : next
     this.#lastIndex = next
-  }
-
-  /** Throws, in words that help, when it is no answer. */
-  #check({ status, text }: RegistryAnswer): void {
-    const { client, takesMissing, rights } = this.#options
-    if (status === 200 || (status === 404 && takesMissing)) return
-    const complaint = text
-      .trim()
-      .slice(0, COMPLAINT_CHARS_MAX)
-      .replaceAll(/\p{Cc}/gu, ' ')
-    const said = `${client.host} answered ${status}${complaint === '' ? '' : `: ${complaint}`}`
-    if (status === 401 || status === 403) throw new RegistryError(`${said}; the token needs ${rights}`)
-    if (status === 404) throw new RegistryError(`${client.host} has no Consul API: it answered 404`)
-    if (status === 429) throw new RegistryError(`${said}; Consul's \`http_max_conns_per_client\` may be too low`)
-    throw new RegistryError(said)
-  }
-
-  #indexOf({ headers }: RegistryAnswer): number {
-    const written = headers['x-consul-index']
-    if (typeof written !== 'string' || !/^\d{1,15}$/.test(written))
-      throw new RegistryError(`${this.#options.client.host} has no Consul API: it answered without \`X-Consul-Index\``)
-    // Some versions have told 0, at which a query would not wait. Any index above it will do for that.
-    return Math.max(1, Number(written))
   }
 
   #pause(ms: number): Promise<void> {
@@ -153,4 +138,39 @@ export class BlockingQuery {
       }
     })
   }
+}
+
+/** Asks once. Rejects with a {@link RegistryError}, in words that help, when there is no answer. @param waitMs what Consul may take besides */
+export async function askConsul(
+  client: RegistryClient,
+  question: ConsulQuestion,
+  waitMs = 0,
+  signal?: AbortSignal,
+): Promise<RegistryAnswer> {
+  const { path, token, takesMissing, rights, bytesMax = BYTES_MAX, answerTimeoutMs = ANSWER_TIMEOUT_MS } = question
+  const headers: RegistryHeaders = token === null ? {} : { 'x-consul-token': token }
+  const options = { timeoutMs: answerTimeoutMs + waitMs, bytesMax, ...(signal && { signal }) }
+  const answer = await client.request('GET', path, headers, options)
+  const { status, text } = answer
+  // Who may not see something gets an answer without it and, since Consul 1.12, this field.
+  if (answer.headers['x-consul-results-filtered-by-acls'] === 'true' && (status === 404 || /^\s*\[\s*\]\s*$/.test(text)))
+    throw new RegistryError(`${client.host} hides what the token may not see: it needs ${rights}`)
+  if (status === 200 || (status === 404 && takesMissing)) return answer
+  const complaint = text
+    .trim()
+    .slice(0, COMPLAINT_CHARS_MAX)
+    .replaceAll(/\p{Cc}/gu, ' ')
+  const said = `${client.host} answered ${status}${complaint === '' ? '' : `: ${complaint}`}`
+  if (status === 401 || status === 403) throw new RegistryError(`${said}; the token needs ${rights}`)
+  if (status === 404) throw new RegistryError(`${client.host} has no Consul API: it answered 404`)
+  if (status === 429) throw new RegistryError(`${said}; Consul's \`http_max_conns_per_client\` may be too low`)
+  throw new RegistryError(said)
+}
+
+function indexOf({ headers }: RegistryAnswer, client: RegistryClient): number {
+  const written = headers['x-consul-index']
+  if (typeof written !== 'string' || !/^\d{1,15}$/.test(written))
+    throw new RegistryError(`${client.host} has no Consul API: it answered without \`X-Consul-Index\``)
+  // Some versions have told 0, at which a query would not wait. Any index above it will do for that.
+  return Math.max(1, Number(written))
 }

@@ -6,6 +6,8 @@ import { readInstances } from './health.ts'
 
 /** How long a registry that was away, or has lost data, is not believed that there are no instances any more. */
 const DOUBT_MS = 60_000
+/** Consul tells of itself what it knows; asking it at once helps only where a query waits for what does not come. */
+const REFRESH_MS = 10_000
 
 export interface ConsulTiming {
   /** Default: 60 s. */
@@ -42,6 +44,7 @@ class ConsulWatch implements DiscoveryWatch {
   #told: readonly DiscoveredTarget[] | null = null
   #unusable = ''
   #hasFailed = false
+  #refreshedAt = Number.NEGATIVE_INFINITY
   /** Until when an empty answer is doubted, by `performance.now`. */
   #doubtUntil = 0
   /** Runs while an empty answer is doubted. */
@@ -54,7 +57,7 @@ class ConsulWatch implements DiscoveryWatch {
     this.#doubtMs = doubtMs
     this.#client = new RegistryClient(rule.url, rule.tls)
     this.#query = new BlockingQuery({
-      client: this.#client,
+      connect: () => this.#client,
       path: pathOf(rule),
       token: rule.token,
       waitMs: rule.waitMs,
@@ -67,6 +70,9 @@ class ConsulWatch implements DiscoveryWatch {
   }
 
   refresh(): void {
+    const now = performance.now()
+    if (now - this.#refreshedAt < REFRESH_MS) return
+    this.#refreshedAt = now
     this.#query.askNow()
   }
 
@@ -78,9 +84,6 @@ class ConsulWatch implements DiscoveryWatch {
 
   #onAnswer({ answer, wentBack }: ConsulAnswer): void {
     const targets = this.#read(answer.json())
-    // A token that may not see a service gets an empty list and, since Consul 1.12, this field.
-    if (targets.length === 0 && answer.headers['x-consul-results-filtered-by-acls'] === 'true')
-      throw new RegistryError(`${this.#client.host} hides what the token may not see: it needs ${this.#rights}`)
     const now = performance.now()
     // An empty answer that is in doubt already stays so for no longer when there is one more reason.
     if ((this.#hasFailed || wentBack) && this.#doubt === null) this.#doubtUntil = now + this.#doubtMs

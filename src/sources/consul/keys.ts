@@ -13,14 +13,19 @@ export function readKeys(answer: unknown, store: string): readonly Fragment[] {
   const fragments: Fragment[] = []
   let bytes = 0
   for (const [index, entry] of answer.entries()) {
-    const { Key: key, Value: value }: Readonly<Record<string, unknown>> = Object(entry)
-    // Consul says null of a key that is empty.
-    if (typeof key !== 'string' || (typeof value !== 'string' && value !== null)) throw new Error(`has no key and value at [${index}]`)
-    const text = Buffer.from(value ?? '', 'base64')
+    if (!isPair(entry)) throw new Error(`has no key and value at [${index}]`)
+    const key = entry.Key
+    const text = Buffer.from(entry.Value ?? '', 'base64')
     if (key.endsWith('/') && text.length === 0) continue
     bytes += text.length
     if (bytes > FRAGMENTS_BYTES_MAX) throw new Error(`has more than ${FRAGMENTS_BYTES_MAX} bytes`)
     fragments.push({ name: `${store}/${key}`, text: text.toString('utf8') })
   }
   return fragments.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Consul says null of a key that is empty. */
+function isPair(entry: unknown): entry is { readonly Key: string; readonly Value: string | null } {
+  if (typeof entry !== 'object' || entry === null || !('Key' in entry) || !('Value' in entry)) return false
+  return typeof entry.Key === 'string' && (typeof entry.Value === 'string' || entry.Value === null)
 }
