@@ -9,6 +9,8 @@ type Open = (url: string, context: SourceContext) => Promise<ConfigSource>
 const KINDS: ReadonlyMap<string, Open> = new Map<string, Open>([
   ['etcd', async (url, context) => (await import('./etcd/source.ts')).openEtcd(url, context)],
   ['etcds', async (url, context) => (await import('./etcd/source.ts')).openEtcd(url, context)],
+  ['consul', async (url, context) => (await import('./consul/source.ts')).openConsul(url, context)],
+  ['consuls', async (url, context) => (await import('./consul/source.ts')).openConsul(url, context)],
 ])
 
 /**
