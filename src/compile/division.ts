@@ -79,11 +79,13 @@ export function fallbackPlan(ir: FallbackIr, service: Service | null): FallbackP
 function staticAnswer({ status, contentType, headers, body }: StaticAnswerIr): (exchange: Exchange) => Reply {
   const fields = headers.map(([name, value]) => [name, checkedTemplate(value)] as const)
   const text = checkedTemplate(body)
-  const type: readonly (readonly [string, string])[] = body === '' ? [] : [['Content-Type', contentType]]
+  // As refusals are: what is answered for want of something better must not outlive the failure in a cache of somebody else's.
+  const own = headers.some(([name]) => name.toLowerCase() === 'cache-control') ? [] : [['Cache-Control', 'no-store'] as const]
+  const fixed: readonly (readonly [string, string])[] = body === '' ? own : [...own, ['Content-Type', contentType]]
   const quote = /json/i.test(contentType) ? escapeJson : /html|xml/i.test(contentType) ? escapeMarkup : undefined
   return (exchange) => {
     const filled = fields.map(([name, value]) => [name, fieldValue(value.render(exchange))] as const)
-    return answer(status, [...filled, ...type], Buffer.from(text.render(exchange, quote)))
+    return answer(status, [...filled, ...fixed], Buffer.from(text.render(exchange, quote)))
   }
 }
 

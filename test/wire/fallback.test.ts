@@ -133,3 +133,17 @@ test('nothing that a client wrote becomes markup in a fixed answer', async (t) =
   const { text } = await rig.exchange('GET /?q=%22%3Cb%3E%26%27 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
   assert.match(text, /\r\n\r\n<p title="&#34;&#60;b&#62;&#38;&#39;">&#34;&#60;b&#62;&#38;&#39;<\/p>$/)
 })
+
+test('no cache keeps a fixed answer, unless it is told to', async (t) => {
+  for (const [headers, expected] of [
+    [{}, 'no-store'],
+    [{ 'cache-control': 'max-age=5' }, 'max-age=5'],
+  ] as const) {
+    const rig = await startRig(t, { route: { fallback: { response: { ...DEGRADED, headers } } }, ports: () => [1] })
+    const { text } = await rig.exchange(GET)
+    assert.deepEqual(
+      [...text.matchAll(/\r\ncache-control: (.*?)\r\n/gi)].map(([, value]) => value),
+      [expected],
+    )
+  }
+})
