@@ -65,3 +65,9 @@ export class FailOver {
     return this.#plan?.fallback?.service != null && !this.#triedService
   }
 }
+
+/** Tells the client which service it was brought to, and what took the place of one that failed. */
+export function markDivision({ response, fallback, newCookie }: Exchange): void {
+  if (fallback !== null) response.headers.append('Turnpike-Fallback', fallback)
+  if (newCookie !== '') response.headers.append('Set-Cookie', newCookie)
+}

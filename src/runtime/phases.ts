@@ -1,9 +1,9 @@
-import type { Step } from '../compile/plan.ts'
+import type { FinishStep, Step } from '../compile/plan.ts'
 import type { CallerState } from '../core/caller.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Exchange, ForwardHead, StaleAnswer } from '../core/exchange.ts'
 import type { HeadersMark } from '../core/headers.ts'
-import type { Verdict } from '../core/policy.ts'
+import type { Outcome, Verdict } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import type { LimitDecision } from '../core/store.ts'
 import { describeChanges, type ExchangeState, stateOf } from './changes.ts'
@@ -56,6 +56,24 @@ export function runSteps(
     }
   }
   next(null)
+}
+
+/** Runs what closes an exchange; one that throws keeps no other from it. @param only the policy whose step runs; null for all */
+export function runFinishSteps(
+  steps: readonly FinishStep[],
+  only: string | null,
+  exchange: Exchange,
+  outcome: Outcome,
+  report: ReportFault,
+): void {
+  for (const { policy, run } of steps) {
+    if (only !== null && only !== policy) continue
+    try {
+      run(exchange, outcome)
+    } catch (error) {
+      report(policy, error)
+    }
+  }
 }
 
 /** Notes what a step did; for a step in shadow, takes it back and lets the exchange go on. */

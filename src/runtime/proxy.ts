@@ -10,8 +10,8 @@ import { Deadline } from '../core/timers.ts'
 import type { ExchangeHandler } from '../http/http.ts'
 import type { Service } from '../upstream/service.ts'
 import type { DetachedHandler } from './detached.ts'
-import { FailOver } from './fail-over.ts'
-import { runSteps } from './phases.ts'
+import { FailOver, markDivision } from './fail-over.ts'
+import { runFinishSteps, runSteps } from './phases.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { runBodySteps } from './request-body.ts'
 import { RequestRelay } from './request-relay.ts'
@@ -239,8 +239,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   #runResponseSteps(): void {
     const exchange = this.#exchange
     if (this.#detachedFor !== null) return this.#sendResponse()
-    if (exchange.fallback !== null) exchange.response.headers.append('Turnpike-Fallback', exchange.fallback)
-    if (exchange.newCookie !== '') exchange.response.headers.append('Set-Cookie', exchange.newCookie)
+    markDivision(exchange)
     runSteps((this.#plan as RoutePlan).steps.response, 0, exchange, this.#reportFault, this.#afterResponseSteps)
   }
 
@@ -287,6 +286,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#context.wheel.clear(this.#deadline)
     exchange.response.status = 101
     exchange.response.headers = headers
+    markDivision(exchange)
     runSteps((this.#plan as RoutePlan).steps.response, 0, exchange, this.#reportFault, () => {
       const service = openTunnel()
       if (this.#finished) return service.destroy()
@@ -390,14 +390,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const exchange = this.#exchange
     const plan = this.#plan as RoutePlan
     const outcome: Outcome = { status, error: exchange.error, durationMs: this.#context.clock.now() - exchange.startedAt }
-    for (const { policy, run } of plan.steps.finish) {
-      if (this.#detachedFor !== null && this.#detachedFor !== policy) continue
-      try {
-        run(exchange, outcome)
-      } catch (error) {
-        this.#reportFault(policy, error)
-      }
-    }
+    runFinishSteps(plan.steps.finish, this.#detachedFor, exchange, outcome, this.#reportFault)
     if (this.#detachedFor !== null) return
     this.#context.metricsOf(plan).finish(exchange.request.method, status, outcome.durationMs, outcome.error)
     this.#context.record(exchange, outcome)

@@ -129,6 +129,7 @@ export class RequestRelay implements BodySink {
     this.#wholeLength = body.length
     // The length that the client stated is another body's: with it the service would take the rest of this one for a request (RFC 9112, 11.2).
     this.#exchange.request.headers.delete('Content-Length')
+    this.#exchange.request.headers.delete('Trailer')
   }
 
   get started(): boolean {

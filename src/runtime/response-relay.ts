@@ -75,6 +75,7 @@ export class ResponseRelay {
     this.#trailers = null
     this.#exchange.response.bodyLength = body.length
     this.#exchange.response.headers.delete('Content-Length')
+    this.#exchange.response.headers.delete('Trailer')
   }
 
   onData(bytes: Buffer, start: number, end: number): boolean {

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
-import { startRig } from './harness.ts'
+import { always, startRig } from './harness.ts'
 import { fieldOf } from './peer.ts'
 
 const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n\r\n'
@@ -142,4 +142,20 @@ test('server-sent events arrive one by one', async (context) => {
     service.write(`${event.length.toString(16)}\r\n${event}\r\n`)
     assert.equal(await client.readThrough('\n\n\r\n'), `${event.length.toString(16)}\r\n${event}\r\n`)
   }
+})
+
+test('a switch of protocols says where it was brought to: the split is kept to, and a fallback is marked', async (context) => {
+  const rig = await startRig(context, {
+    route: { split: { services: { main: 1 }, sticky: 'cookie:lane' }, fallback: { service: 'backup' } },
+  })
+  rig.upstream.onConnection = always('HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n')
+  const client = await rig.connect()
+  client.write(UPGRADE)
+  const service = await rig.backup.accept()
+  await service.readRequest()
+  service.write(SWITCH)
+  const head = await client.readHead()
+  assert.match(head, /^HTTP\/1\.1 101 /)
+  assert.equal(fieldOf(head, 'turnpike-fallback'), 'service')
+  assert.match(fieldOf(head, 'set-cookie') ?? '', /^lane=/)
 })
