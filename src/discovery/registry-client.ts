@@ -65,7 +65,7 @@ export class RegistryClient {
   /** @param url `http://host:port` or `https://host:port`; a path before those of requests is kept */
   constructor(url: string, tls: RegistryTls) {
     this.#base = new URL(url)
-    const kept = { keepAlive: true, maxFreeSockets: 1 }
+    const kept = { keepAlive: true, keepAliveMsecs: TCP_KEEP_ALIVE_MS, maxFreeSockets: 1 }
     const { hostname } = this.#base
     this.#serverName = tls.serverName ?? (isIP(bare(hostname)) === 0 ? hostname : '')
     this.#agent = this.#isTls
