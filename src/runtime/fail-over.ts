@@ -51,8 +51,9 @@ export class FailOver {
       exchange.fallback = 'service'
       return 'service'
     }
+    // An error is no answer of a service that stood in and failed as well.
+    exchange.fallback = fallback?.reply == null ? null : 'response'
     if (fallback?.reply == null) return null
-    exchange.fallback = 'response'
     return fallback.reply(exchange)
   }
 
