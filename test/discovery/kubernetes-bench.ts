@@ -28,8 +28,6 @@ export class Told implements DiscoveryEvents {
   degraded: string | null = null
   /** Every reason that was told. */
   readonly reasons: string[] = []
-  /** Reasons that were told, those that were told before too. */
-  failures = 0
   /** Objects that were left out. */
   warned = 0
   watch: DiscoveryWatch | null = null
@@ -41,7 +39,6 @@ export class Told implements DiscoveryEvents {
   }
 
   onDegraded(reason: string | null): void {
-    if (reason !== null) this.failures++
     if (reason !== null && reason !== this.degraded) this.reasons.push(reason)
     this.degraded = reason
     this.#tell()

@@ -8,9 +8,6 @@ import { isObject, nameOf, objectsIn, versionOf } from './objects.ts'
 const PAGE_ITEMS = 100
 /** Of a collection that is still watched. */
 const ITEMS_MAX = 10_000
-/** After so many failures in a row the API may be another than before, restored from a backup, whose versions mean something else. */
-const FAILURES_TO_LIST = 3
-
 export interface ListWatchTimings {
   /** How long a watch is asked to last, give or take a fifth. */
   readonly watchMs: number
@@ -58,7 +55,7 @@ export interface ListWatchOptions<T> {
   readonly timings: ListWatchTimings
 }
 
-/** The watch cannot be followed further, and only a list says what is so. */
+/** The watch cannot be followed further. */
 class WatchFault extends Error {}
 
 /**
@@ -73,8 +70,6 @@ export class ListWatch<T> {
   /** Of what we know; null when the whole must be asked for. */
   #version: string | null = null
   #listedAtMs = Number.NEGATIVE_INFINITY
-  /** In a row. */
-  #failures = 0
   readonly #backoff: Backoff
   /** Ends what is under way. */
   #abort = new AbortController()
@@ -128,8 +123,8 @@ export class ListWatch<T> {
     if (this.#isClosed || this.#abort.signal.aborted) return
     const isGone = error instanceof ApiError && error.isGone
     if (!isGone) this.#options.onTrouble(error instanceof Error ? error.message : String(error))
-    this.#failures++
-    if (isGone || error instanceof WatchFault || this.#failures >= FAILURES_TO_LIST) this.#version = null
+    // What was away may come back as another, restored from a backup, whose versions mean something else: only a list shows what is so.
+    this.#version = null
     const leastMs = error instanceof ApiError ? Math.min(error.retryAfterMs, this.#options.timings.backoffMaxMs) : 0
     await this.#pause(Math.max(leastMs, this.#backoff.nextMs()))
   }
@@ -161,7 +156,7 @@ export class ListWatch<T> {
   async #listInPagesOf(limit: number, signal: AbortSignal): Promise<{ items: Map<string, T>; version: string }> {
     const items = new Map<string, T>()
     let token = ''
-    for (;;) {
+    for (let pages = 0; pages <= ITEMS_MAX / PAGE_ITEMS; pages++) {
       const list = await this.#options.client.get(this.#pathWith(pageQuery(limit, token)), signal)
       for (const object of objectsIn(list['items'])) this.#put(items, object)
       const version = versionOf(list)
@@ -169,6 +164,7 @@ export class ListWatch<T> {
       token = continueOf(list)
       if (token === '') return { items, version }
     }
+    throw new Error(`the Kubernetes API has more than ${ITEMS_MAX} objects at ${this.#options.path}`)
   }
 
   // --- what changes
@@ -183,25 +179,25 @@ export class ListWatch<T> {
     const stream = await client.watch(this.#pathWith(query), signal)
     onTrouble(null)
     let hasHeard = false
-    let hasBroken = false
+    let broken: RegistryError | null = null
     try {
       for await (const line of stream.lines) {
         if (signal.aborted) return
         if (line === '') continue
         this.#apply(line)
         hasHeard = true
-        this.#isWell()
+        this.#backoff.reset()
       }
     } catch (error) {
       // One that breaks off, or falls silent, is taken up again like one that ends. Whether the API is ill shows then.
       if (!(error instanceof RegistryError)) throw error
-      hasBroken = true
+      broken = error
     }
     if (signal.aborted) return
-    if (!hasHeard && clock.now() - startedAtMs < timings.shortWatchMs) throw new Error('the Kubernetes API ended a watch at once')
-    this.#isWell()
+    if (!hasHeard && clock.now() - startedAtMs < timings.shortWatchMs) throw broken ?? new Error('the Kubernetes API ended a watch at once')
+    this.#backoff.reset()
     // By chance, so that the gateways of a cluster do not all come back at once.
-    if (hasBroken) await this.#pause(timings.backoffMs * clock.random())
+    if (broken !== null) await this.#pause(timings.backoffMs * clock.random())
   }
 
   #apply(line: string): void {
@@ -209,6 +205,7 @@ export class ListWatch<T> {
     if (type === 'ERROR') throw errorOf(object)
     const version = versionOf(object)
     if (version === null) throw new WatchFault('the Kubernetes API sent an event without a version')
+    if (isBefore(version, this.#version)) throw new WatchFault('the versions of the Kubernetes API went back: it may have lost data')
     if (type === 'DELETED') this.#items.delete(nameOf(object) ?? '')
     else if (type === 'ADDED' || type === 'MODIFIED') this.#put(this.#items, object)
     else if (type !== 'BOOKMARK') throw new WatchFault(`the Kubernetes API sent an event of the unknown type ${type.slice(0, 40)}`)
@@ -235,11 +232,6 @@ export class ListWatch<T> {
     return `${this.#options.path}?${new URLSearchParams({ ...this.#options.selector, ...query }).toString()}`
   }
 
-  #isWell(): void {
-    this.#failures = 0
-    this.#backoff.reset()
-  }
-
   #pause(ms: number): Promise<void> {
     if (this.#isClosed) return Promise.resolve()
     return new Promise((resolve) => {
@@ -250,6 +242,11 @@ export class ListWatch<T> {
       }
     })
   }
+}
+
+/** Versions grow, as Kubernetes promises since 1.35 and etcd always did. Those that are no numbers cannot be compared. */
+function isBefore(version: string, known: string | null): boolean {
+  return known !== null && /^\d+$/.test(version) && /^\d+$/.test(known) && BigInt(version) < BigInt(known)
 }
 
 function pageQuery(limit: number, token: string): Readonly<Record<string, string>> {
