@@ -78,7 +78,12 @@ test('when both services fail the fixed answer is given, and without one what th
   for (const server of [without.upstream, without.backup]) server.onConnection = always(bad(503))
   assert.match((await without.exchange(GET)).text, /^HTTP\/1.1 503 .*\r\n[\s\S]*Turnpike-Fallback: service\r\n[\s\S]*evil$/)
   const dying = await startRig(t, { route: { fallback: { service: 'backup' } } })
-  for (const server of [dying.upstream, dying.backup]) server.onConnection = async (peer) => peer.reset()
+  for (const server of [dying.upstream, dying.backup]) {
+    server.onConnection = async (peer) => {
+      await peer.readRequest()
+      peer.reset()
+    }
+  }
   const { text } = await dying.exchange(GET)
   assert.match(text, /^HTTP\/1.1 502 [\s\S]*upstream_reset_before_headers/)
   assert.doesNotMatch(text, /Turnpike-Fallback/, 'an error is no answer of a fallback')
