@@ -11,6 +11,7 @@ const KINDS: ReadonlyMap<string, Open> = new Map<string, Open>([
   ['etcds', async (url, context) => (await import('./etcd/source.ts')).openEtcd(url, context)],
   ['consul', async (url, context) => (await import('./consul/source.ts')).openConsul(url, context)],
   ['consuls', async (url, context) => (await import('./consul/source.ts')).openConsul(url, context)],
+  ['kubernetes', async (url, context) => (await import('./kubernetes/source.ts')).openKubernetes(url, context)],
 ])
 
 /**

@@ -111,7 +111,7 @@ for (const doubtMs of [100, 600_000]) {
     async (t) => {
       const { server, told, put, count } = await ownBench(t, { doubtMs })
       await server.stop()
-    await told.until(() => told.degraded !== null)
+      await told.until(() => told.degraded !== null)
       server.store.replace()
       await server.start()
       if (doubtMs < 1_000) {
@@ -206,6 +206,15 @@ test('who doubts what is known has the whole asked for again', OPTIONS, async (t
   await told.untilTargets('10.0.0.2:8080')
   assert.equal(count('list'), 2)
   assert.deepEqual(told.reasons, [])
+})
+
+test('who doubts what is known does not wait for the pause after a failure to end', OPTIONS, async (t) => {
+  const { server, told, put } = await ownBench(t, { timings: { backoffMs: 600_000, backoffMaxMs: 3_600_000 } })
+  server.failWatches(500, 'InternalError', 'etcdserver: leader changed')
+  put('api-1', '10.0.0.2')
+  await told.until(() => told.degraded !== null)
+  told.watch?.refresh()
+  await told.untilTargets('10.0.0.2:8080')
 })
 
 test('a watch that is closed asks nothing more', OPTIONS, async (t) => {

@@ -69,7 +69,8 @@ export class ListWatch<T> {
   #items = new Map<string, T>()
   /** Of what we know; null when the whole must be asked for. */
   #version: string | null = null
-  #listedAtMs = Number.NEGATIVE_INFINITY
+  /** When the whole was asked for. */
+  #askedAtMs = Number.NEGATIVE_INFINITY
   readonly #backoff: Backoff
   /** Ends what is under way. */
   #abort = new AbortController()
@@ -84,19 +85,13 @@ export class ListWatch<T> {
     void this.#run()
   }
 
-  /** What is known may be wrong: asks for the whole, unless that is about to be done. Not more often than `refreshMs` allows. */
+  /** What is known may be wrong: asks for the whole now, or as soon as `refreshMs` allows. */
   refresh(): void {
     if (this.#refreshTimer !== null || this.#isClosed) return
     const { clock, timings } = this.#options
-    const refresh = (): void => {
-      this.#refreshTimer = null
-      if (this.#version === null) return
-      this.#version = null
-      this.#abort.abort()
-    }
-    const waitMs = this.#listedAtMs + timings.refreshMs - clock.now()
-    if (waitMs <= 0) refresh()
-    else this.#refreshTimer = setTimeout(refresh, waitMs)
+    const waitMs = this.#askedAtMs + timings.refreshMs - clock.now()
+    if (waitMs <= 0) this.#askNow()
+    else this.#refreshTimer = setTimeout(() => this.#askNow(), waitMs)
   }
 
   close(): void {
@@ -105,6 +100,14 @@ export class ListWatch<T> {
     this.#wake()
     if (this.#refreshTimer !== null) clearTimeout(this.#refreshTimer)
     this.#options.client.close()
+  }
+
+  #askNow(): void {
+    this.#refreshTimer = null
+    // Being asked for, or about to be when the pause is over.
+    if (this.#version === null) return this.#wake()
+    this.#version = null
+    this.#abort.abort()
   }
 
   async #run(): Promise<void> {
@@ -135,9 +138,9 @@ export class ListWatch<T> {
   async #list(): Promise<string> {
     const { clock, beforeItems, onItems } = this.#options
     const { signal } = this.#abort
+    this.#askedAtMs = clock.now()
     const { items, version } = await this.#listPages(signal)
     await beforeItems?.(signal)
-    this.#listedAtMs = clock.now()
     this.#items = items
     onItems(items)
     return version
@@ -235,11 +238,13 @@ export class ListWatch<T> {
   #pause(ms: number): Promise<void> {
     if (this.#isClosed) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      this.#wake = () => {
+      const end = (): void => {
         clearTimeout(timer)
+        this.#wake = () => undefined
         resolve()
       }
+      const timer = setTimeout(end, ms)
+      this.#wake = end
     })
   }
 }
