@@ -24,12 +24,17 @@ export function readInstances(answer: unknown): ConsulInstances {
       unusable.push(id)
       continue
     }
-    const key = `${host} ${port}`
+    const target = { host, port, weight }
     // The same address, registered on several nodes: it still is one process.
-    if ((byAddress.get(key)?.weight ?? -1) < weight) byAddress.set(key, { host, port, weight })
+    if ((byAddress.get(keyOf(target))?.weight ?? -1) < weight) byAddress.set(keyOf(target), target)
   }
   const keys = [...byAddress.keys()].sort()
   return { targets: keys.flatMap((key) => byAddress.get(key) ?? []), unusable }
+}
+
+/** What targets are told apart and put in order by. */
+export function keyOf({ host, port }: DiscoveredTarget): string {
+  return `${host} ${port}`
 }
 
 interface Entry {

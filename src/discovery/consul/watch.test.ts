@@ -195,10 +195,7 @@ test('no instance at first, or by an orderly change, is told at once', async (t)
 test('a Consul that comes back empty is doubted, and believed when it stays empty', async (t) => {
   const { targets, states } = await watching(t, [says(50, ONE), breaksOff, breaksOff, says(12, [])], { timing: { doubtMs: 50 } })
   assert.deepEqual(await targets.at(1), [])
-  assert.match(
-    await states.at(2),
-    /^127\.0\.0\.1:\d+ was away or has lost data, and now knows no passing instance of orders: believed in 1 s$/,
-  )
+  assert.match(await states.at(2), /^127\.0\.0\.1:\d+ was away or has lost data, and does not know 1 of 1 targets of orders: kept for 1 s$/)
   assert.equal(await states.at(3), 'answers')
 })
 
@@ -229,9 +226,32 @@ test('a doubt does not outlast its time when there is one more reason to doubt',
   assert.deepEqual(await targets.at(1), [])
 })
 
-test('some of the targets are believed at once, also after a failure', async (t) => {
-  const { targets } = await watching(t, [says(50, TWO), breaksOff, breaksOff, says(12, ONE)])
+test('a Consul that was away and has not lost data is believed about some of the targets at once', async (t) => {
+  const { targets } = await watching(t, [says(50, TWO), breaksOff, breaksOff, says(50, ONE)])
   assert.deepEqual(await targets.at(1), T1)
+})
+
+test('a Consul that has lost data is filled again target by target, and those that it does not know yet stay', async (t) => {
+  const answers = [
+    says(50, TWO),
+    breaksOff,
+    breaksOff,
+    says(12, []),
+    says(12, []),
+    says(13, [instance('c', '10.0.0.4', 80)]),
+    says(14, ONE),
+  ]
+  const { consul, targets, states } = await watching(t, answers)
+  await consul.hasAsked(8)
+  assert.deepEqual(targets.all, [T2, [...T2, target('10.0.0.4')]])
+  assert.match(states.all.at(-1) ?? '', /does not know 2 of 3 targets of orders/)
+})
+
+test('targets that a Consul without its data does not come to know are gone after that time', async (t) => {
+  const { targets, states } = await watching(t, [says(50, TWO), says(12, ONE), says(12, ONE)], { timing: { doubtMs: 50 } })
+  assert.deepEqual(await targets.at(1), T1)
+  assert.deepEqual(targets.all, [T2, T1])
+  assert.match(await states.at(1), /does not know 1 of 2 targets of orders/)
 })
 
 test('a target that cannot be connected to has Consul asked at once, and not again soon', async (t) => {

@@ -2,9 +2,9 @@ import type { ConsulRule, DiscoveredTarget, DiscoveryContext, DiscoveryEvents, D
 import type { Backoff } from '../backoff.ts'
 import { RegistryClient, RegistryError } from '../registry-client.ts'
 import { BlockingQuery, type ConsulAnswer } from './blocking-query.ts'
-import { readInstances } from './health.ts'
+import { keyOf, readInstances } from './health.ts'
 
-/** How long a registry that was away, or has lost data, is not believed that there are no instances any more. */
+/** How long a Consul that was away, or has lost data, is not believed that targets are gone. */
 const DOUBT_MS = 60_000
 /** Consul tells of itself what it knows; asking it at once helps only where a query waits for what does not come. */
 const REFRESH_MS = 10_000
@@ -45,9 +45,11 @@ class ConsulWatch implements DiscoveryWatch {
   #unusable = ''
   #hasFailed = false
   #refreshedAt = Number.NEGATIVE_INFINITY
-  /** Until when an empty answer is doubted, by `performance.now`. */
+  /** Until when it is doubted that targets are gone, by `performance.now`. */
   #doubtUntil = 0
-  /** Runs while an empty answer is doubted. */
+  /** Whether the index went back in that time. */
+  #hasLost = false
+  /** Runs while targets are kept that Consul does not know. */
   #doubt: NodeJS.Timeout | null = null
 
   constructor(rule: ConsulRule, context: DiscoveryContext, events: DiscoveryEvents, { doubtMs = DOUBT_MS, ...timing }: ConsulTiming) {
@@ -85,12 +87,15 @@ class ConsulWatch implements DiscoveryWatch {
   #onAnswer({ answer, wentBack }: ConsulAnswer): void {
     const targets = this.#read(answer.json())
     const now = performance.now()
-    // An empty answer that is in doubt already stays so for no longer when there is one more reason.
+    if (now >= this.#doubtUntil) this.#hasLost = false
+    // What is in doubt already stays so for no longer when there is one more reason.
     if ((this.#hasFailed || wentBack) && this.#doubt === null) this.#doubtUntil = now + this.#doubtMs
     this.#hasFailed = false
+    this.#hasLost ||= wentBack
     this.#endDoubt()
-    if (targets.length === 0 && (this.#told?.length ?? 0) > 0 && now < this.#doubtUntil) this.#doubtEmpty(this.#doubtUntil - now)
-    else this.#tell(targets)
+    const kept = now < this.#doubtUntil ? this.#missing(targets) : []
+    if (kept.length === 0) this.#believe(targets)
+    else this.#doubtFor(this.#doubtUntil - now, targets, kept)
   }
 
   #onFailure(reason: string): void {
@@ -100,17 +105,24 @@ class ConsulWatch implements DiscoveryWatch {
   }
 
   /**
-   * A Consul that has just come back, or whose index went back, may have lost what was registered, or have checks that did not run yet. The
-   * instances are there all the same; so the last answer stays until it has had time to fill again.
+   * The targets that a Consul which has just come back, or has lost data, may have forgotten: they are there all the same, and it needs time to fill
+   * again. One that was only away is doubted when it knows none at all: checks that have not run yet do not pass.
    */
-  #doubtEmpty(ms: number): void {
+  #missing(targets: readonly DiscoveredTarget[]): readonly DiscoveredTarget[] {
+    if (!this.#hasLost && targets.length > 0) return []
+    return (this.#told ?? []).filter(({ host, port }) => !targets.some((other) => other.host === host && other.port === port))
+  }
+
+  #doubtFor(ms: number, targets: readonly DiscoveredTarget[], kept: readonly DiscoveredTarget[]): void {
     const seconds = Math.ceil(ms / 1_000)
+    const all = [...targets, ...kept].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+    this.#tell(all)
     this.#events.onDegraded(
-      `${this.#client.host} was away or has lost data, and now knows no passing instance of ${this.#rule.service}: believed in ${seconds} s`,
+      `${this.#client.host} was away or has lost data, and does not know ${kept.length} of ${all.length} targets of ${this.#rule.service}: kept for ${seconds} s`,
     )
     this.#doubt = setTimeout(() => {
       this.#doubt = null
-      this.#tell([])
+      this.#believe(targets)
     }, ms)
   }
 
@@ -119,16 +131,20 @@ class ConsulWatch implements DiscoveryWatch {
     this.#doubt = null
   }
 
+  #believe(targets: readonly DiscoveredTarget[]): void {
+    this.#tell(targets)
+    this.#events.onDegraded(null)
+  }
+
   #tell(targets: readonly DiscoveredTarget[]): void {
-    const isNew = this.#told === null || JSON.stringify(targets) !== JSON.stringify(this.#told)
-    if (isNew && targets.length === 0)
+    if (this.#told !== null && JSON.stringify(targets) === JSON.stringify(this.#told)) return
+    if (targets.length === 0)
       this.#context.log.warn(
         { registry: this.#client.host, service: this.#rule.service },
         'no instance passes: requests are answered with 503',
       )
     this.#told = targets
-    if (isNew) this.#events.onTargets(targets)
-    this.#events.onDegraded(null)
+    this.#events.onTargets(targets)
   }
 
   #read(answer: unknown): readonly DiscoveredTarget[] {
