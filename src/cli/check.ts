@@ -1,38 +1,39 @@
-import { analyseRoutes } from '../compile/analysis.ts'
-import { type Problem, renderProblems } from '../config/diagnostics.ts'
-import { type Loaded, loadConfig, type NotLoaded } from '../config/load.ts'
-import { POLICIES } from '../policies/index.ts'
+import { renderProblems } from '../config/diagnostics.ts'
+import { shownUrl } from '../sources/index.ts'
+import { type CheckedConfig, checkDocuments, readSources } from './config-source.ts'
+import { SILENT_LOG } from './silent-log.ts'
 import { count, paint, terminalOf } from './terminal.ts'
 
 /**
- * `turnpike check FILE…`: problems on standard error, and on standard output one line that says the files are good.
+ * `turnpike check SOURCE…`: problems on standard error, and on standard output one line that says the configuration is good.
  * @returns the exit status: 0, or 1 when something is wrong
  */
-export async function checkCommand(files: readonly string[]): Promise<number> {
-  const loaded = await loadConfig(files, { policies: POLICIES, env: process.env })
-  const problems = problemsOf(loaded)
+export async function checkCommand(names: readonly string[]): Promise<number> {
   const { stdout, stderr } = process
-  if (problems.length > 0) stderr.write(`${renderProblems(problems, { sources: loaded.sources, ...terminalOf(stderr) })}\n`)
+  let checked: CheckedConfig
+  try {
+    checked = await checkDocuments(await readSources(names, { env: process.env, log: SILENT_LOG }), process.env)
+  } catch (error) {
+    stderr.write(`${paint('red', '✖', stderr)} ${error instanceof Error ? error.message : String(error)}\n`)
+    return 1
+  }
+  const { ir, problems, sources } = checked
+  if (problems.length > 0) stderr.write(`${renderProblems(problems, { sources, ...terminalOf(stderr) })}\n`)
+  const shown = names.map(shownUrl).join(', ')
   const errors = problems.filter(({ severity }) => severity === 'error').length
   const warnings = problems.length - errors
   const tally = [...(errors > 0 ? [count(errors, 'error')] : []), ...(warnings > 0 ? [count(warnings, 'warning')] : [])].join(', ')
-  if (errors > 0 || !('ir' in loaded)) {
-    stderr.write(`${paint('red', '✖', stderr)} ${files.join(', ')}: ${tally}\n`)
+  if (ir === null) {
+    stderr.write(`${paint('red', '✖', stderr)} ${shown}: ${tally}\n`)
     return 1
   }
-  const { listeners, services, routes, revision } = loaded.ir
+  const { listeners, services, routes, revision } = ir
   const parts = [
     count(listeners.length, 'listener'),
     count(services.length, 'service'),
     count(routes.length, 'route'),
     `revision ${revision}`,
   ]
-  stdout.write(`${paint('green', '✔', stdout)} ${files.join(', ')}: ${parts.join(', ')}${tally === '' ? '' : ` (${tally})`}\n`)
+  stdout.write(`${paint('green', '✔', stdout)} ${shown}: ${parts.join(', ')}${tally === '' ? '' : ` (${tally})`}\n`)
   return 0
-}
-
-function problemsOf(loaded: Loaded | NotLoaded): readonly Problem[] {
-  if (!('ir' in loaded)) return loaded.problems
-  const findings = analyseRoutes(loaded.ir.routes).map(({ severity, at, message }): Problem => ({ severity, location: at, message }))
-  return [...loaded.warnings, ...findings]
 }

@@ -19,7 +19,8 @@ function buildProgram(run: (command: Run) => void): Command {
     .addHelpText(
       'after',
       `
-Files are YAML or JSON, or TypeScript that exports defineGateway({ … }). Several are read as one configuration.
+A source is a file (YAML or JSON, or TypeScript that exports defineGateway({ … })), or a key or prefix/ in a store: etcd://host:2379/turnpike/,
+consul://host:8500/turnpike/. Several are read as one configuration. docs/sources.md says the rest.
 
 Exit status: 0 all is well, 1 the configuration is wrong, 2 the command was called wrongly.
 
@@ -33,15 +34,19 @@ Examples:
   program
     .command('start')
     .summary('run the gateway')
-    .description('Runs the gateway until SIGTERM or SIGINT. The configuration is loaded again when a file changes and on SIGHUP.')
-    .argument('<files...>', 'configuration files')
-    .action((files: string[], options: object) => run(async () => (await import('./start.ts')).startCommand(files, options)))
+    .description('Runs the gateway until SIGTERM or SIGINT. The configuration is loaded again when a source changes and on SIGHUP.')
+    .argument('<sources...>', 'configuration files, or stores')
+    .option(
+      '--state-dir <folder>',
+      'where the last good configuration of stores is kept (default: TURNPIKE_STATE_DIR, or a folder of the user)',
+    )
+    .action((sources: string[], options: StartFlags) => run(async () => (await import('./start.ts')).startCommand(sources, options)))
   program
     .command('check')
     .summary('say what is wrong with a configuration')
-    .description('Reads a configuration and says all that is wrong with it, each with file, line and column, without running it.')
-    .argument('<files...>', 'configuration files')
-    .action((files: string[]) => run(async () => (await import('./check.ts')).checkCommand(files)))
+    .description('Reads a configuration and says all that is wrong with it, each with document, line and column, without running it.')
+    .argument('<sources...>', 'configuration files, or stores')
+    .action((sources: string[]) => run(async () => (await import('./check.ts')).checkCommand(sources)))
   program
     .command('explain')
     .summary('say what would happen to a request')
@@ -49,14 +54,14 @@ Examples:
       'Says which route a request takes and why not another, what each policy does to it, and where it goes. Sends nothing to a service, and ' +
         'counts nothing; keys and user records that policies go by are fetched.',
     )
-    .argument('<file>', 'configuration file')
+    .argument('<source>', 'configuration file, or store')
     .argument('<method>', 'method, such as GET')
     .argument('<url>', 'URL, or a path alone')
     .option('-H, --header <header>', 'a header as `Name: value`; may be given several times', collect)
     .option('--from <address>', 'address the request comes from (default: 192.0.2.1)')
     .option('--json', 'print it as JSON')
-    .action((file: string, method: string, url: string, { header = [], from, json = false }: ExplainFlags) =>
-      run(async () => (await import('./explain.ts')).explainCommand(file, method, url, { header, from, json })),
+    .action((source: string, method: string, url: string, { header = [], from, json = false }: ExplainFlags) =>
+      run(async () => (await import('./explain.ts')).explainCommand(source, method, url, { header, from, json })),
     )
   program
     .command('schema')
@@ -70,6 +75,10 @@ Examples:
     .addArgument(new Argument('<kind>', 'what it is').choices(['key', 'password']))
     .action((kind: 'key' | 'password') => run(async () => (await import('./hash.ts')).hashCommand(kind)))
   return program
+}
+
+interface StartFlags {
+  readonly stateDir?: string
 }
 
 interface ExplainFlags {

@@ -1,9 +1,9 @@
 import { AdminServer } from '../admin/server.ts'
-import type { AdminIr, GatewayIr } from '../config/ir.ts'
+import type { AdminIr } from '../config/ir.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Logger } from '../core/observe.ts'
 import { discover } from '../discovery/index.ts'
-import { Control } from '../runtime/control.ts'
+import { Control, type ControlStatus } from '../runtime/control.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
 import { Discoveries } from '../runtime/discoveries.ts'
 import { FileWatcher } from '../runtime/watcher.ts'
@@ -14,18 +14,26 @@ import { MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics
 import { renderPrometheus } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
 import { AdminToken } from './admin-token.ts'
-import { type LoadedConfig, loadConfigFiles } from './config-source.ts'
+import { type LoadedConfig, loadDocuments, type SourceDocuments } from './config-source.ts'
+import { type KeptConfig, type KeptSource, LastGood } from './last-good.ts'
+import { RemoteSources } from './remote-sources.ts'
 import { SharedLimits } from './shared-limits.ts'
 import { listenToSignals } from './signals.ts'
+import { stateFolderName } from './state-folder.ts'
 import { count, paint } from './terminal.ts'
 
 export interface ControlProcessOptions {
-  readonly files: readonly string[]
+  /** Files, and addresses of stores. */
+  readonly sources: readonly string[]
+  readonly stateDir: string | null
   readonly env: Readonly<Record<string, string | undefined>>
   readonly fork: () => WorkerProcess
   /** One that has been started already. */
   readonly firstWorker: WorkerProcess
 }
+
+/** How long a start waits for stores to answer. */
+const STORE_WAIT_MS = 10_000
 
 /** Wires the control process and runs it to its end; see `startCommand`. */
 export async function runControlProcess(options: ControlProcessOptions): Promise<number> {
@@ -53,10 +61,22 @@ class ControlProcess {
   readonly #metrics = new MetricsRegistry()
   readonly #watcher = new FileWatcher({ onChange: () => this.#reload('a file changed') })
   readonly #signals = listenToSignals({
-    reload: () => void this.#reload('SIGHUP'),
+    reload: () => {
+      this.#sources?.refresh()
+      void this.#reload('SIGHUP')
+    },
     reopenLogs: () => void this.#pool.reopenLogs(),
     kill: () => this.#pool.kill(),
   })
+  /** Null until their addresses have been understood. */
+  #sources: RemoteSources | null = null
+  #lastGood: LastGood | null = null
+  /** What the newest load was made of, to be kept if it comes into force; null when that was something kept. */
+  #toKeep: readonly KeptSource[] | null = null
+  /** Why something kept serves instead of what the stores hold; null when that is not so. */
+  #refused: string | null = null
+  /** A change that was noticed during the start. */
+  #changedMeanwhile: string | null = null
   /** With the real port, once it listens. */
   #admin: { readonly server: AdminServer; readonly host: string; readonly port: number } | null = null
 
@@ -83,20 +103,24 @@ class ControlProcess {
     })
   }
 
-  /** Puts the first configuration into force. @returns null when the gateway is ready, or what is wrong. */
+  /** Puts the first configuration into force: the newest, or what was kept when that cannot be had. @returns null when the gateway is ready, or what is wrong. */
   async begin(): Promise<string | null> {
-    // Known before they are read, so that a change in between is not missed.
-    await this.#watcher.setFiles(this.#options.files)
-    const load = await this.#load()
-    if (!load.ok) return load.problems
-    if (load.warnings !== '') process.stderr.write(`${load.warnings}\n`)
-    // Before anything is counted, so that the first request is told too.
-    this.#statsd.use(load.ir.statsd)
-    const [adminProblem, applied] = await Promise.all([this.#openAdmin(load.ir.admin), this.#control.apply(load)])
-    const problem = applied.ok ? adminProblem : applied.reason
-    if (problem !== null) return `${paint('red', '✖', process.stderr)} ${problem}`
-    this.#tellReady(load.ir)
-    return null
+    const problem = await this.#openSources()
+    if (problem !== null) return problem
+    const refusals: string[] = []
+    for (const load of [() => this.#loadNewest(), () => this.#loadKept()]) {
+      const loaded = await load()
+      const refusal = loaded === null ? null : await this.#tryFirst(loaded)
+      if (loaded !== null && refusal === null) {
+        this.#refused = refusals[0] ?? null
+        await this.#afterLoad()
+        this.#tellReady()
+        if (this.#changedMeanwhile !== null) void this.#reload(this.#changedMeanwhile)
+        return null
+      }
+      if (refusal !== null) refusals.push(refusal)
+    }
+    return refusals.join('\n')
   }
 
   /** Serves until a signal comes, then drains. @returns the exit status. */
@@ -119,6 +143,7 @@ class ControlProcess {
 
   async #close(): Promise<void> {
     this.#watcher.close()
+    this.#sources?.close()
     this.#discoveries.close()
     await this.#admin?.server.close()
     this.#token.remove()
@@ -126,16 +151,129 @@ class ControlProcess {
     this.#signals.forget()
   }
 
+  /** @returns what is wrong with the addresses of sources, or null. */
+  async #openSources(): Promise<string | null> {
+    const { sources: names, stateDir, env } = this.#options
+    try {
+      this.#sources = await RemoteSources.open(names, {
+        env,
+        log: this.#log,
+        metrics: this.#metrics,
+        onChange: (cause) => void this.#reload(cause),
+        onState: () => this.#noteState(),
+      })
+    } catch (error) {
+      return failure(sentenceOf(error))
+    }
+    // Known before they are read, so that a change in between is not missed.
+    await this.#watcher.setFiles(this.#sources.files)
+    if (this.#sources.areAny) {
+      this.#lastGood = new LastGood(stateFolderName(stateDir, env), this.#sources.names)
+      await this.#sources.begin(await this.#readKept(this.#lastGood), STORE_WAIT_MS)
+    }
+    return null
+  }
+
+  async #readKept(lastGood: LastGood): Promise<KeptConfig | null> {
+    try {
+      return await lastGood.read()
+    } catch (error) {
+      this.#log.error({ reason: sentenceOf(error) }, 'the last good configuration cannot be read')
+      return null
+    }
+  }
+
+  async #loadNewest(): Promise<LoadedConfig> {
+    this.#changedMeanwhile = null
+    if (this.#sources?.haveTold === true) return this.#load()
+    return { ok: false, problems: failure(this.#sources?.problem() ?? ''), files: [], warnings: '' }
+  }
+
+  /** @returns null when nothing is kept. */
+  async #loadKept(): Promise<LoadedConfig | null> {
+    const documents = this.#sources?.keptDocuments() ?? null
+    if (documents !== null) return this.#loadOf(documents)
+    const where = this.#lastGood === null ? null : `there is no last good configuration in ${this.#lastGood.file}`
+    return where === null ? null : { ok: false, problems: where, files: [], warnings: '' }
+  }
+
+  /** @returns why a configuration cannot be the first one, or null when it is in force. */
+  async #tryFirst(load: LoadedConfig): Promise<string | null> {
+    if (!load.ok) return load.problems
+    if (load.warnings !== '') process.stderr.write(`${load.warnings}\n`)
+    // Before anything is counted, so that the first request is told too.
+    this.#statsd.use(load.ir.statsd)
+    const opening = this.#admin === null ? this.#openAdmin(load.ir.admin) : null
+    const [adminProblem, applied] = await Promise.all([opening, this.#control.apply(load)])
+    const problem = applied.ok ? adminProblem : applied.reason
+    return problem === null ? null : failure(problem)
+  }
+
   async #load(): Promise<LoadedConfig> {
-    const load = await loadConfigFiles(this.#options.files, this.#options.env)
-    await this.#watcher.setFiles([...this.#options.files, ...load.files])
+    const documents = this.#sources?.documents() ?? null
+    if (documents === null) return { ok: false, problems: this.#sources?.problem() ?? '', files: [], warnings: '' }
+    const toKeep = this.#sources?.toKeep() ?? null
+    const load = await this.#loadOf(documents)
+    this.#toKeep = toKeep
     return load
   }
 
+  async #loadOf(documents: readonly SourceDocuments[]): Promise<LoadedConfig> {
+    this.#toKeep = null
+    const load = await loadDocuments(documents, this.#options.env)
+    await this.#watcher.setFiles([...(this.#sources?.files ?? []), ...load.files])
+    return load
+  }
+
+  /** After a configuration was put into force or refused: keeps it, and says how things are. */
+  async #afterLoad(): Promise<void> {
+    const { lastError } = this.#control.status()
+    const sources = this.#sources
+    if (this.#refused !== null && sources !== null)
+      this.#log.error({ reason: this.#refused }, 'the last good configuration serves: the newest cannot be had, or is not taken')
+    this.#noteState()
+    const toKeep = this.#toKeep
+    if (this.#lastGood === null || toKeep === null || lastError !== null) return
+    try {
+      await this.#lastGood.save(toKeep, systemClock.epochMs())
+    } catch (error) {
+      this.#log.warn({ reason: sentenceOf(error) }, 'the last good configuration cannot be kept: a start needs its stores')
+    }
+  }
+
+  /** As the control has it, and what is known of the stores besides. */
+  #status(): ControlStatus {
+    const status = this.#control.status()
+    return { ...status, lastError: status.lastError ?? this.#refused ?? this.#sources?.problem() ?? null }
+  }
+
+  #noteState(): void {
+    const { lastError, loadedAtMs } = this.#status()
+    if (loadedAtMs === null) return
+    this.#metrics
+      .gauge(
+        'gateway_config_stale',
+        'Whether what serves may not be the newest configuration: 1 when that was refused or cannot be had.',
+        {},
+      )
+      .set(lastError === null ? 0 : 1)
+    this.#metrics
+      .gauge('gateway_config_loaded_timestamp_seconds', 'When the configuration that serves came into force, in seconds since 1970.', {})
+      .set(loadedAtMs / 1_000)
+  }
+
   async #reload(cause: string): Promise<void> {
-    // During the start there is nothing yet to be replaced; a change is noticed by the next look at the files.
-    if (this.#control.running === null || this.#admin === null) return
+    // During the start there is nothing yet to be replaced: it is looked at once that is done.
+    if (this.#control.running === null || this.#admin === null) {
+      this.#changedMeanwhile = cause
+      return
+    }
     await this.#control.reload(cause)
+    // Unless this is still what was kept, it has been judged anew.
+    if (this.#sources?.haveTold === true) this.#refused = null
+    if (this.#control.status().lastError !== null)
+      this.#metrics.counter('gateway_config_refused_total', 'Configurations that were not taken while an older one served.', {}).add(1)
+    await this.#afterLoad()
     const { statsd, admin } = this.#control.running
     const { token, host, port } = admin
     this.#statsd.use(statsd)
@@ -152,7 +290,7 @@ class ControlProcess {
       port,
       log: this.#log,
       token: () => this.#token.value,
-      status: () => this.#control.status(),
+      status: () => this.#status(),
       display: () => this.#control.display(),
       metrics: async () => renderPrometheus(mergeDumps([await this.#pool.collectMetrics(), this.#metrics.dump()])),
       services: () => this.#pool.serviceStates(),
@@ -169,7 +307,9 @@ class ControlProcess {
   }
 
   /** The one line on standard output, for people and for programs that wait for it. */
-  #tellReady(ir: GatewayIr): void {
+  #tellReady(): void {
+    const ir = this.#control.running
+    if (ir === null) return
     const urls = this.#control.listeners.map(({ host, port }) => urlOf(host, port))
     const admin = this.#admin === null ? [] : [`admin ${urlOf(this.#admin.host, this.#admin.port)}`]
     const parts = [...urls, ...admin, count(ir.workers, 'worker'), `revision ${ir.revision}`]
@@ -199,6 +339,10 @@ function createPool(
   })
   pool.warmUp()
   return pool
+}
+
+function failure(problem: string): string {
+  return `${paint('red', '✖', process.stderr)} ${problem}`
 }
 
 function urlOf(host: string, port: number): string {

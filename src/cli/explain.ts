@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../core/clock.ts'
 import type { Metrics } from '../core/observe.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { POLICIES } from '../policies/index.ts'
+import { sentenceOf } from '../runtime/control-protocol.ts'
 import { type Explanation, explainRequest } from '../runtime/explain.ts'
 import { httpClient } from '../runtime/http-client.ts'
 import { ResourceRegistry } from '../runtime/resources.ts'
@@ -12,9 +13,10 @@ import { createStores } from '../stores/index.ts'
 import { resilienceMetrics } from '../telemetry/gateway-metrics.ts'
 import { timers } from '../upstream/scheduler.ts'
 import { Service } from '../upstream/service.ts'
-import { loadConfigFiles } from './config-source.ts'
+import { type LoadedConfig, loadDocuments, readSources } from './config-source.ts'
 import { type DescribedRequest, headOf } from './described-request.ts'
 import { renderExplanation } from './explain-view.ts'
+import { SILENT_LOG } from './silent-log.ts'
 import { paint } from './terminal.ts'
 
 export interface ExplainCommandOptions {
@@ -35,13 +37,13 @@ const PEER_ADDRESS = '192.0.2.1'
 const CLOCK: Clock = { ...systemClock, random: () => 0, uuid: () => '00000000-0000-4000-8000-000000000000' }
 
 /**
- * `turnpike explain FILE METHOD URL`: what would happen to a request, on standard output. Opens no port. Asks no service, and no store: only
+ * `turnpike explain SOURCE METHOD URL`: what would happen to a request, on standard output. Opens no port. Asks no service, and no store: only
  * where keys or user records come from, for a verdict on the credentials that were described.
  * @returns the exit status: 0, 1 when the configuration is wrong, 2 when what was described is no request
  */
-export async function explainCommand(file: string, method: string, url: string, options: ExplainCommandOptions): Promise<number> {
+export async function explainCommand(source: string, method: string, url: string, options: ExplainCommandOptions): Promise<number> {
   const { stdout, stderr } = process
-  const loaded = await loadConfigFiles([file], process.env)
+  const loaded = await load(source)
   const problems = loaded.ok ? loaded.warnings : loaded.problems
   if (problems !== '') stderr.write(`${problems}\n`)
   if (!loaded.ok) return EXIT_CONFIG
@@ -55,6 +57,14 @@ export async function explainCommand(file: string, method: string, url: string, 
     : renderExplanation(explanation, (style, part) => paint(style, part, stdout))
   stdout.write(`${text}\n`)
   return 0
+}
+
+async function load(source: string): Promise<LoadedConfig> {
+  try {
+    return await loadDocuments(await readSources([source], { env: process.env, log: SILENT_LOG }), process.env)
+  } catch (error) {
+    return { ok: false, problems: sentenceOf(error), files: [], warnings: '' }
+  }
 }
 
 /** Explains a request as it was described. @returns what is wrong with the description when it is no request. */
@@ -72,7 +82,7 @@ export async function explain(
 
 /** The snapshot that a worker would have. Its services are real ones; they connect when they are asked to, and nobody asks. */
 function compileForShow(ir: GatewayIr): Snapshot {
-  const log = { info: ignore, warn: ignore, error: ignore }
+  const log = SILENT_LOG
   const services = new Map(
     ir.services.map((service) => {
       const metrics = resilienceMetrics(NO_METRICS, service.name)

@@ -6,21 +6,23 @@ import { enableOwnCompileCache } from './compile-cache.ts'
 export interface StartOptions {
   /** The program of a worker; for tests. */
   readonly workerFile?: string
+  /** Where the last good configuration of stores is kept; see `stateFolderName` for the default. */
+  readonly stateDir?: string
 }
 
 /**
- * `turnpike start FILE…`: runs the gateway until a signal ends it.
+ * `turnpike start SOURCE…`: runs the gateway until a signal ends it.
  *
- * This process only controls: it reads the configuration, watches files, answers on the admin listener and looks after the workers,
+ * This process only controls: it reads the configuration, watches where it comes from, answers on the admin listener and looks after the workers,
  * which are processes of their own and carry all traffic.
  * @returns the exit status: 0 after a drain, 1 when the configuration is wrong or cannot be put into force
  */
-export async function startCommand(files: readonly string[], options: StartOptions = {}): Promise<number> {
+export async function startCommand(sources: readonly string[], options: StartOptions = {}): Promise<number> {
   const fork = workerForker(options.workerFile ?? join(import.meta.dirname, `worker${fileExtension()}`))
   // A worker takes about as long to get ready as the configuration to be read: both begin at once.
   const firstWorker = fork()
   const { runControlProcess } = await import('./control-process.ts')
-  return runControlProcess({ files, env: process.env, fork, firstWorker })
+  return runControlProcess({ sources, stateDir: options.stateDir ?? null, env: process.env, fork, firstWorker })
 }
 
 /** The published package holds JavaScript, a clone TypeScript. */

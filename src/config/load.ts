@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
+import type { Fragment } from '../core/config-source.ts'
 import type { PolicyDefinition } from '../core/policy.ts'
 import { z } from '../core/schema.ts'
 import { hashPasswords } from './consumers.ts'
@@ -30,7 +31,7 @@ export interface LoadOptions {
 }
 
 interface Read {
-  /** Text of the configuration files that could be read, by name, for the lines below problems. */
+  /** Text of the documents that could be read, by name, for the lines below problems. */
   readonly sources: ReadonlyMap<string, string>
   /** Every file the result depends on, those of `${file:…}` included, also when they could not be read. */
   readonly files: readonly string[]
@@ -39,6 +40,8 @@ interface Read {
 export interface Loaded extends Read {
   readonly ir: GatewayIr
   readonly warnings: readonly Problem[]
+  /** Whether it says of itself that it may hold nothing. */
+  readonly allowsEmpty: boolean
   /** The configuration as it may be shown: interpolations as written, secrets hidden. Made when it is asked for. */
   readonly display: () => unknown
 }
@@ -53,18 +56,19 @@ const FILE_BYTES_MAX = 32 * 2 ** 20
 const ON_BY_DEFAULT = ['request-id', 'forwarded-headers', 'identity-headers']
 
 /**
- * Loads one or several files (YAML or JSON; `.ts`, `.mts`, `.js` and `.mjs` are run) as one configuration. All problems are told at once.
- * Never throws for what a file says or lacks.
+ * Loads one or several documents as one configuration: names of files (YAML or JSON; `.ts`, `.mts`, `.js` and `.mjs` are run), and what stores have
+ * given (YAML or JSON, whatever their names). All problems are told at once. Never throws for what a document says or lacks.
  */
-export async function loadConfig(files: readonly string[], options: LoadOptions): Promise<Loaded | NotLoaded> {
+export async function loadConfig(documents: readonly (string | Fragment)[], options: LoadOptions): Promise<Loaded | NotLoaded> {
   const { policies, env, readFile = readTextFile } = options
   const problems: Problem[] = []
   const sources = new Map<string, string>()
-  const asked = new Set(files)
+  const asked = new Set(documents.filter((document) => typeof document === 'string'))
   const trees: MapNode[] = []
-  let complete = files.length > 0
-  for (const file of new Set(files)) {
-    const written = await readTree(file, readFile, sources, problems)
+  let complete = documents.length > 0
+  for (const document of new Set(documents)) {
+    const written =
+      typeof document === 'string' ? await readTree(document, readFile, sources, problems) : readFragment(document, sources, problems)
     if (written === null) complete = false
     else trees.push(await interpolate(written, { env, readFile, onFile: (path) => asked.add(path) }, problems))
   }
@@ -97,7 +101,7 @@ export async function loadConfig(files: readonly string[], options: LoadOptions)
   checkRoutes(ir, tree, { definitions, earlyKinds: earlyKinds(policies) }, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
-  return { ...readSoFar(), ir, warnings: sortProblems(hideValues(problems, trees)), display }
+  return { ...readSoFar(), ir, warnings: sortProblems(hideValues(problems, trees)), allowsEmpty: result.data.allowEmpty, display }
 }
 
 /**
@@ -127,6 +131,12 @@ async function readTree(file: string, readFile: ReadFile, sources: Map<string, s
   }
   sources.set(file, text)
   return MODULE_EXTENSIONS.has(extname(file)) ? parseModule(file, text, problems) : parseYaml(file, text, problems)
+}
+
+/** What a store gives is never run. */
+function readFragment({ name, text }: Fragment, sources: Map<string, string>, problems: Problem[]): MapNode | null {
+  sources.set(name, text)
+  return parseYaml(name, text, problems)
 }
 
 const MODULE_EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])

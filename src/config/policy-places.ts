@@ -1,12 +1,11 @@
 /** What policies themselves have to say of a configuration that fits its schema: files to be read, and remarks. */
-import { dirname, resolve } from 'node:path'
 import type { PolicyDefinition, PolicySurroundings, Remark } from '../core/policy.ts'
 import type { StoreName } from '../core/store.ts'
 import type { Problem } from './diagnostics.ts'
 import { effectivePolicies, type GatewayIr, type PolicyIr, servicesOf } from './ir.ts'
 import { withoutValue } from './messages.ts'
 import type { NativeConfig, PolicyBlock } from './schema.ts'
-import { type ReadFile, reasonOf } from './secret.ts'
+import { NO_FOLDER, pathBeside, type ReadFile, reasonOf } from './secret.ts'
 import { type ConfigNode, type ConfigPath, locate, nodeAt } from './tree.ts'
 
 type Definitions = ReadonlyMap<string, PolicyDefinition<unknown>>
@@ -50,9 +49,10 @@ export async function resolvePolicies(
       const definition = definitions.get(kind)
       if (block === undefined || block.mode === 'off' || definition?.resolve === undefined) continue
       const at = [...path, kind]
-      const folder = dirname(locate(tree, at).file)
+      const document = locate(tree, at).file
       const read = async (name: string): Promise<string> => {
-        const file = resolve(folder, name)
+        const file = pathBeside(document, name)
+        if (file === null) throw new Error(`the file \`${name}\` cannot be read: ${NO_FOLDER}`)
         onFile(file)
         try {
           return await readFile(file, POLICY_FILE_BYTES_MAX)

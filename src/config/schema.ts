@@ -282,6 +282,10 @@ const root = <P extends z.ZodType>(policies: P) =>
     routes: record(nameText(), route(policies))
       .default({})
       .describe('Routes by name. Their order does not matter: the most specific one wins.'),
+    allowEmpty: z
+      .boolean()
+      .default(false)
+      .describe('Take a configuration without routes from a store, which otherwise is refused: an emptied store looks the same.'),
     policies: policies
       .optional()
       .describe('Policies for every request, by kind. `request-id`, `forwarded-headers` and `identity-headers` are on unless `mode: off`.'),

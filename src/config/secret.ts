@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, isAbsolute, resolve } from 'node:path'
 import type { Problem } from './diagnostics.ts'
 import type { JsonSchema } from './json-schema.ts'
 import type { ConfigNode, MapEntry, MapNode, ScalarNode } from './tree.ts'
@@ -22,7 +22,7 @@ const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
  * The tree with `${env:NAME}` and `${file:/path}` replaced in every text value (never in keys); `$${` stands for `${`. A relative path
- * starts at the configuration's own folder; one line feed at the end of a file's content is dropped. What is missing is a problem at the value's
+ * starts at the configuration's own folder, which a document of a store has not; one line feed at the end of a file's content is dropped. What is missing is a problem at the value's
  * place. The values themselves appear in no message.
  */
 export async function interpolate(root: MapNode, sources: InterpolationSources, problems: Problem[]): Promise<MapNode> {
@@ -55,7 +55,7 @@ async function interpolateScalar(node: ScalarNode, sources: InterpolationSources
       value += '${'
       continue
     }
-    const found = await lookUp(match[0], match[1], dirname(node.at.file), sources)
+    const found = await lookUp(match[0], match[1], node.at.file, sources)
     if (typeof found === 'string') value += found
     else problems.push({ severity: 'error', location: node.at, message: found.problem })
   }
@@ -65,7 +65,7 @@ async function interpolateScalar(node: ScalarNode, sources: InterpolationSources
 async function lookUp(
   placeholder: string,
   inner: string,
-  folder: string,
+  document: string,
   { env, readFile, onFile }: InterpolationSources,
 ): Promise<string | { readonly problem: string }> {
   const [, source, name = ''] = REFERENCE.exec(inner) ?? []
@@ -75,13 +75,22 @@ async function lookUp(
     }
   }
   if (source === 'env') return env[name] ?? { problem: `the environment variable \`${name}\` is not set` }
-  const path = resolve(folder, name)
+  const path = pathBeside(document, name)
+  if (path === null) return { problem: `\`${placeholder}\` is relative, and ${NO_FOLDER}` }
   onFile(path)
   try {
     return (await readFile(path, FILE_BYTES_MAX)).replace(/\r?\n$/, '')
   } catch (error) {
     return { problem: `the file of \`${placeholder}\` cannot be read: ${reasonOf(error)}` }
   }
+}
+
+export const NO_FOLDER = 'a document of a store stands in no folder: expected a path from the root'
+
+/** The path that a name means in a document: a relative one starts at the document's folder. Null where that is in a store, not in a file. */
+export function pathBeside(document: string, name: string): string | null {
+  if (/^[a-z][a-z0-9]*:\/\//.test(document) && !isAbsolute(name)) return null
+  return resolve(dirname(document), name)
 }
 
 /** Why a file could not be read, without its path and without what is in it. */
