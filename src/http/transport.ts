@@ -156,7 +156,9 @@ export class Transport {
   abort(): void {
     if (this.closed) return
     this.closed = true
-    this.socket.resetAndDestroy()
+    // With its FIN under way, a reset would never close the handle, and the descriptor would be lost.
+    if (this.socket.writableEnded) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 }
 

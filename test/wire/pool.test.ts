@@ -255,3 +255,18 @@ test('connections beyond the most allowed to a target are 503', async (context) 
   service.write(OK)
   assert.equal((await first.readResponse()).body, 'ok')
 })
+
+test('garbage in place of a head is tried again where that is safe, and told where it is not', async (t) => {
+  const rig = await startRig(t, { route: { retry: { attempts: 2, backoffBase: 0 } } })
+  let served = 0
+  rig.upstream.onConnection = async (peer) => {
+    await peer.readRequest()
+    peer.write(served++ % 2 === 0 ? 'HTP/1.1 200 OK\r\n\r\n' : 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok')
+  }
+  const client = await rig.connect()
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.equal((await client.readResponse()).body, 'ok')
+  client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx')
+  assert.match((await client.readResponse()).body, /upstream_response_malformed/)
+  assert.equal(served, 3)
+})

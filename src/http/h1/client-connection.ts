@@ -365,7 +365,9 @@ export class ClientConnection implements TransportOwner {
   }
 
   #fail(code: 'upstream_head_too_large' | 'upstream_response_malformed' | 'upstream_body_aborted', detail: string): void {
-    this.#failWith(new GatewayError(code, `${this.#pool.label}: ${detail}`, 'upstream'))
+    // Garbage in place of a head has reached nobody: another target may do better. A head that is too large would be so again.
+    const retry = this.#state === HEAD && code === 'upstream_response_malformed' ? 'safe' : 'never'
+    this.#failWith(new GatewayError(code, `${this.#pool.label}: ${detail}`, 'upstream', retry))
   }
 
   #failWith(error: GatewayError): void {
