@@ -35,10 +35,13 @@ const tables: readonly (readonly [string, string | undefined, readonly RegExp[]]
     undefined,
     [/^6:\d+ warning the policies of the service `c` \(`headers` …\) do not apply to copies$/],
   ],
+  ['service: a, mirror: { service: a }', undefined, [/^6:\d+ warning the route asks this service anyway/]],
+  ['split: { services: { a: 1, b: 1 } }, mirror: { service: b }', undefined, [/warning the route asks this service anyway/]],
   ['service: a, mirror: { service: d }', undefined, [/error there is no service `d`/]],
   ['service: a, fallback: { service: a }', undefined, [/warning the route falls back to a service that it asks anyway/]],
   ['service: a, fallback: { service: c }', undefined, [/do not apply when a route falls back to it/]],
   ['service: a, fallback: { stale: true }', undefined, [/warning there is no stale answer without a `cache` policy/]],
+  ['service: a, fallback: { stale: true }, policies: { cache: { mode: shadow } }', undefined, [/warning there is no stale answer without/]],
   ['service: a, fallback: { stale: true }, policies: { cache: {} }', undefined, []],
   ['service: a, fallback: {}', undefined, [/error expected at least one of `stale`, `service` and `response`/]],
   [

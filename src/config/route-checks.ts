@@ -40,9 +40,12 @@ class RouteChecker {
       if (servicesOf(route).includes(fallback.service)) this.#warn(at, `the route falls back to a service that it asks anyway`)
       this.#warnOfPolicies(fallback.service, at, 'when a route falls back to it')
     }
-    if (fallback?.stale === true && !inForce.some(({ kind }) => kind === 'cache'))
-      this.#warn([...path, 'fallback', 'stale'], 'there is no stale answer without a `cache` policy on this route')
-    if (mirror !== null) this.#warnOfPolicies(mirror.service, [...path, 'mirror', 'service'], 'to copies')
+    if (fallback?.stale === true && !inForce.some(({ kind, mode }) => kind === 'cache' && mode === 'enforce'))
+      this.#warn([...path, 'fallback', 'stale'], 'there is no stale answer without a `cache` policy that acts on this route')
+    if (mirror === null) return
+    const at = [...path, 'mirror', 'service']
+    if (servicesOf(route).includes(mirror.service)) this.#warn(at, 'the route asks this service anyway: it would do everything twice')
+    this.#warnOfPolicies(mirror.service, at, 'to copies')
   }
 
   #checkSplit({ name, split }: RouteIr, inForce: readonly PolicyIr[], path: ConfigPath): void {
