@@ -41,7 +41,7 @@ class RouteChecker {
       this.#warnOfPolicies(fallback.service, at, 'when a route falls back to it')
     }
     if (fallback?.stale === true && !inForce.some(({ kind, mode }) => kind === 'cache' && mode === 'enforce'))
-      this.#warn([...path, 'fallback', 'stale'], 'there is no stale answer without a `cache` policy that acts on this route')
+      this.#warn([...path, 'fallback', 'stale'], 'there is no stale answer without a `cache` policy on this route')
     if (mirror === null) return
     const at = [...path, 'mirror', 'service']
     if (servicesOf(route).includes(mirror.service)) this.#warn(at, 'the route asks this service anyway: it would do everything twice')
