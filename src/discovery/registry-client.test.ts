@@ -160,10 +160,10 @@ test('a stream that falls silent is an error', async (t) => {
 test('the time that a reader takes for a line does not count as silence', async (t) => {
   const { client } = await serve(t, (_, response) => void response.end('first\nsecond\n'))
   const got: string[] = []
-  for await (const line of (await client.stream('GET', '/', {}, { ...WAIT, idleTimeoutMs: 50 })).lines) {
+  for await (const line of (await client.stream('GET', '/', {}, { ...WAIT, idleTimeoutMs: 300 })).lines) {
     got.push(line)
     await new Promise((resolve) => {
-      setTimeout(resolve, 100)
+      setTimeout(resolve, 600)
     })
   }
   assert.deepEqual(got, ['first', 'second'])

@@ -11,6 +11,8 @@ import type { RegistryTls } from '../core/discovery.ts'
 const CONNECT_TIMEOUT_MS = 5_000
 /** After so long without a byte the kernel asks whether the other side still is there: its death leaves no other trace in a blocking query. */
 const TCP_KEEP_ALIVE_MS = 10_000
+/** So soon it shows that a kept connection is not there any more. */
+const STALE_MS = 1_000
 const BYTES_MAX = 16 * 2 ** 20
 
 export interface RegistryRequestOptions {
@@ -134,6 +136,7 @@ export class RegistryClient {
   async #open(method: string, path: string, headers: RegistryHeaders, options: RegistryRequestOptions): Promise<Opened> {
     for (let mayRepeat = true; ; mayRepeat = false) {
       if (this.#isClosed) throw this.#errorOf('is not asked any more')
+      const sentAt = performance.now()
       const request = this.#send(method, path, headers, options)
       const guard = new Guard(request, options.signal)
       guard.expect(options.timeoutMs, `did not answer within ${seconds(options.timeoutMs)}`)
@@ -141,8 +144,9 @@ export class RegistryClient {
         return { response: await headOf(request), guard }
       } catch (error) {
         guard.done()
-        // A kept connection that the other side has closed just now says nothing about the registry (RFC 9112, 9.3.1).
-        const isStale = request.reusedSocket && guard.reason === null
+        // A kept connection that the other side has closed just now says nothing about the registry (RFC 9112, 9.3.1). One that breaks while
+        // a query waits does: what comes back may be another registry, which the same question does not fit.
+        const isStale = request.reusedSocket && guard.reason === null && performance.now() - sentAt < STALE_MS
         if (!(mayRepeat && isStale && method === 'GET')) throw this.#errorOf(guard.reason ?? error)
       }
     }

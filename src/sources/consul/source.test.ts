@@ -94,7 +94,12 @@ test('files of certificates are for TLS, and one that is missing is told', async
 
 test('a watch tells what differs, and nothing when only the index does', async (t) => {
   const one = [pair('g/a', '1')]
-  const { consul, fragments } = await watching(t, 'g/', says(5, one), says(6, one), says(7, [pair('g/a', '2')]), refuses(404))
+  // The keys go away when what was before has been told: else both changes would be told together.
+  const isTold = Promise.withResolvers<void>()
+  const goesAway: Answer = (response, query) => void isTold.promise.then(() => refuses(404)(response, query))
+  const { consul, fragments } = await watching(t, 'g/', says(5, one), says(6, one), says(7, [pair('g/a', '2')]), goesAway)
+  await fragments.at(1)
+  isTold.resolve()
   const [first, second, third] = [await fragments.at(0), await fragments.at(1), await fragments.at(2)]
   assert.deepEqual([first[0]?.text, second[0]?.text, third], ['1', '2', []])
   assert.equal(fragments.all.length, 3)
