@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Fragment } from '../core/config-source.ts'
+import { membersOf } from '../core/members.ts'
 import { makeStateFolder } from './state-folder.ts'
 
 /** What a store held when the configuration made of it came into force. */
@@ -83,17 +84,17 @@ export class LastGood {
 }
 
 function keptConfig(json: unknown): KeptConfig | null {
-  const { format, savedAtMs, sources }: Readonly<Record<string, unknown>> = Object(json)
+  const { format, savedAtMs, sources } = membersOf(json)
   if (format !== FORMAT || typeof savedAtMs !== 'number' || !Array.isArray(sources)) return null
   return sources.every(isKeptSource) ? { savedAtMs, sources } : null
 }
 
 function isKeptSource(value: unknown): value is KeptSource {
-  const { name, fragments }: Readonly<Record<string, unknown>> = Object(value)
+  const { name, fragments } = membersOf(value)
   return typeof name === 'string' && Array.isArray(fragments) && fragments.every(isFragment)
 }
 
 function isFragment(value: unknown): value is Fragment {
-  const { name, text }: Readonly<Record<string, unknown>> = Object(value)
+  const { name, text } = membersOf(value)
   return typeof name === 'string' && typeof text === 'string'
 }

@@ -74,7 +74,8 @@ export class RemoteSources {
     this.#kept = kept
     for (const store of this.#stores) this.#watch(store)
     const deadline = performance.now() + timeoutMs
-    while (!this.haveTold && !(kept !== null && this.#stores.some(({ degraded }) => degraded !== null))) {
+    const isSettled = (): boolean => this.haveTold || (kept !== null && this.#stores.some(({ degraded }) => degraded !== null))
+    while (!isSettled()) {
       const leftMs = deadline - performance.now()
       if (leftMs <= 0) return
       await new Promise<void>((resolve) => {

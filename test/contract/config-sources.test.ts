@@ -86,7 +86,8 @@ class Heard {
   }
 }
 
-for (const { name, skip, open } of SOURCES) {
+for (const { name, skip, ...under } of SOURCES) {
+  const open = (t: TestContext): Promise<TestStore> => under.open(t)
   test(`${name}: all documents are read, in the order of their names`, { skip }, async (t) => {
     const store = await open(t)
     await store.put('b', 'two: 2')

@@ -15,6 +15,8 @@ const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'turnpike-compile')
 export interface GatewayProcessOptions {
   /** Text of the configuration file. */
   readonly config: string
+  /** What follows `turnpike start`. Default: the configuration file. */
+  readonly args?: readonly string[]
   /** A worker program in place of the real one. */
   readonly workerFile?: string
   readonly env?: Readonly<Record<string, string>>
@@ -43,7 +45,7 @@ export class GatewayProcess {
       options.workerFile === undefined
         ? [join(ROOT, 'src', 'main.ts'), 'start']
         : [join(import.meta.dirname, 'start-with.ts'), options.workerFile]
-    this.child = spawn(process.execPath, [...program, this.configFile], {
+    this.child = spawn(process.execPath, [...program, ...(options.args ?? [this.configFile])], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, XDG_RUNTIME_DIR: this.folder, NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.env },
     })

@@ -64,16 +64,11 @@ export class EtcdServer {
     const peer = `http://${HOST}:${this.#peerPort}`
     const tls = ['--cert-file', this.file('server.pem'), '--key-file', this.file('server-key.pem')]
     const clients = ['--client-cert-auth', '--trusted-ca-file', this.file('ca.pem')]
-    const child = spawn(
-      server ?? 'etcd',
-      [
-        ...['--data-dir', this.file('data'), '--name', 'one', '--logger', 'zap', '--log-level', 'error'],
-        ...['--listen-client-urls', url, '--advertise-client-urls', url, '--listen-peer-urls', peer],
-        ...['--initial-advertise-peer-urls', peer, '--initial-cluster', `one=${peer}`],
-        ...(this.#tls === null ? [] : [...tls, ...clients]),
-      ],
-      { stdio: 'ignore' },
-    )
+    const fixed = ['--data-dir', this.file('data'), '--name', 'one', '--logger', 'zap', '--log-level', 'error']
+    const clientUrls = ['--listen-client-urls', url, '--advertise-client-urls', url]
+    const peerUrls = ['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `one=${peer}`]
+    const secure = this.#tls === null ? [] : [...tls, ...clients]
+    const child = spawn(server ?? 'etcd', [...fixed, ...clientUrls, ...peerUrls, ...secure], { stdio: 'ignore' })
     this.#child = child
     while (this.#run(['endpoint', 'health']).status !== 0) {
       if (child.exitCode !== null) throw new Error(`etcd ended with ${child.exitCode}`)

@@ -1,3 +1,4 @@
+import { membersOf } from '../../core/members.ts'
 import {
   type RegistryAnswer,
   RegistryClient,
@@ -5,6 +6,7 @@ import {
   type RegistryHeaders,
   type RegistryStream,
 } from '../../discovery/registry-client.ts'
+
 import type { SourceUrl } from '../source-url.ts'
 import { readTls } from '../tls-files.ts'
 
@@ -151,7 +153,7 @@ export function refusalOf(host: string, did: number | 'ended the watch', text: s
 function complaintOf(text: string): string {
   let said = text
   try {
-    const { message, error }: Readonly<Record<string, unknown>> = Object(JSON.parse(text))
+    const { message, error } = membersOf(JSON.parse(text))
     if (typeof message === 'string') said = message
     else if (typeof error === 'string') said = error
   } catch {

@@ -1,4 +1,5 @@
 import { FRAGMENTS_BYTES_MAX, FRAGMENTS_MAX, type Fragment } from '../../core/config-source.ts'
+import { membersOf } from '../../core/members.ts'
 
 /** What is asked for: one key, or all that begin with a prefix. */
 export interface KeyRange {
@@ -38,7 +39,7 @@ export function readRange(answer: Readonly<Record<string, unknown>>, store: stri
   const fragments: Fragment[] = []
   let bytes = 0
   for (const entry of kvs) {
-    const { key, value = '' }: Readonly<Record<string, unknown>> = Object(entry)
+    const { key, value = '' } = membersOf(entry)
     if (typeof key !== 'string' || typeof value !== 'string') throw new Error('told a key that is none')
     const text = Buffer.from(value, 'base64')
     bytes += text.length
@@ -49,7 +50,7 @@ export function readRange(answer: Readonly<Record<string, unknown>>, store: stri
 }
 
 function readRevision(header: unknown): bigint {
-  const { revision }: Readonly<Record<string, unknown>> = Object(header)
+  const { revision } = membersOf(header)
   if (typeof revision !== 'string' || !/^\d{1,19}$/.test(revision)) throw new Error('told no revision')
   return BigInt(revision)
 }

@@ -7,6 +7,8 @@ import {
   type SourceEvents,
   type SourceWatch,
 } from '../../core/config-source.ts'
+import { membersOf } from '../../core/members.ts'
+
 import { Backoff } from '../../discovery/backoff.ts'
 import { RegistryError } from '../../discovery/registry-client.ts'
 import { parseSourceUrl, type SourceUrl, SourceUrlError } from '../source-url.ts'
@@ -172,14 +174,9 @@ class EtcdWatch implements SourceWatch {
   /** Whether a line of a watch says that there is something new to read. */
   async #isChange(line: string, signal: AbortSignal): Promise<boolean> {
     if (line.trim() === '') return false
-    const { result, error }: Readonly<Record<string, unknown>> = Object(parse(line))
+    const { result, error } = membersOf(parse(line))
     if (error !== undefined) throw refusalOf(this.#url.name, 'ended the watch', JSON.stringify(error))
-    const {
-      canceled = false,
-      cancel_reason: reason = '',
-      compact_revision: compacted,
-      events,
-    }: Readonly<Record<string, unknown>> = Object(result)
+    const { canceled = false, cancel_reason: reason = '', compact_revision: compacted, events } = membersOf(result)
     if (canceled === true) {
       // What was compacted is read as it is now.
       if (compacted !== undefined) return true
