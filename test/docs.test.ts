@@ -27,7 +27,20 @@ function fencedBlocks(file: string, language: string): Example[] {
 }
 
 const KINDS = new Set(POLICIES.map(({ kind }) => kind))
-const ROOT_KEYS = new Set(['listeners', 'services', 'routes', 'policies', 'consumers', 'stores', 'registries', 'limits', 'admin'])
+const ROOT_KEYS = new Set([
+  'listeners',
+  'services',
+  'routes',
+  'policies',
+  'consumers',
+  'stores',
+  'registries',
+  'limits',
+  'admin',
+  'drainDelay',
+  'drainTimeout',
+  'drainSpread',
+])
 
 /**
  * The configuration that an example means: itself, or, where it shows policies alone, a configuration in which they are in force. Null for
