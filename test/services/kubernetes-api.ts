@@ -7,7 +7,7 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { Authority } from './certificates.ts'
 import { type Json, type KubeObject, KubernetesStore } from './kubernetes-store.ts'
@@ -59,6 +59,7 @@ export class KubernetesApiServer {
   readonly #certificate = this.authority.forServer()
   readonly #watches = new Set<WatchConnection>()
   readonly #pages = new Map<string, { readonly version: number; readonly left: readonly KubeObject[] }>()
+  readonly #sockets = new Set<Socket>()
   #server: Server | null = null
   #port = 0
 
@@ -87,6 +88,11 @@ export class KubernetesApiServer {
     const tls = { ...this.#certificate, ca: this.authority.cert, requestCert: true, rejectUnauthorized: false }
     const server = createServer(tls, (request, response) => this.#answer(request, response))
     this.#server = server
+    // Those that still shake hands too, which the server does not count among its connections.
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
     server.listen(this.#port, '127.0.0.1')
     await once(server, 'listening')
     this.#port = (server.address() as AddressInfo).port
@@ -97,8 +103,8 @@ export class KubernetesApiServer {
     const server = this.#server
     if (server === null) return
     this.#server = null
-    server.closeAllConnections()
     server.close()
+    for (const socket of this.#sockets) socket.destroy()
     await once(server, 'close')
   }
 
