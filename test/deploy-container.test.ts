@@ -88,6 +88,8 @@ test('packages come from the lock, without those for development and without the
 test('the image has what Node links to, and runs as nobody in particular', () => {
   assert.match(texts(final, 'RUN').join('\n'), /apt-get install .*--no-install-recommends .*libatomic1/)
   assert.match(texts(final, 'USER').at(-1) ?? '', /^[1-9]\d*:[1-9]\d*$/)
+  assert.deepEqual(texts(final, 'ENV'), ['TURNPIKE_STATE_DIR=/var/lib/turnpike'])
+  assert.ok(texts(final, 'RUN').some((text) => / install --directory --owner=65532 .* \/var\/lib\/turnpike$/.test(text)))
   assert.deepEqual(texts(final, 'STOPSIGNAL'), ['SIGTERM'])
   // As a list: a shell in between would keep SIGTERM to itself.
   const entry = JSON.parse(texts(final, 'ENTRYPOINT')[0] ?? '') as string[]
