@@ -89,8 +89,9 @@ export class Filler {
     this.#place.settle(memo.lookup.put(stored, requestHeaders), (isKept) => {
       if (isKept === true) this.#place.metrics.stored.add(1)
       // What is not fresh for a moment would have those who wait ask one after the other.
-      const isOfUse = isKept === true && stored.lifetimeMs > stored.initialAgeMs
-      memo.lease?.end(isOfUse ? 'kept' : isKept === undefined ? 'error' : 'useless')
+      const isFresh = stored.lifetimeMs > stored.initialAgeMs
+      // A fresh one was most likely purged meanwhile: the next one will be kept, and many ask for it then.
+      memo.lease?.end(!isFresh ? 'useless' : isKept === true ? 'kept' : 'error')
     })
   }
 

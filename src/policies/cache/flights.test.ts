@@ -107,6 +107,17 @@ test('an answer that is of no use to others releases all at once, and its key is
   }
 })
 
+for (const store of STORES) {
+  test(`${store}: an answer that was purged before it came releases all, and the next ones wait for each other again`, async () => {
+    const crowd = new Crowd({ store })
+    const all = await crowd.startAll(3)
+    await crowd.world.ask({ method: 'POST' }, { status: 204 })
+    await crowd.land(all[0] as Started, { headers: FRESH, body: 'x' })
+    assert.equal(states(all), 'asks asks asks')
+    assert.equal(states(await crowd.startAll(2)), 'asks waits')
+  })
+}
+
 test('they are released by the head of such an answer; a body that turns out too large releases them as soon as it does', async () => {
   const crowd = new Crowd({ bodyBytesMax: 4 })
   const all = await crowd.startAll(2)
