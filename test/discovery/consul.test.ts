@@ -108,6 +108,22 @@ test('a Consul that is stopped and comes back empty costs no target', OPTIONS, a
   await watching.next(/^127\.0\.0\.1:1001\*1 127\.0\.0\.1:1002\*1$/, /^none$/)
 })
 
+test('a Consul that is restarted with its data costs no target, while it has no leader neither', OPTIONS, async (t) => {
+  const consul = await startConsul(t, { keepsData: true })
+  await consul.register({ id: 'a', service: 'orders', port: 1001 })
+  const watching = new Watching(t, consul)
+  await watching.next(/^127\.0\.0\.1:1001\*1$/)
+  await consul.stop()
+  await watching.next(/^degraded: .* refused the connection$/, /^none$/)
+  await consul.start()
+  // Its check does not pass before the service has told again that it is well.
+  await watching.next(/^degraded: .* was away or has lost data, and does not know 1 of 1 targets/, /^none$/)
+  await consul.pass('a')
+  await watching.next(/^answers$/, /^none$/)
+  await consul.register({ id: 'b', service: 'orders', port: 1002 })
+  await watching.next(/^127\.0\.0\.1:1001\*1 127\.0\.0\.1:1002\*1$/, /^none$/)
+})
+
 test('a token with the rights to read sees the instances; one that is not known is refused', OPTIONS, async (t) => {
   const managementToken = '11111111-2222-3333-4444-555555555555'
   const consul = await startConsul(t, { managementToken })

@@ -1,4 +1,4 @@
-/** A real Consul for tests: a development agent, a process of its own on free ports, with nothing on disk. */
+/** A real Consul for tests: one agent that is client and server in one, a process of its own on free ports. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -25,6 +25,8 @@ const program = unpackDebianProgram('consul', 'bullseye', 'usr/bin/consul')
 export const consulMissing: string | false = 'missing' in program ? program.missing : false
 
 export interface ConsulOptions {
+  /** Whether it still has what it had when it is started again. */
+  readonly keepsData?: boolean
   /** Refuses who has no token; this one may do all. */
   readonly managementToken?: string
   /** Answers over TLS alone, to clients with a certificate of this authority. */
@@ -47,7 +49,6 @@ interface Ports {
   readonly server: number
 }
 
-/** One agent, which is client and server in one. */
 export class ConsulAgent {
   readonly #ports: Ports
   readonly #options: ConsulOptions
@@ -72,10 +73,11 @@ export class ConsulAgent {
     return `${this.#options.authority === undefined ? 'http' : 'https'}://${HOST}:${this.#ports.http}`
   }
 
-  /** Starts it, or starts it again on the same ports, empty. Resolves when it has a leader; rejects when it ends before. */
+  /** Starts it, or starts it again on the same ports: empty, unless it keeps its data. Resolves when it has a leader; rejects when it ends before. */
   async start(): Promise<void> {
     const { serf, server } = this.#ports
-    const fixed = ['agent', '-dev', '-bind', HOST, '-client', HOST, '-node', 'test', '-disable-host-node-id', '-log-level', 'err']
+    const mode = this.#options.keepsData === true ? ['-server', '-bootstrap-expect=1', '-data-dir', join(this.#folder, 'data')] : ['-dev']
+    const fixed = ['agent', ...mode, '-bind', HOST, '-client', HOST, '-node', 'test', '-disable-host-node-id', '-log-level', 'err']
     const ports = ['-dns-port=-1', '-grpc-port=-1', '-serf-wan-port=-1', `-serf-lan-port=${serf}`, `-server-port=${server}`]
     const child = spawn('path' in program ? program.path : 'consul', [...fixed, ...ports, '-config-file', this.#writeConfig()], {
       stdio: 'ignore',
@@ -159,7 +161,11 @@ export class ConsulAgent {
   #writeConfig(): string {
     const { authority, managementToken } = this.#options
     const { http } = this.#ports
-    const config: Record<string, unknown> = { ports: authority === undefined ? { http } : { http: -1, https: http } }
+    const config: Record<string, unknown> = {
+      ports: authority === undefined ? { http } : { http: -1, https: http },
+      // A leader is found in about a second.
+      performance: { raft_multiplier: 1 },
+    }
     if (managementToken !== undefined)
       config['acl'] = { enabled: true, default_policy: 'deny', tokens: { master: managementToken, agent: managementToken } }
     if (authority !== undefined) {
