@@ -40,6 +40,7 @@ const ROOT_KEYS = new Set([
   'drainDelay',
   'drainTimeout',
   'drainSpread',
+  'allowEmpty',
 ])
 
 /**

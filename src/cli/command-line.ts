@@ -20,7 +20,7 @@ function buildProgram(run: (command: Run) => void): Command {
       'after',
       `
 A source is a file (YAML or JSON, or TypeScript that exports defineGateway({ … })), or a key or prefix/ in a store: etcd://host:2379/turnpike/,
-consul://host:8500/turnpike/. Several are read as one configuration. docs/sources.md says the rest.
+consul://host:8500/turnpike/ or kubernetes://namespace/configmap. Several are read as one configuration. docs/sources.md says the rest.
 
 Exit status: 0 all is well, 1 the configuration is wrong, 2 the command was called wrongly.
 
