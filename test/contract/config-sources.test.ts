@@ -3,7 +3,11 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { ConfigSource, Fragment } from '../../src/core/config-source.ts'
 import { openSource } from '../../src/sources/index.ts'
+import { certificatesMissing } from '../services/certificates.ts'
+import { consulMissing, startConsul } from '../services/consul.ts'
 import { etcdMissing, startEtcd } from '../services/etcd.ts'
+import { KubernetesApiServer } from '../services/kubernetes-api.ts'
+import { writeKubeconfig } from '../services/kubernetes-cluster.ts'
 
 /** A store that a test may change. Keys are below the prefix that the source reads, and have no slash. */
 interface TestStore {
@@ -39,6 +43,44 @@ const SOURCES: readonly SourceUnderTest[] = [
         stop: () => etcd.stop(),
         start: () => etcd.start(),
         secrets: ['someone', 'dreadful'],
+      }
+    },
+  },
+  {
+    name: 'Consul',
+    skip: consulMissing,
+    async open(t) {
+      const consul = await startConsul(t, { keepsData: true })
+      return {
+        source: await openSource(`${consul.url.replace('http', 'consul')}/gw/`, { env: { CONSUL_HTTP_TOKEN: '' }, log: NO_LOG }),
+        put: (key, text) => consul.putKey(`gw/${key}`, text),
+        remove: (key) => consul.deleteKey(`gw/${key}`),
+        stop: () => consul.stop(),
+        start: () => consul.start(),
+        secrets: [],
+      }
+    },
+  },
+  {
+    name: 'Kubernetes',
+    skip: certificatesMissing,
+    async open(t) {
+      const server = await KubernetesApiServer.start(t)
+      const data = new Map<string, string>()
+      const write = (): void => server.store.put('configmaps', 'shop', { metadata: { name: 'gw' }, data: Object.fromEntries(data) })
+      return {
+        source: await openSource(`kubernetes://shop/gw?kubeconfig=${writeKubeconfig(t, server, 'dreadful')}`, { env: {}, log: NO_LOG }),
+        put: (key, text) => {
+          data.set(key, text)
+          write()
+        },
+        remove: (key) => {
+          data.delete(key)
+          write()
+        },
+        stop: () => server.stop(),
+        start: () => server.start(),
+        secrets: ['dreadful', 'kubeconfig'],
       }
     },
   },
