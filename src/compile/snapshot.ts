@@ -122,7 +122,7 @@ class Compiler {
     const serviceIr = serviceName === null ? undefined : this.#services.get(serviceName)
     const scopes = [this.#ir.policies, serviceIr?.policies ?? [], route?.policies ?? []]
     const steps = this.#stepsOf(scopes)
-    const { service } = this.#context
+    const service = (name: string): Service => this.#context.service(name)
     const about = {
       name: route?.name ?? '',
       pattern: route?.match.paths.join(' ') ?? '',

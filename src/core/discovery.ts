@@ -110,12 +110,5 @@ export interface DiscoveryContext {
 /** Begins to watch. Does not throw: what cannot be reached is told by `onDegraded`. */
 export type Discover = (rule: DiscoveryRule, context: DiscoveryContext, events: DiscoveryEvents) => DiscoveryWatch
 
-/** The targets of a service as they are known now. */
-export interface DiscoveredService {
-  readonly targets: readonly DiscoveredTarget[]
-  /** Null when the registry answers. */
-  readonly degraded: string | null
-}
-
 /** By the names of services. */
 export type DiscoveredTargets = Readonly<Record<string, readonly DiscoveredTarget[]>>

@@ -136,7 +136,7 @@ function problemOf(inner: string): string {
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   if (value === undefined || value === null) return ''
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'object' || typeof value === 'number' || typeof value === 'boolean' ? JSON.stringify(value) : ''
 }
 
 /** Escapes a value for the inside of a JSON string. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { closeFrame, WebSocketFrames } from './websocket-frames.ts'
 
 function frame(opcode: number, length: number, { final = true, masked = false } = {}): Buffer {
@@ -50,7 +50,7 @@ test('however the bytes are split, the boundaries are the same', () => {
         for (let at = 0, i = 0; at < bytes.length; i++) {
           const end = Math.min(bytes.length, at + (steps[i % steps.length] ?? 1))
           const boundary = frames.follow(bytes, at, end)
-          const expected = [...ends].filter((offset) => offset > at && offset <= end).at(-1) ?? -1
+          const expected = [...ends].findLast((offset) => offset > at && offset <= end) ?? -1
           assert.equal(boundary, expected)
           assert.equal(frames.isBetweenMessages, ends.has(end))
           at = end

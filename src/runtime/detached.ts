@@ -72,7 +72,7 @@ export class DetachedExchanges implements Detacher {
 
   /** Ends all that are under way: the gateway goes. */
   close(): void {
-    for (const handler of [...this.#running]) handler.onAborted(new GatewayError('gateway_shutting_down', 'the gateway ends', 'internal'))
+    for (const handler of this.#running) handler.onAborted(new GatewayError('gateway_shutting_down', 'the gateway ends', 'internal'))
   }
 
   #countOf(service: string): MirrorCount {

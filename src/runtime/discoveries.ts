@@ -157,16 +157,17 @@ export class Discoveries {
   /** A registry that goes away takes many services along: said once for all of them. */
   #report(names: readonly string[]): void {
     const { log } = this.#options
-    const byReason = new Map<string, string[]>()
+    const byReason = new Map<string, { readonly registry: string; readonly reason: string | null; readonly services: string[] }>()
     for (const name of names) {
       const { rule, degraded } = this.#watchOf(name) ?? {}
       if (rule === undefined || degraded === undefined || degraded === (this.#told.get(name) ?? null)) continue
       this.#told.set(name, degraded)
-      const key = JSON.stringify([rule.kind, degraded])
-      byReason.set(key, [...(byReason.get(key) ?? []), name])
+      const key = `${rule.kind} ${degraded}`
+      const told = byReason.get(key) ?? { registry: rule.kind, reason: degraded, services: [] }
+      byReason.set(key, told)
+      told.services.push(name)
     }
-    for (const [key, services] of byReason) {
-      const [registry, reason]: [string, string | null] = JSON.parse(key)
+    for (const { registry, reason, services } of byReason.values()) {
       const fields = { registry, services: services.slice(0, NAMES_TOLD_MAX), count: services.length }
       if (reason === null) log.info(fields, 'a registry answers again')
       else log.warn({ ...fields, reason }, 'a registry cannot be asked: its last answer stays')

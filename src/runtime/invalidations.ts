@@ -9,7 +9,7 @@ const PURGES_MAX = 5_000
 export class Invalidations {
   readonly #tell: (purges: readonly Purge[]) => void
   #purges: Purge[] = []
-  #timer: NodeJS.Timeout | null = null
+  #isWaiting = false
 
   constructor(tell: (purges: readonly Purge[]) => void) {
     this.#tell = tell
@@ -18,9 +18,11 @@ export class Invalidations {
   add(purge: Purge): void {
     if (this.#purges.length < PURGES_MAX) this.#purges.push(purge)
     else this.#purges = [{ kind: 'all' }]
-    this.#timer ??= setTimeout(() => {
+    if (this.#isWaiting) return
+    this.#isWaiting = true
+    setTimeout(() => {
       const purges = this.#purges
-      this.#timer = null
+      this.#isWaiting = false
       this.#purges = []
       this.#tell(purges)
     }, COALESCE_MS)
