@@ -33,39 +33,37 @@ export interface RollingFigures {
   readonly failures: string[]
 }
 
+/** A gateway that comes back on the same ports. */
+interface Instance {
+  readonly ports: GatewayPorts
+  process: GatewayProcess
+}
+
 /** What goes on while gateways come and go. */
 export class RollingScenario {
   readonly figures: RollingFigures = { answers: 0, webSocketsEnded: 0, eventStreamsEnded: 0, failures: [] }
   readonly #test: TestContext
   readonly #options: RollingOptions
   readonly #servicePort: number
-  readonly #ports: readonly [GatewayPorts, GatewayPorts]
-  readonly #gateways: GatewayProcess[] = []
+  readonly #instances: Instance[] = []
   readonly #haproxy: Haproxy
   readonly #running: Promise<void>[] = []
   readonly #stopping = new AbortController()
   #revision = 0
 
-  private constructor(
-    t: TestContext,
-    options: RollingOptions,
-    servicePort: number,
-    ports: readonly [GatewayPorts, GatewayPorts],
-    haproxy: Haproxy,
-  ) {
+  private constructor(t: TestContext, options: RollingOptions, servicePort: number, haproxy: Haproxy) {
     this.#test = t
     this.#options = options
     this.#servicePort = servicePort
-    this.#ports = ports
     this.#haproxy = haproxy
   }
 
   /** Starts all of it; it ends with the test. */
   static async start(t: TestContext, options: RollingOptions): Promise<RollingScenario> {
-    const ports = [await freePorts(), await freePorts()] as const
-    const haproxy = await Haproxy.start(t, ports, options.pace)
-    const scenario = new RollingScenario(t, options, await startRollingService(t), ports, haproxy)
-    for (const index of ports.keys()) scenario.#gateways.push(await scenario.#startGateway(index))
+    const gateways = [await freePorts(), await freePorts()] as const
+    const haproxy = await Haproxy.start(t, gateways, options.pace)
+    const scenario = new RollingScenario(t, options, await startRollingService(t), haproxy)
+    for (const ports of gateways) scenario.#instances.push({ ports, process: await scenario.#startGateway(ports) })
     await haproxy.untilUp(2)
     t.after(() => scenario.stop())
     scenario.#startLoad()
@@ -74,13 +72,14 @@ export class RollingScenario {
 
   /** One after the other: SIGTERM, the wait for its end, a start, and the wait until HAProxy knows of it. */
   async restartEach(): Promise<void> {
-    for (const [index, gateway] of this.#gateways.entries()) {
-      gateway.child.kill('SIGTERM')
-      const status = await gateway.exited
+    for (const instance of this.#instances) {
+      const { process } = instance
+      process.child.kill('SIGTERM')
+      const status = await process.exited
       if (status !== 0) this.#fail(`a gateway ended with ${status}`)
-      const { aborted } = await gateway.logged('shut down')
+      const { aborted } = await process.logged('shut down')
       if (aborted !== 0) this.#fail(`a gateway cut ${String(aborted)} connections`)
-      this.#gateways[index] = await this.#startGateway(index)
+      instance.process = await this.#startGateway(instance.ports)
       await this.#haproxy.untilUp(2)
     }
   }
@@ -88,10 +87,10 @@ export class RollingScenario {
   /** One after the other: a changed file, SIGHUP, and the wait until it is in force. */
   async reloadEach(): Promise<void> {
     this.#revision++
-    for (const [index, gateway] of this.#gateways.entries()) {
-      gateway.writeConfig(this.#configOf(index))
-      gateway.child.kill('SIGHUP')
-      await gateway.logged('a new configuration is in force')
+    for (const { ports, process } of this.#instances) {
+      process.writeConfig(this.#configOf(ports))
+      process.child.kill('SIGHUP')
+      await process.logged('a new configuration is in force')
     }
   }
 
@@ -101,12 +100,11 @@ export class RollingScenario {
     await Promise.all(this.#running)
   }
 
-  async #startGateway(index: number): Promise<GatewayProcess> {
-    return new GatewayProcess(this.#test, { config: this.#configOf(index) }).ready()
+  #startGateway(ports: GatewayPorts): Promise<GatewayProcess> {
+    return new GatewayProcess(this.#test, { config: this.#configOf(ports) }).ready()
   }
 
-  #configOf(index: number): string {
-    const { port, adminPort } = this.#ports[index] as GatewayPorts
+  #configOf({ port, adminPort }: GatewayPorts): string {
     return `
 listeners: [{ host: 127.0.0.1, port: ${port}, trustedProxies: [127.0.0.1] }]
 admin: { port: ${adminPort} }

@@ -9,7 +9,7 @@ test('rolling restarts and reloads behind HAProxy fail no request, close WebSock
   skip: haproxyMissing,
   timeout: 120_000,
 }, async (t) => {
-  const scenario = await RollingScenario.start(t, { drainDelayMs: 1_000, pace: { interMs: 200 } })
+  const scenario = await RollingScenario.start(t, { drainDelayMs: 1_500, pace: { interMs: 200 } })
   for (let round = 0; round < ROUNDS; round++) {
     await scenario.restartEach()
     await scenario.reloadEach()

@@ -1,5 +1,6 @@
 /** A real HAProxy for tests, with the configuration that deploy/haproxy shows. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -113,14 +114,20 @@ async function end(child: ChildProcess): Promise<void> {
   await over
 }
 
-/** A port that nobody listens on just now. */
+/**
+ * A port that nobody listens on just now. Below those that the kernel gives out: a gateway that is started again finds it free, whatever
+ * connections were opened meanwhile.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer()
-  probe.listen(0, HOST)
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has an address with a port')
-  return address.port
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    const probe = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false)).listen(port, HOST, () => resolve(true))
+    })
+    if (!isFree) continue
+    probe.close()
+    await once(probe, 'close')
+    return port
+  }
 }
