@@ -4,6 +4,7 @@
  *
  * @see https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
  */
+import { isIP } from 'node:net'
 
 export interface EndpointSlice {
   readonly name: string
@@ -35,6 +36,8 @@ export interface NamedPort {
   readonly port: number
 }
 
+const DOMAIN_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i
+
 type JsonObject = Readonly<Record<string, unknown>>
 
 export function isObject(value: unknown): value is JsonObject {
@@ -49,7 +52,7 @@ export function readEndpointSlice(object: JsonObject): EndpointSlice | null {
   return {
     name,
     addressType,
-    endpoints: objectsIn(object['endpoints']).flatMap(readEndpoint),
+    endpoints: objectsIn(object['endpoints']).flatMap((endpoint) => readEndpoint(endpoint, addressType)),
     ports: objectsIn(object['ports']).flatMap(readPort),
   }
 }
@@ -79,9 +82,9 @@ export function objectsIn(list: unknown): readonly JsonObject[] {
 }
 
 /** The reference gives no meaning to addresses after the first. */
-function readEndpoint({ addresses, conditions, targetRef }: JsonObject): SliceEndpoint[] {
+function readEndpoint({ addresses, conditions, targetRef }: JsonObject, type: AddressType): SliceEndpoint[] {
   const address: unknown = Array.isArray(addresses) ? addresses[0] : undefined
-  if (typeof address !== 'string' || address === '') return []
+  if (typeof address !== 'string' || !isOf(address, type)) return []
   const known = isObject(conditions) ? conditions : {}
   const isReady = known['ready'] !== false
   return [
@@ -95,7 +98,14 @@ function readEndpoint({ addresses, conditions, targetRef }: JsonObject): SliceEn
   ]
 }
 
+/** An API vouches for that; it is looked at again since one wrong address must not cost the others. */
+function isOf(address: string, type: AddressType): boolean {
+  const family = isIP(address)
+  if (type === 'FQDN') return family === 0 && DOMAIN_NAME.test(address)
+  return family === (type === 'IPv4' ? 4 : 6)
+}
+
 function readPort({ name, port, protocol = 'TCP' }: JsonObject): NamedPort[] {
-  if (typeof port !== 'number' || protocol !== 'TCP') return []
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535 || protocol !== 'TCP') return []
   return [{ name: typeof name === 'string' ? name : '', port }]
 }

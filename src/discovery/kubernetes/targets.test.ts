@@ -68,6 +68,16 @@ test('the address after the first has no meaning', () => {
   assert.deepEqual(found([slice([{ addresses: ['10.0.0.1', '10.0.0.2'] }, { addresses: [] }, {}])]), ['10.0.0.1:8080'])
 })
 
+test('an address or a port that cannot be one is left out', () => {
+  const addresses = ['10.0.0.1', '10.0.0.256', 'fd00::1', 'a b', '10.0.0.1/evil', '']
+  assert.deepEqual(found([slice(addresses.map((address) => at(address)))]), ['10.0.0.1:8080'])
+  assert.deepEqual(found([slice([at('10.0.0.1'), at('a..b c')], [{ port: 80 }], 'FQDN')]), [])
+  assert.equal(
+    found([slice([at('10.0.0.1')], [{ port: 0 }, { port: 65_536 }, { port: '80' }, { port: 1.5 }])]),
+    'has no TCP port at all; there is none',
+  )
+})
+
 test('a port is chosen by its name, whose number may differ from slice to slice', () => {
   const ports = (web: number) => [
     { name: 'metrics', port: 9090 },
