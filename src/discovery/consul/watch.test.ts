@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import * as fc from 'fast-check'
 import type { ConsulRule, DiscoveredTarget, DiscoveryContext } from '../../core/discovery.ts'
 import { Backoff } from '../backoff.ts'
 import { type Answer, breaksOff, instance, refuses, type ScriptedConsul, says, scriptedConsul, Told } from './testing.ts'
@@ -265,6 +266,21 @@ test('a target that cannot be connected to has Consul asked at once, and not aga
     consul.asked.map(({ params }) => params.get('index')),
     [null, '50', null, '60'],
   )
+})
+
+test('after answers and trouble in any order, what holds in the end is what Consul says', async (t) => {
+  const answers = fc.record({ index: fc.integer({ min: 0, max: 60 }), body: fc.constantFrom<unknown>(ONE, TWO, [], [{}], null) })
+  const answer = fc.oneof(
+    answers.map(({ index, body }) => says(index, body)),
+    fc.constantFrom<Answer>(breaksOff, refuses(500), refuses(403), (response) => void response.end('<')),
+  )
+  const property = fc.asyncProperty(fc.array(answer, { maxLength: 8 }), async (script) => {
+    const { targets, states } = await watching(t, [...script, says(99, [instance('z', '10.0.0.9', 80)])], { timing: { doubtMs: 10 } })
+    const isThere = (): boolean =>
+      JSON.stringify(targets.all.at(-1)) === JSON.stringify([target('10.0.0.9')]) && states.all.at(-1) === 'answers'
+    while (!isThere()) await states.at(states.all.length)
+  })
+  await fc.assert(property, { numRuns: 60 })
 })
 
 test('a watch that is closed tells nothing any more', async (t) => {
