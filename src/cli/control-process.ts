@@ -6,7 +6,6 @@ import { discover } from '../discovery/index.ts'
 import { Control, type ControlStatus } from '../runtime/control.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
 import { Discoveries } from '../runtime/discoveries.ts'
-import { FileWatcher } from '../runtime/watcher.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool } from '../runtime/workers.ts'
 import { createEventLog } from '../telemetry/event-log.ts'
@@ -14,12 +13,10 @@ import { MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics
 import { renderPrometheus } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
 import { AdminToken } from './admin-token.ts'
-import { type LoadedConfig, loadDocuments, type SourceDocuments } from './config-source.ts'
-import { type KeptConfig, type KeptSource, LastGood } from './last-good.ts'
-import { RemoteSources } from './remote-sources.ts'
+import type { LoadedConfig } from './config-source.ts'
+import { Configuration } from './configuration.ts'
 import { SharedLimits } from './shared-limits.ts'
 import { listenToSignals } from './signals.ts'
-import { stateFolderName } from './state-folder.ts'
 import { count, paint } from './terminal.ts'
 
 export interface ControlProcessOptions {
@@ -31,9 +28,6 @@ export interface ControlProcessOptions {
   /** One that has been started already. */
   readonly firstWorker: WorkerProcess
 }
-
-/** How long a start waits for stores to answer. */
-const STORE_WAIT_MS = 10_000
 
 /** Wires the control process and runs it to its end; see `startCommand`. */
 export async function runControlProcess(options: ControlProcessOptions): Promise<number> {
@@ -59,20 +53,16 @@ class ControlProcess {
   readonly #discoveries: Discoveries
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
-  readonly #watcher = new FileWatcher({ onChange: () => this.#reload('a file changed') })
   readonly #signals = listenToSignals({
     reload: () => {
-      this.#sources?.refresh()
+      this.#configuration?.refresh()
       void this.#reload('SIGHUP')
     },
     reopenLogs: () => void this.#pool.reopenLogs(),
     kill: () => this.#pool.kill(),
   })
-  /** Null until their addresses have been understood. */
-  #sources: RemoteSources | null = null
-  #lastGood: LastGood | null = null
-  /** What the newest load was made of, to be kept if it comes into force; null when that was something kept. */
-  #toKeep: readonly KeptSource[] | null = null
+  /** Null until its sources have been opened. */
+  #configuration: Configuration | null = null
   /** Why something kept serves instead of what the stores hold; null when that is not so. */
   #refused: string | null = null
   /** A change that was noticed during the start. */
@@ -98,27 +88,24 @@ class ControlProcess {
       pool: this.#pool,
       log,
       clock: systemClock,
-      load: () => this.#load(),
+      load: () => this.#configuration?.load() ?? Promise.reject(new Error('there is no source yet')),
       discoveries: this.#discoveries,
     })
   }
 
   /** Puts the first configuration into force: the newest, or what was kept when that cannot be had. @returns null when the gateway is ready, or what is wrong. */
   async begin(): Promise<string | null> {
-    const problem = await this.#openSources()
-    if (problem !== null) return problem
+    const configuration = await this.#openConfiguration()
+    if (typeof configuration === 'string') return failure(configuration)
     const refusals: string[] = []
-    for (const load of [() => this.#loadNewest(), () => this.#loadKept()]) {
+    // What the stores have told so far is what is loaded now.
+    this.#changedMeanwhile = null
+    for (const load of [() => configuration.loadNewest(), () => configuration.loadKept()]) {
       const loaded = await load()
-      const refusal = loaded === null ? null : await this.#tryFirst(loaded)
-      if (loaded !== null && refusal === null) {
-        this.#refused = refusals[0] ?? null
-        await this.#afterLoad()
-        this.#tellReady()
-        if (this.#changedMeanwhile !== null) void this.#reload(this.#changedMeanwhile)
-        return null
-      }
-      if (refusal !== null) refusals.push(refusal)
+      if (loaded === null) break
+      const refusal = await this.#tryFirst(loaded)
+      if (refusal === null) return this.#beginService(refusals[0] ?? null)
+      refusals.push(refusal)
     }
     return refusals.join('\n')
   }
@@ -142,8 +129,7 @@ class ControlProcess {
   }
 
   async #close(): Promise<void> {
-    this.#watcher.close()
-    this.#sources?.close()
+    this.#configuration?.close()
     this.#discoveries.close()
     await this.#admin?.server.close()
     this.#token.remove()
@@ -151,50 +137,32 @@ class ControlProcess {
     this.#signals.forget()
   }
 
-  /** @returns what is wrong with the addresses of sources, or null. */
-  async #openSources(): Promise<string | null> {
-    const { sources: names, stateDir, env } = this.#options
+  /** @returns what is wrong with the addresses of sources when it cannot be opened. */
+  async #openConfiguration(): Promise<Configuration | string> {
+    const { sources, stateDir, env } = this.#options
     try {
-      this.#sources = await RemoteSources.open(names, {
+      this.#configuration = await Configuration.open({
+        sources,
+        stateDir,
         env,
         log: this.#log,
         metrics: this.#metrics,
-        onChange: (cause) => void this.#reload(cause),
+        onChange: (cause) => this.#reload(cause),
         onState: () => this.#noteState(),
       })
+      return this.#configuration
     } catch (error) {
-      return failure(sentenceOf(error))
+      return sentenceOf(error)
     }
-    // Known before they are read, so that a change in between is not missed.
-    await this.#watcher.setFiles(this.#sources.files)
-    if (this.#sources.areAny) {
-      this.#lastGood = new LastGood(stateFolderName(stateDir, env), this.#sources.names)
-      await this.#sources.begin(await this.#readKept(this.#lastGood), STORE_WAIT_MS)
-    }
+  }
+
+  /** @param refused why it is something kept that serves, if it is */
+  async #beginService(refused: string | null): Promise<null> {
+    this.#refused = refused
+    await this.#afterLoad()
+    this.#tellReady()
+    if (this.#changedMeanwhile !== null) void this.#reload(this.#changedMeanwhile)
     return null
-  }
-
-  async #readKept(lastGood: LastGood): Promise<KeptConfig | null> {
-    try {
-      return await lastGood.read()
-    } catch (error) {
-      this.#log.error({ reason: sentenceOf(error) }, 'the last good configuration cannot be read')
-      return null
-    }
-  }
-
-  async #loadNewest(): Promise<LoadedConfig> {
-    this.#changedMeanwhile = null
-    if (this.#sources?.haveTold === true) return this.#load()
-    return { ok: false, problems: failure(this.#sources?.problem() ?? ''), files: [], warnings: '' }
-  }
-
-  /** @returns null when nothing is kept. */
-  async #loadKept(): Promise<LoadedConfig | null> {
-    const documents = this.#sources?.keptDocuments() ?? null
-    if (documents !== null) return this.#loadOf(documents)
-    const where = this.#lastGood === null ? null : `there is no last good configuration in ${this.#lastGood.file}`
-    return where === null ? null : { ok: false, problems: where, files: [], warnings: '' }
   }
 
   /** @returns why a configuration cannot be the first one, or null when it is in force. */
@@ -209,42 +177,18 @@ class ControlProcess {
     return problem === null ? null : failure(problem)
   }
 
-  async #load(): Promise<LoadedConfig> {
-    const documents = this.#sources?.documents() ?? null
-    if (documents === null) return { ok: false, problems: this.#sources?.problem() ?? '', files: [], warnings: '' }
-    const toKeep = this.#sources?.toKeep() ?? null
-    const load = await this.#loadOf(documents)
-    this.#toKeep = toKeep
-    return load
-  }
-
-  async #loadOf(documents: readonly SourceDocuments[]): Promise<LoadedConfig> {
-    this.#toKeep = null
-    const load = await loadDocuments(documents, this.#options.env)
-    await this.#watcher.setFiles([...(this.#sources?.files ?? []), ...load.files])
-    return load
-  }
-
-  /** After a configuration was put into force or refused: keeps it, and says how things are. */
+  /** After a configuration was put into force or refused: says how things are, and keeps what serves. */
   async #afterLoad(): Promise<void> {
-    const { lastError } = this.#control.status()
-    const sources = this.#sources
-    if (this.#refused !== null && sources !== null)
+    if (this.#refused !== null)
       this.#log.error({ reason: this.#refused }, 'the last good configuration serves: the newest cannot be had, or is not taken')
     this.#noteState()
-    const toKeep = this.#toKeep
-    if (this.#lastGood === null || toKeep === null || lastError !== null) return
-    try {
-      await this.#lastGood.save(toKeep, systemClock.epochMs())
-    } catch (error) {
-      this.#log.warn({ reason: sentenceOf(error) }, 'the last good configuration cannot be kept: a start needs its stores')
-    }
+    if (this.#control.status().lastError === null) await this.#configuration?.keep()
   }
 
   /** As the control has it, and what is known of the stores besides. */
   #status(): ControlStatus {
     const status = this.#control.status()
-    return { ...status, lastError: status.lastError ?? this.#refused ?? this.#sources?.problem() ?? null }
+    return { ...status, lastError: status.lastError ?? this.#refused ?? this.#configuration?.problem() ?? null }
   }
 
   #noteState(): void {
@@ -270,7 +214,7 @@ class ControlProcess {
     }
     await this.#control.reload(cause)
     // Unless this is still what was kept, it has been judged anew.
-    if (this.#sources?.haveTold === true) this.#refused = null
+    if (this.#configuration?.isComplete === true) this.#refused = null
     if (this.#control.status().lastError !== null)
       this.#metrics.counter('gateway_config_refused_total', 'Configurations that were not taken while an older one served.', {}).add(1)
     await this.#afterLoad()
