@@ -32,7 +32,8 @@ class FixturePlane implements DataPlane {
         socket.on('error', () => {})
         socket.end(`HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n${process.pid} ${this.#running?.revision}\n`)
         const hangs = this.#running?.routes.some((route) => route.name === 'hang')
-        socket.on('close', () => {
+        // At the latest when the answer is out: whoever has read it finds the loop stuck.
+        socket.on('finish', () => {
           if (hangs) for (;;);
         })
       })
