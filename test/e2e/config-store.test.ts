@@ -1,5 +1,6 @@
 /** A real gateway whose configuration is in a real etcd. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -168,6 +169,27 @@ test('a restart while the store is down serves the last good configuration, and 
   assert.equal((await configStatus(gateway)).lastError, null)
 })
 
+test('a store that hangs holds a restart up for a bounded time only', TIMEOUT, async (t) => {
+  const setting = await setUp(t)
+  const before = await start(t, setting).ready()
+  await eventually(
+    async () => readdirSync(setting.stateDir),
+    (files) => files.length === 1,
+  )
+  before.child.kill('SIGTERM')
+  await before.exited
+  setting.etcd.pause()
+  t.after(() => setting.etcd.resume())
+  const gateway = await start(t, setting).ready()
+  assert.equal(await statusOf(gateway, '/a'), 200)
+  assert.equal(await metric(gateway, 'gateway_config_stale'), 1)
+  setting.etcd.resume()
+  await eventually(
+    () => metric(gateway, 'gateway_config_stale'),
+    (value) => value === 0,
+  )
+})
+
 test('a restart while the store holds something wrong, or nothing, serves the last good configuration', TIMEOUT, async (t) => {
   const setting = await setUp(t)
   const before = await start(t, setting).ready()
@@ -217,4 +239,35 @@ test('a file that another user could have written is not taken for the last good
   const { reason } = await gateway.logged('the last good configuration cannot be read')
   assert.match(String(reason), /could have been written by another user$/)
   assert.equal(await gateway.exited, 1)
+})
+
+test('check and explain read stores, and say what is wrong without credentials', TIMEOUT, async (t) => {
+  const { etcd, source } = await setUp(t)
+  const turnpike = (...args: string[]) =>
+    spawnSync(join(import.meta.dirname, '..', '..', 'bin', 'turnpike'), args, {
+      encoding: 'utf8',
+      timeout: 30_000,
+      env: { ...process.env, ADMIN_TOKEN: TOKEN, NO_COLOR: '1', FORCE_COLOR: undefined },
+    })
+  const secret = source.replace('etcd://', 'etcd://me:dreadful@')
+  const good = turnpike('check', secret)
+  assert.deepEqual([good.status, good.stderr], [0, ''])
+  assert.match(good.stdout, new RegExp(`^✔ ${source}: 1 listener, 1 service, 1 route, revision`))
+  assert.match(turnpike('explain', secret, 'GET', '/a').stdout, new RegExp(`a .*/a .*${source}routes:2`))
+
+  etcd.remove('gw/')
+  const empty = turnpike('check', secret)
+  assert.equal(empty.status, 1)
+  assert.match(empty.stderr, new RegExp(`^${source}:1:1: error: the store holds no document here`))
+
+  await etcd.stop()
+  for (const args of [
+    ['check', secret],
+    ['explain', secret, 'GET', '/a'],
+  ]) {
+    const { status, stderr } = turnpike(...args)
+    assert.equal(status, 1)
+    assert.match(stderr, /refused the connection/)
+    assert.ok(!stderr.includes('dreadful'))
+  }
 })
