@@ -128,9 +128,10 @@ class EtcdWatch implements SourceWatch {
       try {
         const { revision, fragments } = await readAll(this.#client, this.#url)
         if (this.#isClosed) return
-        this.#backoff.reset()
         this.#tell(fragments)
         await this.#untilChange(revision, signal)
+        // Not before: what can be read and not be watched is asked less and less often.
+        this.#backoff.reset()
       } catch (error) {
         // Closed, or asked to read again at once.
         if (signal.aborted) continue
@@ -142,10 +143,6 @@ class EtcdWatch implements SourceWatch {
   }
 
   #tell(fragments: readonly Fragment[]): void {
-    if (this.#isDegraded) {
-      this.#isDegraded = false
-      this.#events.onDegraded(null)
-    }
     const content = JSON.stringify(fragments)
     if (content === this.#told) return
     this.#told = content
@@ -171,18 +168,24 @@ class EtcdWatch implements SourceWatch {
     }
   }
 
+  /** The store can be read and watched. */
+  #recover(): void {
+    if (!this.#isDegraded) return
+    this.#isDegraded = false
+    this.#events.onDegraded(null)
+  }
+
   /** Whether a line of a watch says that there is something new to read. */
   async #isChange(line: string, signal: AbortSignal): Promise<boolean> {
     if (line.trim() === '') return false
     const { result, error } = membersOf(parse(line))
     if (error !== undefined) throw refusalOf(this.#url.name, 'ended the watch', JSON.stringify(error))
     const { canceled = false, cancel_reason: reason = '', compact_revision: compacted, events } = membersOf(result)
-    if (canceled === true) {
-      // What was compacted is read as it is now.
-      if (compacted !== undefined) return true
-      throw refusalOf(this.#url.name, 'ended the watch', String(reason))
-    }
-    if (!Array.isArray(events) || events.length === 0) return false
+    const isCompacted = canceled === true && compacted !== undefined
+    if (canceled === true && !isCompacted) throw refusalOf(this.#url.name, 'ended the watch', String(reason))
+    this.#recover()
+    // What was compacted is read as it is now.
+    if (!isCompacted && (!Array.isArray(events) || events.length === 0)) return false
     await sleep(this.#settleMs, undefined, { signal })
     return true
   }
