@@ -119,7 +119,9 @@ export class Filler {
     }
     memo.isTold = true
     const told = `${CACHE_NAME}; fwd=${memo.forward}; fwd-status=304${memo.isStored ? '; stored' : ''}`
-    const reply = memo.asLookedUp(request.headers, () => answerFrom(updated, request.headers, request.method, nowMs, told))
+    // With the tag of something else, what is stored would go on as that in the client's own cache.
+    const given = isMeant ? updated : stored
+    const reply = memo.asLookedUp(request.headers, () => answerFrom(given, request.headers, request.method, nowMs, told))
     // Meant for this client, and not stored.
     const cookies = response.headers.getAll('Set-Cookie').map((value) => ['Set-Cookie', value] as const)
     return cookies.length === 0 ? reply : { ...reply, headers: [...reply.headers, ...cookies] }

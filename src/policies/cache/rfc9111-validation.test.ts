@@ -54,6 +54,14 @@ test('RFC 9111, 4.3.3: another response takes the place of the stored one, an er
   assert.equal(await after({ status: 304, headers: [['ETag', '"2"']] }), 'nothing ')
 })
 
+test('RFC 9111, 4.3.4: a 304 with another tag is not put on what is stored', async () => {
+  const world = new World()
+  await world.ask({}, { headers: [['ETag', '"1"'], ...cc('max-age=10')], body: 'first' })
+  world.nowMs += 11_000
+  const told = await world.ask({}, { status: 304, headers: [['ETag', '"2"'], ...cc('max-age=10')] })
+  assert.deepEqual([told.status, told.body, told.headers.get('ETag')], [200, 'first', '"1"'])
+})
+
 test('RFC 9111, 4.3.2: conditions of clients are answered from what is stored', async () => {
   const condition = async (fields: Fields, stored: Fields, status = 200): Promise<number> => {
     const world = new World()
