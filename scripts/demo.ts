@@ -52,10 +52,11 @@ function banner(url: string): string {
     paint('dim', `127.0.0.1:${port}`),
   ])
   const curls = [
-    [`curl ${url}/api/v1/users/1`, 'a user, through the gateway'],
+    [`curl -i ${url}/api/v1/users/1`, 'a user; again: from the cache'],
     [`curl -i ${url}/api/v1/orders`, 'with its headers'],
-    [`curl -i ${url}/nowhere`, 'no such route: a refusal with its cause'],
+    [`curl -i ${url}/nowhere`, 'no route: refused with its cause'],
   ]
+  const failing = [[`for i in $(seq 4); do curl -s ${url}/api/v1/orders/down; done`, 'its breaker opens meanwhile, for 10 s: circuit_open']]
   const payments = `-H "Authorization: Bearer $TOKEN" ${url}/api/v1/payments`
   const guarded = [
     [`curl -i ${url}/api/v1/payments`, 'no token: 401'],
@@ -71,6 +72,9 @@ function banner(url: string): string {
     '',
     'Try',
     list(curls),
+    '',
+    'A service that fails: a fallback answers',
+    list(failing),
     '',
     'A protected route, with a token for the user ada',
     `  export TOKEN=${issueToken('ada')}`,

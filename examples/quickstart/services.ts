@@ -8,7 +8,8 @@
  * | orders   | 127.0.0.1:9002 | /orders, /orders/:id        | every 20th request answers 503                              |
  * | payments | 127.0.0.1:9003 | /payments, /payments/:id    | an amount over 1000 answers 422                             |
  *
- * A path may have any prefix (`/api/v1/users` is `/users`). Every answer takes 5 to 40 ms, on `/slow` 3 s; all speak JSON.
+ * A path may have any prefix (`/api/v1/users` is `/users`). Every answer takes 5 to 40 ms, on `/slow` 3 s; one that ends in `/down` is 503.
+ * All speak JSON.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -104,6 +105,7 @@ async function answer(service: Service, request: IncomingMessage, requestNumber:
   const slow = pathname.endsWith('/slow')
   await sleep(slow ? LATENCY_MS.slow : LATENCY_MS.min + Math.random() * (LATENCY_MS.max - LATENCY_MS.min))
   if (slow) return { status: 200, body: { slept: LATENCY_MS.slow } }
+  if (pathname.endsWith('/down')) return { status: 503, body: { error: `${service.name} is down` } }
 
   const [, id] = new RegExp(`(?:^|/)${service.name}(?:/([^/]+))?/?$`).exec(pathname) ?? [null, null]
   if (id === null) return { status: 404, body: { error: `no ${pathname} here` } }

@@ -9,15 +9,26 @@ import { GatewayProcess } from './gateway-process.ts'
 
 const FILE = join(import.meta.dirname, '..', '..', 'examples', 'quickstart', 'turnpike.yaml')
 
-test('the quickstart does what its start says: a protected route, a permission refused, and a limit to hit', async (t) => {
+test('the quickstart does what its start says: a cached answer, a fallback, a protected route, a permission refused, a limit to hit', async (t) => {
   t.after(await startServices())
   const config = `${readFileSync(FILE, 'utf8').replace('port: 8080', 'port: 0')}\nadmin: { port: 0 }\naccessLog: false\n`
   const { url } = await new GatewayProcess(t, { config }).ready()
   const ask = (path: string, options: RequestInit = {}): Promise<Response> => fetch(`${url}${path}`, options)
   const withToken = (user: string): RequestInit => ({ headers: { authorization: `Bearer ${issueToken(user)}` } })
 
-  assert.equal((await ask('/api/v1/users/1')).status, 200)
+  const user = await ask('/api/v1/users/1')
+  assert.deepEqual([user.status, user.headers.get('cache-status')], [200, 'turnpike; fwd=miss; stored'])
+  assert.match((await ask('/api/v1/users/1')).headers.get('cache-status') ?? '', /^turnpike; hit;/)
   assert.equal((await ask('/nowhere')).status, 404)
+
+  const causes: unknown[] = []
+  for (let i = 0; i < 4; i++) {
+    const answer = await ask('/api/v1/orders/down')
+    assert.deepEqual([answer.status, answer.headers.get('turnpike-fallback')], [503, 'response'])
+    causes.push((JSON.parse(await answer.text()) as { cause: string }).cause)
+  }
+  assert.equal(causes[0], '')
+  assert.equal(causes.at(-1), 'circuit_open')
 
   const anonymous = await ask('/api/v1/payments')
   assert.equal(anonymous.status, 401)
