@@ -17,6 +17,8 @@ export function upstreamRequest(
   bodyLength: number,
 ): UpstreamRequest {
   const { request, forward } = exchange
+  // Only a copy of ours may say that it is one: a service may leave the effects of copies out.
+  request.headers.deleteForged('turnpike-mirror')
   const authority = authorityFor(exchange, service, targetLabel)
   if (authority !== null) request.headers.delete('Host')
   const { upgrade } = request

@@ -89,6 +89,18 @@ test('the copy is the same request', async (t) => {
   assert.equal(body, 'abc')
 })
 
+test('a client cannot have its request taken for a copy', async (t) => {
+  const rig = await startRig(t)
+  rig.upstream.onConnection = async (peer) => {
+    for (;;) {
+      const { head } = await peer.readRequest()
+      const told = /mirror/i.test(head) ? 'copy' : 'original'
+      peer.write(`HTTP/1.1 200 OK\r\nContent-Length: ${told.length}\r\n\r\n${told}`)
+    }
+  }
+  for (const name of ['Turnpike-Mirror', 'turnpike_mirror']) assert.deepEqual((await ask(rig, 1, `${name}: true\r\n`)).bodies, ['original'])
+})
+
 test('a mirror that hangs, is away or is swamped costs the original nothing', async (t) => {
   const hanging = await startRig(t, { route: { mirror: { service: 'backup', inFlightMax: 3, timeout: '60s' } } })
   hanging.upstream.onConnection = always(named('main'))
