@@ -110,5 +110,30 @@ export interface DiscoveryContext {
 /** Begins to watch. Does not throw: what cannot be reached is told by `onDegraded`. */
 export type Discover = (rule: DiscoveryRule, context: DiscoveryContext, events: DiscoveryEvents) => DiscoveryWatch
 
-/** By the names of services. */
-export type DiscoveredTargets = Readonly<Record<string, readonly DiscoveredTarget[]>>
+/**
+ * By the keys of rules, and not by the names of services: what a new configuration finds under a name must not reach the one in force. Null
+ * for a rule that nothing needs any more.
+ */
+export type DiscoveredTargets = Readonly<Record<string, readonly DiscoveredTarget[] | null>>
+
+/** What a rule is known by: the same for rules that mean the same. */
+export function discoveryKey(rule: DiscoveryRule): string {
+  return JSON.stringify(rule)
+}
+
+/** Whether two rules look for the same thing, however their registries are reached. */
+export function findsTheSame(one: DiscoveryRule, other: DiscoveryRule): boolean {
+  return JSON.stringify(soughtBy(one)) === JSON.stringify(soughtBy(other))
+}
+
+function soughtBy(rule: DiscoveryRule): readonly unknown[] {
+  switch (rule.kind) {
+    case 'consul':
+      return [rule.kind, rule.service, rule.tags, rule.datacenter]
+    case 'kubernetes':
+      return [rule.kind, rule.service, rule.namespace, rule.port]
+    case 'dns':
+      return [rule.kind, rule.name, rule.port, rule.record]
+  }
+  return rule satisfies never
+}

@@ -30,7 +30,7 @@ export interface DataPlane {
    * @param shared where this and the other workers count together; null when each counts alone
    */
   prepare(ir: GatewayIr, shared: SharedFile | null): Promise<void>
-  /** Takes over what discovery has found of these services; those it does not know yet get it when they come. */
+  /** Takes over what discovery has found by these rules; services that come with a rule get it then. */
   setTargets(targets: DiscoveredTargets): void
   /** Swaps to what has been prepared. */
   commit(): void

@@ -166,6 +166,7 @@ export class Control {
       this.#running = { ir, display, loadedAtMs: clock.epochMs() }
       return { ok: true, changed: true }
     } catch (error) {
+      discoveries?.settle(this.#running?.ir ?? null)
       return { ok: false, reason: sentenceOf(error) }
     }
   }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { GatewayIr } from '../config/ir.ts'
-import type { DiscoveredTargets, DiscoveryEvents, DiscoveryRule, LookupState } from '../core/discovery.ts'
+import { type DiscoveredTargets, type DiscoveryEvents, type DiscoveryRule, discoveryKey, type LookupState } from '../core/discovery.ts'
 import { MetricsRegistry } from '../telemetry/metrics.ts'
 import { SERVICE } from '../upstream/testing.ts'
 import { Discoveries } from './discoveries.ts'
 
 const rule = (name: string): DiscoveryRule => ({ kind: 'dns', name, port: 80, record: 'ip', servers: [] })
+const key = (name: string): string => discoveryKey(rule(name))
 const target = (host: string) => ({ host, port: 80, weight: 1 })
 
 /** A configuration whose services are found under these names; only the part that is looked at. */
@@ -45,7 +46,7 @@ test('a configuration waits for the first answer of each registry, and its servi
   const ready = discoveries.prepare(configuration({ a: 'x', b: 'x', listed: null }))
   found('x', '10.0.0.1')
   await ready
-  assert.deepEqual(published, [{ a: [target('10.0.0.1')], b: [target('10.0.0.1')] }])
+  assert.deepEqual(published, [{ [key('x')]: [target('10.0.0.1')] }])
 })
 
 test('a registry that does not answer holds a configuration up for a bounded time, and is told of', async () => {
@@ -69,7 +70,7 @@ test('changes of a short time are told together, and only those of the services 
   found('x', '10.0.0.1', '10.0.0.2')
   found('x', '10.0.0.2')
   await turn()
-  assert.deepEqual(published, [{ a: [target('10.0.0.2')] }])
+  assert.deepEqual(published, [{ [key('x')]: [target('10.0.0.2')] }])
 })
 
 test('a watch outlives a reload that leaves its rule alone, and is closed when nothing needs it', async () => {
@@ -89,18 +90,20 @@ test('a watch outlives a reload that leaves its rule alone, and is closed when n
   assert.equal(x?.closed, true)
 })
 
-test('when a configuration is refused, the services have the targets of the old one again', async () => {
+test('what a configuration finds is told under its own rules, and forgotten when it is refused', async () => {
   const { discoveries, watches, published, found } = bench()
   const first = discoveries.prepare(configuration({ a: 'x' }))
   found('x', '10.0.0.1')
   await first
   discoveries.settle(configuration({ a: 'x' }))
+  published.length = 0
   const second = discoveries.prepare(configuration({ a: 'y' }))
   found('y', '10.0.1.1')
   await second
+  assert.deepEqual(published, [{ [key('y')]: [target('10.0.1.1')] }], 'the service in force is at another rule')
   published.length = 0
   discoveries.settle(configuration({ a: 'x' }))
-  assert.deepEqual(published, [{ a: [target('10.0.0.1')] }])
+  assert.deepEqual(published, [{ [key('y')]: null }])
   assert.equal(watches.get('y')?.closed, true)
 })
 
@@ -113,7 +116,7 @@ test('a registry that is away leaves the last answer in force and shows itself',
   watches.get('x')?.events.onDegraded('connection refused')
   await turn()
   assert.deepEqual(discoveries.state().get('a'), { kind: 'dns', targets: 1, degraded: 'connection refused', lookups: [] })
-  assert.deepEqual(published.at(-1), { a: [target('10.0.0.1')] })
+  assert.deepEqual(published, [{ [key('x')]: [target('10.0.0.1')] }], 'the workers need not hear of it')
   watches.get('x')?.events.onDegraded(null)
   assert.equal(discoveries.state().get('a')?.degraded, null)
 })
@@ -132,4 +135,19 @@ test('a target that cannot be connected to has its registry asked again', async 
   discoveries.refresh('a')
   discoveries.refresh('nobody')
   assert.equal(watches.get('x')?.refreshed, 1)
+})
+
+test('where only the way to a registry changes, what was found holds until there is an answer', async () => {
+  const { discoveries, published, found } = bench()
+  const servedBy = (server: string): GatewayIr => {
+    const ir = configuration({ a: 'x' })
+    return { ...ir, services: ir.services.map((service) => ({ ...service, discovery: { ...rule('x'), servers: [server] } })) } as GatewayIr
+  }
+  const first = discoveries.prepare(servedBy('10.0.9.1:53'))
+  found('x', '10.0.0.1')
+  await first
+  discoveries.settle(servedBy('10.0.9.1:53'))
+  published.length = 0
+  await discoveries.prepare(servedBy('10.0.9.2:53'))
+  assert.deepEqual(Object.values(published[0] ?? {}), [[target('10.0.0.1')]])
 })

@@ -1,5 +1,14 @@
 import type { GatewayIr } from '../config/ir.ts'
-import type { DiscoveredTarget, DiscoveredTargets, DiscoveryEvents, DiscoveryRule, DiscoveryWatch, LookupState } from '../core/discovery.ts'
+import {
+  type DiscoveredTarget,
+  type DiscoveredTargets,
+  type DiscoveryEvents,
+  type DiscoveryRule,
+  type DiscoveryWatch,
+  discoveryKey,
+  findsTheSame,
+  type LookupState,
+} from '../core/discovery.ts'
 import type { Gauge, Logger, Metrics } from '../core/observe.ts'
 
 /** How long a new configuration waits for the first answers of its registries. Services without one are 503 until it comes. */
@@ -11,7 +20,7 @@ const NAMES_TOLD_MAX = 5
 
 export interface DiscoveriesOptions {
   readonly watch: (rule: DiscoveryRule, events: DiscoveryEvents) => DiscoveryWatch
-  /** Takes the new targets of the services named. */
+  /** Takes the new targets of the rules named. */
   readonly publish: (changed: DiscoveredTargets) => void
   readonly log: Logger
   readonly metrics: Metrics
@@ -30,17 +39,24 @@ export interface DiscoveryState {
   readonly lookups: readonly LookupState[]
 }
 
+interface WatchedEvents {
+  onTargets(): void
+  onDegraded(): void
+}
+
 /** One watch, shared by the services that mean the same. */
 class Watched {
   readonly rule: DiscoveryRule
-  targets: readonly DiscoveredTarget[] | null = null
+  targets: readonly DiscoveredTarget[] | null
   degraded: string | null = null
   readonly first: Promise<void>
   readonly watch: DiscoveryWatch
   isOpen = true
 
-  constructor(rule: DiscoveryRule, start: DiscoveriesOptions['watch'], onChange: (watched: Watched) => void) {
+  /** @param targets what holds until the registry answers; null for none */
+  constructor(rule: DiscoveryRule, targets: Watched['targets'], start: DiscoveriesOptions['watch'], events: WatchedEvents) {
     this.rule = rule
+    this.targets = targets
     const { promise, resolve } = Promise.withResolvers<void>()
     this.first = promise
     this.watch = start(rule, {
@@ -48,12 +64,12 @@ class Watched {
         if (!this.isOpen) return
         this.targets = targets
         resolve()
-        onChange(this)
+        events.onTargets()
       },
       onDegraded: (reason) => {
         if (!this.isOpen || this.degraded === reason) return
         this.degraded = reason
-        onChange(this)
+        events.onDegraded()
       },
     })
   }
@@ -70,10 +86,13 @@ class Watched {
  */
 export class Discoveries {
   readonly #options: DiscoveriesOptions
-  /** By the rule as JSON. */
+  /** By the keys of rules. */
   readonly #watches = new Map<string, Watched>()
-  /** The rules of services by their names, of the configuration that is in force or about to be. */
+  /** The keys of rules by the names of services, of the configuration that is in force or about to be. */
   #services = new Map<string, string>()
+  /** Rules whose targets have not been told to the workers yet. */
+  readonly #unpublished = new Set<string>()
+  /** Rules of which there is something to be said and measured. */
   readonly #changed = new Set<string>()
   /** What was last said of each service's registry. */
   readonly #told = new Map<string, string | null>()
@@ -88,38 +107,31 @@ export class Discoveries {
   async prepare(ir: GatewayIr): Promise<void> {
     const waiting: Promise<void>[] = []
     const services = rulesOf(ir)
-    for (const [, rule] of services) {
-      const key = JSON.stringify(rule)
-      let watched = this.#watches.get(key)
-      if (watched === undefined) {
-        watched = new Watched(rule, this.#options.watch, (changed) => this.#onChange(key, changed))
-        this.#watches.set(key, watched)
-      }
-      waiting.push(watched.first)
-    }
+    for (const [name, rule] of services) waiting.push((this.#watches.get(discoveryKey(rule)) ?? this.#begin(name, rule)).first)
     if (waiting.length > 0) await Promise.race([Promise.all(waiting), wait(this.#options.firstAnswerMs ?? FIRST_ANSWER_MS)])
-    this.#services = new Map([...services].map(([name, rule]) => [name, JSON.stringify(rule)]))
+    this.#services = keysOf(services)
     const silent = [...services.keys()].filter((name) => this.#watchOf(name)?.targets === null)
     if (silent.length > 0) {
       const fields = { services: silent.slice(0, NAMES_TOLD_MAX), count: silent.length }
       this.#options.log.warn(fields, 'the registry of these services has not answered yet: they have no targets')
-      this.#report(silent)
     }
-    this.#publish(this.#services.keys())
+    for (const key of this.#services.values()) this.#changed.add(key)
+    this.#tell()
   }
 
   /** This configuration is in force, whether or not it is the one that was prepared; null for none. What only another needs is closed. */
   settle(ir: GatewayIr | null): void {
-    const services = ir === null ? new Map<string, DiscoveryRule>() : rulesOf(ir)
-    const before = this.#services
-    this.#services = new Map([...services].map(([name, rule]) => [name, JSON.stringify(rule)]))
+    this.#services = ir === null ? new Map<string, string>() : keysOf(rulesOf(ir))
     const needed = new Set(this.#services.values())
     for (const [key, watched] of this.#watches) {
       if (needed.has(key)) continue
       this.#watches.delete(key)
       watched.close()
+      if (watched.targets !== null) this.#unpublished.add(key)
     }
-    this.#publish([...this.#services.keys()].filter((name) => before.get(name) !== this.#services.get(name)))
+    for (const key of needed) this.#changed.add(key)
+    for (const name of this.#told.keys()) if (!this.#services.has(name)) this.#told.delete(name)
+    this.#tell()
   }
 
   /** A target of the service could not be connected to. */
@@ -143,15 +155,39 @@ export class Discoveries {
     return this.#watches.get(this.#services.get(service) ?? '')
   }
 
-  #onChange(key: string, _watched: Watched): void {
-    for (const [name, other] of this.#services) if (other === key) this.#changed.add(name)
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null
-      const changed = [...this.#changed]
-      this.#changed.clear()
-      this.#report(changed)
-      this.#publish(changed)
-    }, COALESCE_MS)
+  /** Where only the way to the registry has changed, what the service has found so far holds until there is an answer. */
+  #begin(service: string, rule: DiscoveryRule): Watched {
+    const key = discoveryKey(rule)
+    const before = this.#watchOf(service)
+    const targets = before !== undefined && findsTheSame(before.rule, rule) ? before.targets : null
+    if (targets !== null) this.#unpublished.add(key)
+    const watched = new Watched(rule, targets, this.#options.watch, {
+      onTargets: () => {
+        this.#unpublished.add(key)
+        this.#tellSoon(key)
+      },
+      onDegraded: () => this.#tellSoon(key),
+    })
+    this.#watches.set(key, watched)
+    return watched
+  }
+
+  #tellSoon(key: string): void {
+    this.#changed.add(key)
+    this.#timer ??= setTimeout(() => this.#tell(), COALESCE_MS)
+  }
+
+  /** Tells the workers what they do not know yet, and operators what has changed. */
+  #tell(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    const names = [...this.#services].flatMap(([name, key]) => (this.#changed.has(key) ? [name] : []))
+    this.#changed.clear()
+    this.#report(names)
+    for (const name of names) this.#measure(name)
+    const targets = Object.fromEntries([...this.#unpublished].map((key) => [key, this.#watches.get(key)?.targets ?? null]))
+    this.#unpublished.clear()
+    if (Object.keys(targets).length > 0) this.#options.publish(targets)
   }
 
   /** A registry that goes away takes many services along: said once for all of them. */
@@ -174,19 +210,9 @@ export class Discoveries {
     }
   }
 
-  #publish(names: Iterable<string>): void {
-    const changed: Record<string, readonly DiscoveredTarget[]> = {}
-    for (const name of names) {
-      const watched = this.#watchOf(name)
-      if (watched === undefined) continue
-      this.#measure(name, watched)
-      if (watched.targets !== null) changed[name] = watched.targets
-    }
-    if (Object.keys(changed).length > 0) this.#options.publish(changed)
-  }
-
-  #measure(service: string, { targets, degraded }: Watched): void {
+  #measure(service: string): void {
     const { metrics } = this.#options
+    const { targets = null, degraded = null } = this.#watchOf(service) ?? {}
     let gauges = this.#gauges.get(service)
     if (gauges === undefined) {
       gauges = {
@@ -201,12 +227,18 @@ export class Discoveries {
 
   close(): void {
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.settle(null)
+    this.#services.clear()
+    for (const watched of this.#watches.values()) watched.close()
+    this.#watches.clear()
   }
 }
 
 function rulesOf(ir: GatewayIr): Map<string, DiscoveryRule> {
   return new Map(ir.services.flatMap(({ name, discovery }) => (discovery === null ? [] : [[name, discovery]])))
+}
+
+function keysOf(rules: ReadonlyMap<string, DiscoveryRule>): Map<string, string> {
+  return new Map([...rules].map(([name, rule]) => [name, discoveryKey(rule)]))
 }
 
 function wait(ms: number): Promise<void> {

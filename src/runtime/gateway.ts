@@ -2,7 +2,7 @@ import type { RoutePlan } from '../compile/plan.ts'
 import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
-import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
+import { type DiscoveredTarget, type DiscoveredTargets, discoveryKey } from '../core/discovery.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
@@ -64,8 +64,10 @@ export class Gateway implements DataPlane {
   /** No longer configured; their connections finish. */
   readonly #leaving = new Set<Listener>()
   #prepared: Prepared | null = null
-  /** What discovery has found, by the names of services. */
+  /** What discovery has found, by the keys of rules; also of those that only a configuration which is being prepared has. */
   readonly #discovered = new Map<string, readonly DiscoveredTarget[]>()
+  /** The services in force whose targets a rule finds, by its key. */
+  #servicesByRule: ReadonlyMap<string, readonly Service[]> = new Map()
   /** When it was last said of a service that its targets cannot be connected to. */
   readonly #unreachableSaidAt = new Map<string, number>()
   readonly #bodies = new BodyBudget()
@@ -157,9 +159,13 @@ export class Gateway implements DataPlane {
   }
 
   setTargets(targets: DiscoveredTargets): void {
-    for (const [name, list] of Object.entries(targets)) {
-      this.#discovered.set(name, list)
-      this.#services.get(name)?.setTargets(list)
+    for (const [key, list] of Object.entries(targets)) {
+      if (list === null) {
+        this.#discovered.delete(key)
+        continue
+      }
+      this.#discovered.set(key, list)
+      for (const service of this.#servicesByRule.get(key) ?? []) service.setTargets(list)
     }
   }
 
@@ -169,13 +175,20 @@ export class Gateway implements DataPlane {
     this.#prepared = null
     const { snapshot, services, stores, newListeners, lease } = prepared
     const { ir } = snapshot
+    const byRule = new Map<string, Service[]>()
     for (const serviceIr of ir.services) {
       const service = services.get(serviceIr.name)
-      service?.update(serviceIr)
-      const discovered = this.#discovered.get(serviceIr.name)
-      if (discovered !== undefined) service?.setTargets(discovered)
-      service?.start()
+      if (service === undefined) continue
+      service.update(serviceIr)
+      if (serviceIr.discovery !== null) {
+        const key = discoveryKey(serviceIr.discovery)
+        byRule.set(key, [...(byRule.get(key) ?? []), service])
+        // None where the registry has not answered: what another rule has found, or was listed, is not what is asked for now.
+        service.setTargets(this.#discovered.get(key) ?? [])
+      }
+      service.start()
     }
+    this.#servicesByRule = byRule
     for (const [name, service] of this.#services) if (!services.has(name)) service.retire()
     this.#services = services
     this.#snapshot = snapshot

@@ -119,10 +119,10 @@ export class WorkerProcess {
     return promise
   }
 
-  /** Prepares and commits in one go, for a worker that has not served yet. */
-  async serve(ir: GatewayIr, shared: SharedFile | null, targets: DiscoveredTargets, timeoutMs: number): Promise<WorkerAnswer> {
+  /** Prepares and commits in one go, for a worker that has not served yet. @param targets gives what is known once it listens to requests */
+  async serve(ir: GatewayIr, shared: SharedFile | null, targets: () => DiscoveredTargets, timeoutMs: number): Promise<WorkerAnswer> {
     await this.hello
-    const told = await this.tell(targets, timeoutMs)
+    const told = await this.tell(targets(), timeoutMs)
     if (told !== null) return told
     const prepared = await this.request({ kind: 'prepare', ir, shared }, timeoutMs)
     return prepared.kind === 'prepare' ? this.commit(timeoutMs) : prepared

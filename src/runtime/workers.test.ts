@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { GatewayIr } from '../config/ir.ts'
 import { systemClock } from '../core/clock.ts'
+import type { DiscoveredTargets } from '../core/discovery.ts'
 import { DEFAULT_LIMITS } from '../core/limits.ts'
 import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
 import { type ControlRequest, isRequestMessage, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
@@ -12,17 +13,25 @@ import { type SharedState, WorkerPool, type WorkerTimeouts } from './workers.ts'
 /** Stands for a worker process: answers as it is told to, or not at all. */
 class FakeWorker extends EventEmitter {
   static count = 0
+  /** Runs once, right before the next worker says hello. */
+  static beforeHello: (() => void) | null = null
   readonly id = ++FakeWorker.count
   readonly requests: ControlRequest['kind'][] = []
   readonly process = Object.assign(new EventEmitter(), { pid: 1_000 + this.id, kill: () => this.exit(null, 'SIGKILL') })
   /** What it was last told to count in together with the others. */
   shared: string | null = null
+  /** What it was last told that discovery has found. */
+  targets: DiscoveredTargets = {}
   answer: (request: ControlRequest) => WorkerAnswer | null = answerWell
   #connected = true
 
   constructor() {
     super()
-    queueMicrotask(() => this.emit('message', { type: 'turnpike-hello' }))
+    queueMicrotask(() => {
+      FakeWorker.beforeHello?.()
+      FakeWorker.beforeHello = null
+      this.emit('message', { type: 'turnpike-hello' })
+    })
   }
 
   isConnected(): boolean {
@@ -32,6 +41,7 @@ class FakeWorker extends EventEmitter {
   send(message: RequestMessage): void {
     if (!isRequestMessage(message)) return
     this.requests.push(message.request.kind)
+    if (message.request.kind === 'targets') this.targets = message.request.targets
     if (message.request.kind === 'prepare') this.shared = message.request.shared?.path ?? null
     const answer = this.answer(message.request)
     if (answer === null) return
@@ -205,6 +215,18 @@ test('a worker that does not commit is killed and replaced by one with the new c
   while (made.servingCount < 2) await new Promise((resolve) => setTimeout(resolve, 1))
   assert.equal(workers.length, 3)
   assert.equal(made.running?.revision, 'b')
+})
+
+test('a new worker is told what discovery has found until it listens, and not what was known when it was started', TIMEOUT, async (t) => {
+  const { made, workers, logged } = pool(t)
+  await made.apply(configuration('a', 1))
+  const target = (host: string) => ({ host, port: 80, weight: 1 })
+  made.setTargets({ x: [target('10.0.0.1')], y: [target('10.0.1.1')] })
+  FakeWorker.beforeHello = () => made.setTargets({ x: [target('10.0.0.2')], y: null })
+  workers[0]?.exit(1, null)
+  await logged('a worker died: replacing it')
+  while (made.servingCount === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.deepEqual(workers[1]?.targets, { x: [target('10.0.0.2')] })
 })
 
 test('a worker whose loop is stuck is killed and replaced', TIMEOUT, async (t) => {

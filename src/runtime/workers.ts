@@ -1,6 +1,6 @@
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
-import type { DiscoveredTargets } from '../core/discovery.ts'
+import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
 import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
@@ -101,8 +101,8 @@ export class WorkerPool {
   #turn: Promise<unknown> = Promise.resolve()
   #running: GatewayIr | null = null
   #shared: SharedFile | null = null
-  /** What discovery has found, of every service that it has ever been told of. */
-  #targets: DiscoveredTargets = {}
+  /** What discovery has found, by the keys of rules. */
+  readonly #targets = new Map<string, readonly DiscoveredTarget[]>()
   #poll: NodeJS.Timeout | null = null
   #ending = false
   /** Numbers of workers that have ended. */
@@ -169,7 +169,10 @@ export class WorkerPool {
    * is stuck, and dies of that.
    */
   setTargets(changed: DiscoveredTargets): void {
-    this.#targets = { ...this.#targets, ...changed }
+    for (const [key, targets] of Object.entries(changed)) {
+      if (targets === null) this.#targets.delete(key)
+      else this.#targets.set(key, targets)
+    }
     for (const worker of this.#workers) if (worker.saidHello && worker.isAlive) void worker.tell(changed, this.#timeouts.commitMs)
   }
 
@@ -234,6 +237,10 @@ export class WorkerPool {
     for (const worker of this.#workers) worker.kill()
   }
 
+  #allTargets(): DiscoveredTargets {
+    return Object.fromEntries(this.#targets)
+  }
+
   #stopReplacing(): void {
     this.#ending = true
     if (this.#poll !== null) clearInterval(this.#poll)
@@ -257,7 +264,7 @@ export class WorkerPool {
       workers.map(async (worker) => {
         await worker.hello
         if (worker.state === 'starting') {
-          const told = await worker.tell(this.#targets, this.#timeouts.commitMs)
+          const told = await worker.tell(this.#allTargets(), this.#timeouts.commitMs)
           if (told !== null) return told
         }
         return worker.request({ kind: 'prepare', ir, shared }, this.#timeouts.prepareMs)
@@ -287,7 +294,7 @@ export class WorkerPool {
   async #startOne(ir: GatewayIr): Promise<void> {
     if (this.#ending) return
     const worker = this.#fork()
-    const answer = await worker.serve(ir, this.#shared, this.#targets, this.#timeouts.prepareMs)
+    const answer = await worker.serve(ir, this.#shared, () => this.#allTargets(), this.#timeouts.prepareMs)
     if (answer.kind === 'commit') return
     if (worker.state === 'gone') return
     this.#options.log.error({ worker: worker.id, reason: reasonOf(answer) }, 'a new worker cannot serve: killing it')

@@ -108,6 +108,17 @@ test('a target that went and came back is another one', () => {
   assert.deepEqual(health(), { 'a:80': 'unknown', 'b:80': 'unknown' })
 })
 
+test('targets that are told again, as with each reload, leave whose turn it is alone', () => {
+  const { service } = bench({ discovery: { kind: 'dns', name: 'a', port: 80, record: 'ip', servers: [] } })
+  const found = targets('a', 'b')
+  service.setTargets(found)
+  const seen = [1, 2].map(() => {
+    service.setTargets(found)
+    return service.pick(ANY, null)?.host
+  })
+  assert.deepEqual(seen, ['a', 'b'])
+})
+
 for (const kind of ['round-robin', 'random', 'least-connections', 'power-of-two', 'consistent-hash'] as const) {
   test(`${kind} passes an ejected target by, from the next pick on and until it is back`, () => {
     const { time, service, attempt } = bench({

@@ -109,7 +109,7 @@ export class Service {
 
   /** Takes over what discovery has found. The services of a configuration that lists its targets do not listen. */
   setTargets(targets: readonly TargetIr[]): void {
-    if (this.#ir.discovery === null) return
+    if (this.#ir.discovery === null || targets === this.#listed) return
     this.#listed = targets
     this.#balancer = this.#applyTargets(this.#ir)
   }
