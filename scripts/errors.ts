@@ -28,8 +28,9 @@ The gRPC status is the nearest code of \`google.rpc.Code\`.`
 /** Sections in the order of the page, with what begins the codes of each; those of the first begin in any other way. */
 const SECTIONS: readonly { readonly title: string; readonly prefixes: readonly string[] }[] = [
   { title: 'The client or its network', prefixes: [] },
-  { title: 'The service or its network', prefixes: ['upstream_', 'service_'] },
-  { title: 'Turnpike itself', prefixes: ['gateway_', 'internal_'] },
+  { title: 'The service or its network', prefixes: ['upstream_', 'service_', 'circuit_'] },
+  { title: 'What Turnpike asks beside services', prefixes: ['keys_', 'user_service_', 'store_', 'limit_store_'] },
+  { title: 'Turnpike itself', prefixes: ['gateway_', 'internal_', 'authentication_'] },
 ]
 
 /** The whole page. */
@@ -38,7 +39,8 @@ export function errorsPage(errors: Readonly<Record<string, ErrorMeaning>>): stri
     const rows = Object.entries(errors)
       .filter(([code]) => sectionOf(code) === prefixes)
       .map(([code, { status, grpcStatus, sentence, meaning, retryAfter }]) => {
-        const advice = retryAfter === undefined ? '' : ` \`Retry-After: ${retryAfter}\`.`
+        // A meaning that speaks of the header itself knows better than the value for when nothing is known.
+        const advice = retryAfter === undefined || meaning.includes('Retry-After') ? '' : ` \`Retry-After: ${retryAfter}\`.`
         return `| \`${code}\` | ${status} | ${grpcStatus} | ${sentence} | ${meaning}${advice} |`
       })
     return [`## ${title}\n`, '| Code | Status | gRPC status | Sentence | Meaning |', '| --- | --- | --- | --- | --- |', ...rows].join('\n')
