@@ -42,7 +42,11 @@ for (const [template, message] of [
   ['{parm.id}', /did you mean/],
   ['{secret}', /there is no placeholder `\{secret\}`/],
   ['{param.a-b}', /there is no placeholder/],
-  ['{header.a b}', null],
+  ['{claim.tid', /`\{claim.tid` is no whole placeholder: expected `\{claim.tid\}`, or `\{\{` for a brace/],
+  ['{"a": "{claim.tid", "b": 1}', /`\{claim.tid` is no whole placeholder/],
+  ['{ claim.tid }', /`\{ claim.tid` is no whole placeholder: expected `\{claim.tid\}`/],
+  ['{header.a b}', /is no whole placeholder/],
+  ['{ claims } {claim: 1} {{claim.tid {{ claim.tid }', null],
 ] as const) {
   test(`${template} is ${message === null ? 'text' : 'refused'}`, () => {
     const parsed = parseTemplate(template)

@@ -58,7 +58,8 @@ function paramsOf(query: string): URLSearchParams {
   return lastParams
 }
 
-const PLACEHOLDER = /\{\{|\{([a-z]+(?:\.[^{}\s"]+)?)\}/g
+/** A brace doubled, a placeholder, or what was meant to be one: with blanks, or without its end. */
+const PLACEHOLDER = /\{\{|\{([a-z]+(?:\.[^{}\s"]+)?)\}|\{ *((?:param|query|header|claim|response\.header)\.[^{}\s"]+)/g
 const NAMED_PLACEHOLDER = /^(param|query|header|claim|response\.header)\.(.+)$/
 const PARAM_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/
@@ -75,9 +76,10 @@ export function parseTemplate(source: string): Template | { readonly problem: st
   const parts: Part[] = []
   let from = 0
   for (const match of source.matchAll(PLACEHOLDER)) {
-    const [written, inner] = match
+    const [written, inner, broken] = match
     if (match.index > from) parts.push(source.slice(from, match.index))
     from = match.index + written.length
+    if (broken !== undefined) return { problem: `\`${written}\` is no whole placeholder: expected \`{${broken}}\`, or \`{{\` for a brace` }
     if (inner === undefined) {
       parts.push('{')
       continue
