@@ -30,14 +30,14 @@ test('each form of a purge becomes what stores are told, hosts and paths in the 
 
 test('what is not exactly one purge is refused with what was expected', () => {
   const cases: [unknown, RegExp][] = [
-    ['', /not JSON/],
-    ['{"all":true,"all":true}', /not JSON that can be read in one way/],
+    ['', /^The body is not valid JSON\.$/],
+    ['{"all":true,"all":true}', /not JSON that can be read in one way: \/all stands twice/],
     [[], /expected a map/],
     [{}, /expected exactly one of `key`, `prefix`, `tag`, `tags`, `all`/],
     [{ all: true, tag: 't' }, /expected exactly one of/],
     [{ all: false }, /all: expected `true`/],
     [{ tga: 't' }, /unknown key `tga`; did you mean `tag`\?/],
-    [{ key: { path: '/a' } }, /key\.host: expected text/],
+    [{ key: { path: '/a' } }, /key\.host: expected text, found nothing/],
     [{ key: { host: 'h:80', path: '/a' } }, /key\.host: expected a host without a port/],
     [{ key: { host: 'h', path: '/a?x=1' } }, /key\.path: expected a path that a request can have/],
     [{ key: { host: 'h', path: 'a' } }, /key\.path: expected a path/],

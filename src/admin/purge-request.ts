@@ -49,7 +49,7 @@ const purge = object({
 /** Reads the body of a purge. Strict: a purge that is misread would leave in the cache what was to go. */
 export function parsePurge(body: Uint8Array): PurgeRequest {
   const parsed = parseStrictJson(body, { depthMax: DEPTH_MAX })
-  if (!('value' in parsed)) return { ok: false, reason: `The body is not JSON that can be read in one way: ${placed(parsed)}.` }
+  if (!('value' in parsed)) return { ok: false, reason: reasonOf(parsed) }
   const { success, data, error } = purge.safeParse(parsed.value, { error: describeIssue })
   return success ? { ok: true, purges: purgesOf(data) } : { ok: false, reason: `${error.issues.map(sentenceOfIssue).join('; ')}.` }
 }
@@ -61,8 +61,8 @@ function purgesOf({ key, prefix, tag: single, tags = [], all }: z.output<typeof 
   return [...new Set(single === undefined ? tags : [single])].map((one) => ({ kind: 'tag', tag: one }))
 }
 
-function placed({ problem, pointer }: JsonProblem): string {
-  return pointer === '' ? problem : `${problem} at ${pointer}`
+function reasonOf({ problem, pointer }: JsonProblem): string {
+  return pointer === '' ? `The body ${problem}.` : `The body is not JSON that can be read in one way: ${pointer} ${problem}.`
 }
 
 function sentenceOfIssue({ path: at, message }: z.core.$ZodIssue): string {

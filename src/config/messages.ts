@@ -27,7 +27,7 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 ])
 
 function typeName(value: unknown): string {
-  if (value === null) return 'nothing'
+  if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'string') return 'text'
   if (typeof value === 'object') return 'a map'

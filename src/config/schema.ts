@@ -291,7 +291,7 @@ const root = <P extends z.ZodType>(policies: P) =>
       .describe('Policies for every request, by kind. `request-id`, `forwarded-headers` and `identity-headers` are on unless `mode: off`.'),
   })
 
-const mode = oneOf(['enforce', 'shadow', 'off'])
+const mode = oneOf(['enforce', 'shadow', 'off'], 'it says whether the policy acts, not how')
   .default('enforce')
   .describe('`enforce` acts; `shadow` changes nothing and notes what it would have done; `off` is not there.')
 

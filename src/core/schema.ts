@@ -137,13 +137,14 @@ function parseQuantity(text: string, units: ReadonlyMap<string, number>): number
   return Number(text.slice(0, text.length - unit.length)) * (units.get(unit) ?? Number.NaN)
 }
 
-/** One of the words. A wrong one is told the nearest. */
-export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
+/** One of the words. A wrong one is told the nearest, or else the hint. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words, hint = '') {
   return z.enum(words, {
     error: (issue) => {
       const near = typeof issue.input === 'string' ? nearest(issue.input, words) : null
       const found = typeof issue.input === 'string' ? `, found \`${issue.input}\`` : ''
-      return `expected one of ${quoteList(words)}${found}${near === null ? '' : `; did you mean \`${near}\`?`}`
+      const advice = near === null ? hint : `did you mean \`${near}\`?`
+      return `expected one of ${quoteList(words)}${found}${advice === '' ? '' : `; ${advice}`}`
     },
   })
 }

@@ -149,8 +149,9 @@ class Builder {
   service(name: string, service: NativeService): ServiceIr {
     const path = ['services', name]
     const { balancer } = service
-    if ((service.targets === undefined) === (service.discovery === undefined))
-      this.#error(path, 'expected either `targets` or `discovery`', 'key')
+    if (service.targets === undefined && service.discovery === undefined) this.#error(path, 'expected `targets`, or `discovery`', 'key')
+    if (service.targets !== undefined && service.discovery !== undefined)
+      this.#error([...path, 'discovery'], 'expected either `targets` or `discovery`, not both', 'key')
     return {
       name,
       at: this.#keyAt(path),
