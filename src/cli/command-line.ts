@@ -19,15 +19,19 @@ function buildProgram(run: (command: Run) => void): Command {
     .addHelpText(
       'after',
       `
-A source is a file (YAML or JSON, or TypeScript that exports defineGateway({ … })), or a key or prefix/ in a store: etcd://host:2379/turnpike/,
-consul://host:8500/turnpike/ or kubernetes://namespace/configmap. Several are read as one configuration. docs/sources.md says the rest.
+A source is a file (YAML or JSON, or TypeScript that exports
+defineGateway({ … })), or a key or prefix/ in a store:
+etcd://host:2379/turnpike/, consul://host:8500/turnpike/ or
+kubernetes://namespace/configmap. Several are read as one configuration.
+docs/sources.md says the rest.
 
-Exit status: 0 all is well, 1 the configuration is wrong, 2 the command was called wrongly.
+Exit status: 0 all is well, 1 the configuration is wrong, 2 the command was
+called wrongly.
 
 Examples:
   turnpike start turnpike.yaml
   turnpike check turnpike.yaml
-  turnpike explain turnpike.yaml GET https://shop.example/api/v1/users/7 -H 'Accept: text/html'
+  turnpike explain turnpike.yaml GET https://shop.example/users/7 -H 'X-Beta: 1'
   turnpike hash password < password.txt
   turnpike schema > turnpike.schema.json`,
     )
