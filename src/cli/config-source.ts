@@ -69,11 +69,16 @@ export async function checkDocuments(documents: readonly SourceDocuments[], env:
 function emptied(documents: readonly SourceDocuments[], ir: GatewayIr | null): Problem[] {
   const stores = documents.filter((document) => typeof document !== 'string')
   const problems = stores
-    .filter(({ fragments }) => fragments.length === 0)
+    .filter(({ fragments }) => fragments.every(isBlank))
     .map(({ name }) => problemAt(name, 'the store holds no document here; if that is meant, another document says `allowEmpty: true`'))
   const [first] = stores
   if (first === undefined || problems.length > 0 || ir === null || ir.routes.length > 0) return problems
   return [problemAt(first.fragments[0]?.name ?? first.name, 'there is no route; if that is meant, write `allowEmpty: true`')]
+}
+
+/** A key that was emptied, and not removed, says as little as none. */
+function isBlank({ text }: Fragment): boolean {
+  return text.split('\n').every((line) => /^\s*(?:---|\.\.\.|\{\s*\}|null|~)?\s*(?:#.*)?$/.test(line))
 }
 
 function problemAt(file: string, message: string): Problem {
