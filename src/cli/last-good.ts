@@ -7,6 +7,7 @@ import { makeStateFolder } from './state-folder.ts'
 
 /** What a store held when the configuration made of it came into force. */
 export interface KeptSource {
+  /** Its address without credentials. */
   readonly name: string
   readonly fragments: readonly Fragment[]
 }

@@ -1,6 +1,6 @@
 import type { ConfigSource, Fragment, SourceContext, SourceWatch } from '../core/config-source.ts'
 import type { Counter, Metrics } from '../core/observe.ts'
-import { isSourceUrl, openSource } from '../sources/index.ts'
+import { isSourceUrl, openSource, sourceKey } from '../sources/index.ts'
 import type { SourceDocuments } from './config-source.ts'
 import type { KeptConfig, KeptSource } from './last-good.ts'
 
@@ -14,6 +14,8 @@ export interface RemoteSourcesOptions extends SourceContext {
 /** A store as it is known now. */
 interface Watched {
   readonly source: ConfigSource
+  /** Its address with its parameters, which its name lacks: of two that differ in their datacenter, one must not be kept for the other. */
+  readonly key: string
   readonly errors: Counter
   watch: SourceWatch | null
   /** Null before it has told anything. */
@@ -47,7 +49,7 @@ export class RemoteSources {
           'Times that a store of the configuration could not be asked, or watched any longer.',
           { source: source.name },
         )
-        return { source, errors, watch: null, fragments: null, degraded: null }
+        return { source, key: sourceKey(name), errors, watch: null, fragments: null, degraded: null }
       }),
     )
     return new RemoteSources(opened, options)
@@ -55,7 +57,7 @@ export class RemoteSources {
 
   /** All arguments, without credentials. */
   get names(): readonly string[] {
-    return this.#names.map((name) => (typeof name === 'string' ? name : name.source.name))
+    return this.#names.map((name) => (typeof name === 'string' ? name : name.key))
   }
 
   get files(): readonly string[] {
@@ -102,12 +104,12 @@ export class RemoteSources {
   keptDocuments(): readonly SourceDocuments[] | null {
     const kept = this.#kept
     if (kept === null) return null
-    return this.#documents(({ source }) => kept.sources.find(({ name }) => name === source.name)?.fragments ?? null)
+    return this.#documents(({ key }) => kept.sources.find(({ name }) => name === key)?.fragments ?? null)
   }
 
   /** What stores have told, to be kept; null before all have. */
   toKeep(): readonly KeptSource[] | null {
-    const told = this.#stores.flatMap(({ source, fragments }) => (fragments === null ? [] : [{ name: source.name, fragments }]))
+    const told = this.#stores.flatMap(({ key, fragments }) => (fragments === null ? [] : [{ name: key, fragments }]))
     return told.length === this.#stores.length ? told : null
   }
 

@@ -1,7 +1,7 @@
 import type { ConfigSource, SourceContext } from '../core/config-source.ts'
 import { SourceUrlError, shownUrl } from './source-url.ts'
 
-export { isSourceUrl, shownUrl } from './source-url.ts'
+export { isSourceUrl, shownUrl, sourceKey } from './source-url.ts'
 
 /** What opens a source; loaded when one of its kind is named. */
 type Open = (url: string, context: SourceContext) => Promise<ConfigSource>

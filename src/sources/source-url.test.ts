@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openSource } from './index.ts'
-import { isSourceUrl, parseSourceUrl, shownUrl } from './source-url.ts'
+import { isSourceUrl, parseSourceUrl, shownUrl, sourceKey } from './source-url.ts'
 
 test('an address is taken apart', () => {
   assert.deepEqual(parseSourceUrl('etcds://me:a%2Fb%3A@one:2379,[::1]:1,three/gw/%20x/?ca=/a%20b&key=', ['ca', 'key']), {
@@ -57,4 +57,9 @@ test('a scheme that there is not is told with those that there are', async () =>
     /^SourceUrlError: zk:\/\/h\/k: there are no sources `zk:\/\/`; there are etcd:\/\//,
   )
   await assert.rejects(openSource('etcd://h', context), /names no key: a prefix ends with a slash, as etcd:\/\/h\/turnpike\/$/)
+})
+
+test('an address is told from others by all but its credentials', () => {
+  assert.equal(sourceKey('etcds://me:secret@one,two/gw/?ca=/a'), 'etcds://one,two/gw/?ca=/a')
+  assert.equal(sourceKey('consul://host/gw/'), 'consul://host/gw/')
 })

@@ -58,6 +58,11 @@ export function shownUrl(text: string): string {
   return text.replace(/[?#].*$/s, '').replace(/^([a-z][a-z0-9]*:\/\/).*@/is, '$1')
 }
 
+/** What tells an address that could be opened from others: all of it but its credentials. */
+export function sourceKey(text: string): string {
+  return shownUrl(text) + (/\?.*$/s.exec(text)?.[0] ?? '')
+}
+
 function credentialsOf(userInfo: string | undefined, shown: string): SourceUrl['credentials'] {
   if (userInfo === undefined) return null
   const [, user = '', password = ''] = /^([^:]*):?(.*)$/s.exec(userInfo) ?? []
