@@ -18,6 +18,7 @@ import { checkReferences } from './references.ts'
 import { checkRoutes } from './route-checks.ts'
 import { nativeSchema } from './schema.ts'
 import { displayConfig, hideValues, interpolate, type ReadFile, reasonOf } from './secret.ts'
+import { checkServices } from './service-checks.ts'
 import { coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
 
 export interface LoadOptions {
@@ -98,6 +99,7 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   await hashPasswords(result.data.consumers, tree, problems)
   const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies, earlyKinds: earlyKinds(policies) }, problems)
   if (isResolved) reviewPolicies(ir, tree, definitions, problems)
+  checkServices(ir, tree, problems)
   checkRoutes(ir, tree, { definitions, earlyKinds: earlyKinds(policies) }, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))

@@ -43,6 +43,17 @@ const tables: readonly (readonly [string, string | undefined, readonly RegExp[]]
   ['service: a, fallback: { stale: true }', undefined, [/warning there is no stale answer without a `cache` policy/]],
   ['service: a, fallback: { stale: true }, policies: { cache: { mode: shadow } }', undefined, [/warning there is no stale answer without/]],
   ['service: a, fallback: { stale: true }, policies: { cache: {} }', undefined, []],
+  ['fallback: { response: {} }, policies: { redirect: { to: / } }', undefined, [/warning the route asks no service: this does nothing$/]],
+  [
+    'service: a, fallback: { response: { body: "{param.id} {{param.x}" } }',
+    undefined,
+    [/warning no path of this route has a capture `id`: `\{param.id\}` is always empty$/],
+  ],
+  [
+    'service: a, policies: { transform: { request: { path: "/x/{param.ID}" } } }',
+    undefined,
+    [/^6:\d+ warning no path of this route has a capture `ID`/],
+  ],
   ['service: a, fallback: {}', undefined, [/error expected at least one of `stale`, `service` and `response`/]],
   [
     'service: a, fallback: { response: { body: "{request.ix}" } }',
