@@ -7,12 +7,15 @@ import { type JsonObject, put } from './json-value.ts'
 
 /** Whole numbers of so many digits are the same in every reader (2^53 has 16). */
 const EXACT_DIGITS = 15
+/** 0.000001 is written so, and 0.0000001 as 1e-7. */
+const LEADING_ZEROS_MAX = 6
 /** What every text with an odd number has somewhere, and many texts have not. */
 const MAY_BE_ODD = /\d[.eE]|-0|\d{16}/
 
 const SPACE = 0x20
 const QUOTE = 0x22
 const MINUS = 0x2d
+const POINT = 0x2e
 const DIGIT_0 = 0x30
 const DIGIT_9 = 0x39
 const COLON = 0x3a
@@ -37,8 +40,9 @@ export function hasOddNumber(text: string): boolean {
     const char = text.charCodeAt(at)
     if (char === QUOTE) at = stringEnd(text, at)
     else if (char === MINUS || isDigit(char)) {
-      const end = numberEnd(text, at)
-      if (isOdd(text.slice(at, end))) return true
+      const plain = plainEnd(text, at)
+      const end = plain === -1 ? numberEnd(text, at) : plain
+      if (plain === -1 && isOdd(text.slice(at, end))) return true
       at = end - 1
     }
   }
@@ -116,6 +120,31 @@ class Reader {
     this.#at++
     return false
   }
+}
+
+/**
+ * Where a number ends of which is plain without reading it that JavaScript writes it as it stands: at most fifteen digits (as many as survive
+ * a double), no exponent, no zero at the end of a fraction, and not so small that it would get an exponent. -1 for all others.
+ */
+function plainEnd(text: string, start: number): number {
+  const first = text.charCodeAt(start) === MINUS ? start + 1 : start
+  const whole = digitsEnd(text, first)
+  const isZero = text.charCodeAt(first) === DIGIT_0
+  const next = text.charCodeAt(whole)
+  if (!NUMBER_CHARS.has(next)) return whole - first <= EXACT_DIGITS && !(isZero && first > start) ? whole : -1
+  if (next !== POINT) return -1
+  const end = digitsEnd(text, whole + 1)
+  if (NUMBER_CHARS.has(text.charCodeAt(end)) || text.charCodeAt(end - 1) === DIGIT_0 || end - first > EXACT_DIGITS) return -1
+  if (!isZero) return end
+  let zeros = whole + 1
+  while (text.charCodeAt(zeros) === DIGIT_0) zeros++
+  return zeros - whole <= LEADING_ZEROS_MAX ? end : -1
+}
+
+function digitsEnd(text: string, start: number): number {
+  let end = start
+  while (isDigit(text.charCodeAt(end))) end++
+  return end
 }
 
 /** Whether JavaScript writes a number in another way. */
