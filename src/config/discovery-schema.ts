@@ -95,8 +95,11 @@ export const discovery = object({
       z
         .string()
         .regex(CLUSTER_NAME, { error: 'expected `service.namespace.svc.cluster.local` with an optional `:port`' })
-        .transform((written) => {
+        .transform((written, context) => {
           const [, service = '', namespace = '', port] = CLUSTER_NAME.exec(written) ?? []
+          // A name of a port has a letter in it.
+          if (port !== undefined && /^\d+$/.test(port) && (Number(port) < 1 || Number(port) > 65_535))
+            context.addIssue({ code: 'custom', message: 'expected a port from 1 to 65535, or the name of one' })
           return { service, namespace, port: port === undefined ? undefined : /^\d+$/.test(port) ? Number(port) : port }
         }),
       kubernetes,

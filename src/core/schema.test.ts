@@ -68,6 +68,7 @@ test('what is no duration is refused with the forms that are', () => {
 test('a duration keeps within its bounds', () => {
   assert.deepEqual(messagesOf(duration({ min: 1, max: 60_000 }), '2m'), ['expected 1ms to 1m, found 2m'])
   assert.deepEqual(messagesOf(duration({ min: 1 }), '0s'), ['expected 1ms to 24h, found 0ms'])
+  assert.deepEqual(messagesOf(duration({ min: 100 }), 30), ['expected 100ms to 24h, found 30, which without a unit is 30ms'])
 })
 
 test('a size is read in binary and decimal units', () => {

@@ -124,7 +124,9 @@ function quantity({ title, pattern, units, min, max, format, error }: Quantity) 
     .transform((written, context) => {
       const value = typeof written === 'number' ? written : Math.round(parseQuantity(written, units))
       if (value < min || value > max) {
-        context.addIssue({ code: 'custom', message: `expected ${format(min)} to ${format(max)}, found ${format(value)}` })
+        const unit = typeof written === 'number' && value > 0 ? `, which without a unit is ${format(value)}` : ''
+        const found = unit === '' ? format(value) : String(value)
+        context.addIssue({ code: 'custom', message: `expected ${format(min)} to ${format(max)}, found ${found}${unit}` })
         return z.NEVER
       }
       return value

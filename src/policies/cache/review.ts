@@ -6,6 +6,8 @@ export function review(options: CacheOptions, { stores, authenticates }: PolicyS
   const remarks: Remark[] = []
   if (options.store === 'redis' && !stores.has('redis'))
     remarks.push({ severity: 'error', path: ['store'], message: 'no store `redis` is configured: add `stores.redis`' })
+  if (options.ttl !== undefined && options.ttl < 1_000)
+    remarks.push({ severity: 'warning', path: ['ttl'], message: 'less than a second: a number without a unit counts milliseconds' })
   if (options.statuses !== undefined && options.ttl === undefined)
     remarks.push({
       severity: 'warning',
