@@ -47,7 +47,7 @@ Examples:
     .action((sources: string[], options: StartFlags) => run(async () => (await import('./start.ts')).startCommand(sources, options)))
   program
     .command('check')
-    .summary('say what is wrong with a configuration')
+    .summary('find mistakes in a configuration')
     .description('Reads a configuration and says all that is wrong with it, each with document, line and column, without running it.')
     .argument('<sources...>', 'configuration files, or stores')
     .action((sources: string[]) => run(async () => (await import('./check.ts')).checkCommand(sources)))
@@ -69,12 +69,12 @@ Examples:
     )
   program
     .command('schema')
-    .summary('print the JSON Schema of configurations')
+    .summary('print the JSON Schema for editors')
     .description('Prints the JSON Schema (2020-12) of configuration files, for editors and other tools.')
     .action(() => run(async () => (await import('./schema.ts')).schemaCommand()))
   program
     .command('hash')
-    .summary('hash a key or password of a consumer')
+    .summary('hash a key or a password')
     .description('Reads a secret from standard input, or asks for it, and prints the line to write into a credential of a consumer.')
     .addArgument(new Argument('<kind>', 'what it is').choices(['key', 'password']))
     .action((kind: 'key' | 'password') => run(async () => (await import('./hash.ts')).hashCommand(kind)))
