@@ -37,7 +37,7 @@ export class TransportTunnel implements TunnelEnd, TransportOwner {
     this.#ahead = ahead
     this.#wheel = wheel
     this.#onDone = onDone
-    this.#idle = new Deadline(() => this.#end(true))
+    this.#idle = new Deadline(() => this.#onSilence())
     transport.owner = this
     wheel.set(this.#idle, IDLE_TIMEOUT_MS)
   }
@@ -94,6 +94,15 @@ export class TransportTunnel implements TunnelEnd, TransportOwner {
     const frame = closeFrame(SERVICE_RESTART, 'service restart')
     this.#send(frame, 0, frame.length)
     this.#wheel.set(this.#idle, CLOSE_TIMEOUT_MS)
+  }
+
+  #onSilence(): void {
+    if (this.#closing !== 'sent') return this.#end(true)
+    // A client that reads slowly: the end of the drain is its bound.
+    if (this.#transport.stalled) return this.#wheel.set(this.#idle, CLOSE_TIMEOUT_MS)
+    // No reset: what was sent before the close frame may still be on its way.
+    this.#transport.destroy()
+    this.#settle()
   }
 
   finish(): void {

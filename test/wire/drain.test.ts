@@ -65,10 +65,30 @@ test('a client that does not answer a close frame is let go of all the same', as
   assert.equal(aborted, 0)
 })
 
+test('a client that reads slowly still gets what was sent before the close frame, when it is let go of', async (t) => {
+  const rig = await startRig(t)
+  const { client, service } = await openWebSocket(rig)
+  // More than the client's side takes unread, less than both sides of the kernel together.
+  const payload = 'x'.repeat(600_000)
+  const length = Buffer.alloc(10)
+  length.writeUInt16BE(0x827f)
+  length.writeBigUInt64BE(BigInt(payload.length), 2)
+  service.write(Buffer.concat([length, Buffer.from(payload)]))
+  const begin = await client.readBytes(length.length)
+  client.socket.pause()
+  const { aborted } = await rig.drain(10_000)
+  assert.equal(aborted, 0)
+  client.socket.resume()
+  const { text } = await client.readAll()
+  assert.equal(begin.length + text.length, length.length + payload.length + CLOSE_1012.length)
+  assert.ok(text.endsWith('service restart'))
+})
+
 for (const [name, sent, rest, expected] of [
   ['between two events', 'data: 1\n\n', '', 'data: 1\n\n'],
   ['within an event', 'data: 1\n\ndata: ', '2\r\n\r\ndata: 3\n\n', 'data: 1\n\ndata: 2\r\n\r\n'],
   ['before the first event', '', '', ''],
+  ['within an event whose lines end in two ways', 'data: 1\n\ndata: ', '2\n\r\ndata: 3\n\n', 'data: 1\n\ndata: 2\n\r\n'],
 ] as const) {
   test(`an event stream that is ${name} ends cleanly behind an event`, async (t) => {
     const rig = await startRig(t)
@@ -91,6 +111,21 @@ for (const [name, sent, rest, expected] of [
     assert.deepEqual(await drained, { closed: 1, aborted: 0, websockets: 0, eventStreams: 1 })
   })
 }
+
+test('an event stream to a client of HTTP/1.0 ends behind an event too', async (t) => {
+  const rig = await startRig(t)
+  const client = await rig.connect()
+  client.write('GET / HTTP/1.0\r\nHost: a\r\n\r\n')
+  const service = await rig.upstream.accept()
+  await service.readRequest()
+  service.write(`${EVENTS}${chunk('data: 1\n\ndata: ')}`)
+  await client.readThrough('data: 1\n\ndata: ')
+  const drained = rig.drain(5_000)
+  await eventually(() => true, 'a turn')
+  service.write(chunk('2\n\ndata: 3\n\n'))
+  assert.deepEqual(await client.readAll(), { text: '2\n\n', ending: 'finished' })
+  assert.deepEqual(await drained, { closed: 1, aborted: 0, websockets: 0, eventStreams: 1 })
+})
 
 test('an ordinary response is waited for, and its connection closed behind it', async (t) => {
   const rig = await startRig(t)

@@ -27,7 +27,7 @@ export class ResponseWriter implements BodySink {
   #remaining = 0
   #keepAlive = true
   #exchange: Exchange | null = null
-  /** The last four bytes of a body in chunks, the last one lowest. */
+  /** The last four bytes of a body without a length, the last one lowest. */
   #tail = 0
   /** The body ends where the event that is under way does. */
   #endsWithEvent = false
@@ -115,11 +115,13 @@ export class ResponseWriter implements BodySink {
   onData(bytes: Buffer, start: number, end: number): boolean {
     const size = end - start
     if (size === 0 || this.#framing === 'none') return true
-    if (this.#endsWithEvent && this.#framing === 'chunked') return this.#endWithin(bytes, start, end)
+    if (this.#endsWithEvent) return this.#endWithin(bytes, start, end)
     const output = downstreamOutput
     output.begin(this.#transport)
-    if (this.#framing === 'chunked') {
+    if (this.#framing !== 'length') {
       for (let i = Math.max(start, end - 4); i < end; i++) this.#tail = (this.#tail << 8) | (bytes[i] as number)
+    }
+    if (this.#framing === 'chunked') {
       output.reserve(size + chunkHeadBytesMax + 2)
       output.length = writeChunkHead(output.buffer, output.length, size)
       output.append(bytes, start, end)
@@ -142,7 +144,8 @@ export class ResponseWriter implements BodySink {
    */
   endWithEvent(): boolean {
     const headers = this.#exchange?.response.headers
-    if (this.#framing !== 'chunked' || headers?.get('Content-Type')?.startsWith('text/event-stream') !== true) return false
+    if (this.#framing !== 'chunked' && this.#framing !== 'close') return false
+    if (headers?.get('Content-Type')?.toLowerCase().startsWith('text/event-stream') !== true) return false
     if (headers.has('Content-Encoding')) return false
     this.#endsWithEvent = true
     if (this.#tail === 0 || endsEvent(this.#tail)) this.onEnd(null)
@@ -201,5 +204,5 @@ export class ResponseWriter implements BodySink {
 /** An event ends with an empty line; lines end with LF, CR or both (HTML, 9.2.5). */
 function endsEvent(tail: number): boolean {
   const two = tail & 0xffff
-  return two === 0x0a0a || two === 0x0d0d || tail === 0x0d0a0d0a
+  return two === 0x0a0a || two === 0x0d0d || (tail & 0xffffff) === 0x0a0d0a
 }
