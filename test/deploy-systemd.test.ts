@@ -40,6 +40,7 @@ test('it starts what is there, is started at boot, and starts again whatever hap
   assert.deepEqual(service('ExecStart'), ['/usr/bin/node /opt/turnpike/bin/turnpike start /etc/turnpike/turnpike.yaml'])
   for (const [path] of UNIT.matchAll(/\/opt\/turnpike\/\S+/g)) assert.ok(existsSync(path.replace('/opt/turnpike', ROOT)), path)
   assert.deepEqual(service('Restart'), ['always'])
+  assert.deepEqual(unit.get('Unit')?.get('StartLimitIntervalSec'), ['0'], 'however often it has failed to')
   assert.deepEqual(service('OOMPolicy'), ['continue'])
 })
 
