@@ -14,7 +14,7 @@ import { compilePath, compileQueryEdits } from './target-edits.ts'
 
 const PATH_INVALID = refuse('request_path_invalid')
 const FIELD_INVALID = refuse('request_malformed', 'A value of this request cannot stand in a header')
-const NOT_READABLE = refuse('request_media_type_unsupported', 'Expected a body of JSON, without a content coding or with gzip', [
+const NOT_READABLE = refuse('request_media_type_unsupported', 'Expected a body of JSON, without a content coding or with gzip or deflate', [
   ['Accept-Encoding', 'gzip, deflate, identity'],
 ])
 const REQUEST_UNFIT = refuse('request_body_invalid')
