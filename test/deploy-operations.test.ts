@@ -23,7 +23,7 @@ test('the secret is made with the name and the key that the pods mount', () => {
 
 test('metrics that are named are there', () => {
   const names = [...PAGE.matchAll(/`(gateway_\w+)`/g)].map(([, name]) => name ?? '')
-  const sources = read('src/telemetry/gateway-metrics.ts')
+  const sources = ['src/telemetry/gateway-metrics.ts', 'src/cli/control-process.ts'].map(read).join('')
   assert.ok(names.length > 0)
   for (const name of names) assert.ok(sources.includes(`'${name}'`), name)
 })
