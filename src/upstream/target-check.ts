@@ -4,7 +4,8 @@ import { Headers } from '../core/headers.ts'
 import { compileRegex } from '../core/regex.ts'
 import { compileStatuses } from '../core/status-set.ts'
 import type { TimerWheel } from '../core/timers.ts'
-import { ClientConnection, type ConnectionPool, type UpstreamHandler } from '../http/h1/client-connection.ts'
+import { ClientConnection } from '../http/h1/client-connection.ts'
+import type { ConnectionPool, UpstreamHandler } from '../http/h1/upstream-handler.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** Of a body so much is looked at. */

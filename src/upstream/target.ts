@@ -1,7 +1,8 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Counter, Gauge } from '../core/observe.ts'
 import type { TimerWheel } from '../core/timers.ts'
-import { ClientConnection, type ConnectionPool, type UpstreamHandler } from '../http/h1/client-connection.ts'
+import { ClientConnection } from '../http/h1/client-connection.ts'
+import type { ConnectionPool, UpstreamHandler } from '../http/h1/upstream-handler.ts'
 import { TargetHealth } from './target-health.ts'
 
 /** A server that says `Keep-Alive: timeout=N` closes about then: a connection is given up a little earlier, so that no request meets the closing. */

@@ -1,17 +1,16 @@
-import { type BodySink, LENGTH_UNKNOWN } from '../../core/body.ts'
+import { LENGTH_UNKNOWN } from '../../core/body.ts'
 import { GatewayError } from '../../core/errors.ts'
-import type { TunnelEnd } from '../../core/exchange.ts'
-import { writeAscii } from '../../core/field-text.ts'
 import { Headers } from '../../core/headers.ts'
-import { Deadline, type TimerWheel } from '../../core/timers.ts'
+import { Deadline } from '../../core/timers.ts'
 import { upstreamOutput } from '../output.ts'
 import { Transport, type TransportOwner } from '../transport.ts'
 import { TransportTunnel } from '../tunnel.ts'
 import { ChunkedDecoder } from './chunked.ts'
 import { Framing, frameResponse } from './framing.ts'
 import { HEAD_TOO_LARGE, INCOMPLETE, parseResponseHead, StatusLine } from './parser.ts'
+import { type RequestBodyOwner, RequestBodyWriter } from './request-body-writer.ts'
 import { requestHeadSizeMax, type UpstreamRequest, writeRequestHead } from './request-head.ts'
-import { chunkHeadBytesMax, LAST_CHUNK, writeChunkHead, writeLastChunk } from './wire.ts'
+import { type ConnectionPool, connectError, NOBODY, type UpstreamHandler } from './upstream-handler.ts'
 
 const CONNECTING = 0
 const IDLE = 1
@@ -27,46 +26,10 @@ const HEADERS_MAX = 200
 const DISCARD_BYTES_MAX = 64 * 1024
 const DISCARD_TIMEOUT_MS = 1_000
 
-/** Who waits for a response. After `onEnd`, `onFailed` or `onUpgraded` nothing more is called for this request. */
-export interface UpstreamHandler extends BodySink {
-  onConnected(connection: ClientConnection): void
-  onInformational(status: number, headers: Headers): void
-  /** The final head. The headers stay valid until the connection's next response. */
-  onHead(status: number, headers: Headers, bodyLength: number): void
-  onUpgraded(headers: Headers, tunnel: () => TunnelEnd): void
-  onFailed(error: GatewayError): void
-  /** The request body waited; the service takes bytes again. */
-  onWritable(): void
-}
-
-const ignore = (): void => undefined
-const NOBODY: UpstreamHandler = {
-  onConnected: ignore,
-  onInformational: ignore,
-  onHead: ignore,
-  onUpgraded: ignore,
-  onFailed: ignore,
-  onWritable: ignore,
-  onData: () => true,
-  onEnd: ignore,
-  onError: ignore,
-  flush: ignore,
-}
-
-/** The pool a connection belongs to. */
-export interface ConnectionPool {
-  readonly label: string
-  readonly headBytesMax: number
-  readonly wheel: TimerWheel
-  /** The connection is clean and may serve another request. */
-  onReusable(connection: ClientConnection): void
-  onGone(connection: ClientConnection): void
-}
-
 /** One connection to a target: one request at a time. It goes back to its pool only when both messages ended exactly where they should. */
-export class ClientConnection implements TransportOwner {
+export class ClientConnection implements TransportOwner, RequestBodyOwner {
   readonly transport: Transport
-  readonly requestBody: BodySink
+  readonly requestBody: RequestBodyWriter
   /** Requests that this connection has carried before the present one: a first request cannot meet a connection that died of age. */
   requestsServed = 0
   /** Milliseconds for which the server said it keeps an idle connection; 0 when it did not say. */
@@ -83,8 +46,6 @@ export class ClientConnection implements TransportOwner {
   #handler: UpstreamHandler | null
   #method = ''
   #upgrade = ''
-  #requestChunked = false
-  #requestDone = false
   #bytes: Buffer = Buffer.alloc(0)
   #partial = 0
   /** Bytes of the last final head, when it lies at the beginning of `#bytes`, and the method that it answered; else 0. */
@@ -104,6 +65,10 @@ export class ClientConnection implements TransportOwner {
     this.#deadline = new Deadline(() => this.#onDeadline())
     pool.wheel.set(this.#deadline, connectTimeoutMs)
     this.transport = Transport.connect(host, port, this)
+  }
+
+  get isClosed(): boolean {
+    return this.#state === CLOSED
   }
 
   get idle(): boolean {
@@ -132,8 +97,7 @@ export class ClientConnection implements TransportOwner {
     this.#state = HEAD
     this.#method = request.method
     this.#upgrade = request.upgrade
-    this.#requestChunked = request.bodyLength === LENGTH_UNKNOWN
-    this.#requestDone = request.bodyLength === 0
+    this.requestBody.begin(request.bodyLength)
     this.#partial = 0
     this.#informational = 0
     this.requestSent = true
@@ -142,7 +106,7 @@ export class ClientConnection implements TransportOwner {
     output.begin(this.transport)
     output.reserve(requestHeadSizeMax(request))
     output.length = writeRequestHead(output.buffer, output.length, request)
-    if (this.#requestDone) output.flush()
+    if (this.requestBody.done) output.flush()
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
@@ -294,7 +258,7 @@ export class ClientConnection implements TransportOwner {
     const handler = this.#handler
     this.#handler = null
     this.#state = IDLE
-    if (this.#framing.keepAlive && this.#requestDone) this.#reusable = true
+    if (this.#framing.keepAlive && this.requestBody.done) this.#reusable = true
     else this.#close()
     handler?.onEnd(trailers)
   }
@@ -415,70 +379,4 @@ export class ClientConnection implements TransportOwner {
     bytes.copy(this.#bytes, this.#partial, start, end)
     this.#partial = length
   }
-
-  /** For the {@link RequestBodyWriter}. */
-  writeBody(bytes: Buffer, start: number, end: number): boolean {
-    const size = end - start
-    if (size === 0 || this.#state === CLOSED) return true
-    const output = upstreamOutput
-    output.begin(this.transport)
-    if (this.#requestChunked) {
-      output.reserve(size + chunkHeadBytesMax + 2)
-      output.length = writeChunkHead(output.buffer, output.length, size)
-    }
-    output.append(bytes, start, end)
-    if (this.#requestChunked) output.length = writeAscii(output.buffer, output.length, '\r\n')
-    return !this.transport.stalled
-  }
-
-  endBody(trailers: Headers | null): void {
-    if (this.#state === CLOSED) return
-    const output = upstreamOutput
-    output.begin(this.transport)
-    if (this.#requestChunked) {
-      if (trailers === null) output.append(LAST_CHUNK, 0, LAST_CHUNK.length)
-      else writeLastChunk(output, trailers)
-    }
-    output.flush()
-    this.#requestDone = true
-  }
-
-  flushBody(): void {
-    if (this.#state === CLOSED) return
-    upstreamOutput.begin(this.transport)
-    upstreamOutput.flush()
-  }
-}
-
-/** Writes a request body; whole only when its source says so. */
-class RequestBodyWriter implements BodySink {
-  readonly #connection: ClientConnection
-
-  constructor(connection: ClientConnection) {
-    this.#connection = connection
-  }
-
-  onData(bytes: Buffer, start: number, end: number): boolean {
-    return this.#connection.writeBody(bytes, start, end)
-  }
-
-  onEnd(trailers: Headers | null): void {
-    this.#connection.endBody(trailers)
-  }
-
-  onError(): void {
-    this.#connection.abort()
-  }
-
-  flush(): void {
-    this.#connection.flushBody()
-  }
-}
-
-function connectError(error: Error | null, detail: string): GatewayError {
-  const code = error !== null && 'code' in error ? error.code : ''
-  if (code === 'ECONNREFUSED') return new GatewayError('upstream_connect_refused', detail, 'upstream', 'if-unsent', error)
-  if (code === 'ETIMEDOUT') return new GatewayError('upstream_connect_timeout', detail, 'upstream', 'if-unsent', error)
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new GatewayError('upstream_dns_failed', detail, 'upstream', 'if-unsent', error)
-  return new GatewayError('upstream_connect_failed', detail, 'upstream', 'if-unsent', error)
 }
