@@ -34,12 +34,17 @@ export async function runControlProcess(options: ControlProcessOptions): Promise
   const log = createEventLog()
   warnOfOldNode(log)
   const gateway = new ControlProcess(options, log)
-  const problem = await gateway.begin()
+  // A store that hangs or a registry that is silent must not hold up who wants it to end.
+  const problem = await Promise.race([gateway.begin(), gateway.stopped])
+  if (problem === STOPPED) return gateway.endStart()
   if (problem === null) return gateway.runToTheEnd()
   process.stderr.write(`${problem}\n`)
   await gateway.giveUp()
   return 1
 }
+
+/** In place of a problem: a signal came during the start. */
+const STOPPED = Symbol('stopped')
 
 /** The one place where the parts of a gateway meet. */
 class ControlProcess {
@@ -108,6 +113,20 @@ class ControlProcess {
       refusals.push(refusal)
     }
     return refusals.join('\n')
+  }
+
+  /** Resolved by the first signal that asks for the end. */
+  get stopped(): Promise<typeof STOPPED> {
+    return this.#signals.stopped.then(() => STOPPED)
+  }
+
+  /** Ends a start that is still under way, whatever it waits for. Does not return. */
+  async endStart(): Promise<never> {
+    this.#log.info({}, 'asked to end during the start')
+    // Workers may serve already: they drain as ever.
+    await this.#control.drain(0, this.#control.running?.drainTimeoutMs ?? 0)
+    await this.#close()
+    process.exit(0)
   }
 
   /** Serves until a signal comes, then drains. @returns the exit status. */

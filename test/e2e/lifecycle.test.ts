@@ -1,12 +1,13 @@
 /** The life of a real gateway: start, reload, drain, and what its admin side says meanwhile. Killed workers are in worker-kill.test.ts. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import type { Explanation } from '../../src/runtime/explain.ts'
 import { ensureDebianProgram, missingReason } from '../services/debian.ts'
@@ -183,3 +184,25 @@ test('what explain says of a request is what the service gets', TIMEOUT, async (
 function comparable(lines: readonly string[]): readonly string[] {
   return lines.filter((line) => !/^(x-request-id|x-forwarded-(for|port))\b/i.test(line)).toSorted()
 }
+
+test('a signal during a start is heard at once, whatever the start waits for', { timeout: 60_000 }, async (t) => {
+  const silent = createTcpServer(() => {}).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.after(() => silent.close())
+  const address = silent.address()
+  assert.ok(address !== null && typeof address === 'object')
+  const folder = mkdtempSync(join(tmpdir(), 'turnpike-start-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+  const gateway = spawn(process.execPath, [main, 'start', '--state-dir', folder, `etcd://127.0.0.1:${address.port}/turnpike`], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, XDG_RUNTIME_DIR: folder },
+  })
+  // It has connected, and waits for an answer that never comes.
+  await once(silent, 'connection')
+  const log = text(gateway.stderr)
+  gateway.kill('SIGTERM')
+  const [code] = await once(gateway, 'exit')
+  assert.equal(code, 0)
+  assert.match(await log, /asked to end during the start/)
+})

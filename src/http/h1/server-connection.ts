@@ -23,6 +23,8 @@ const DISCARD = 3
 const AHEAD_BYTES_MAX = 64 * 1024
 const DISCARD_BYTES_MAX = 1024 * 1024
 const DISCARD_TIMEOUT_MS = 2_000
+/** How long a connection stays open for a last request while the gateway drains. */
+const DRAIN_GRACE_MS = 500
 
 /** One client connection of HTTP/1.1 or HTTP/1.0. Requests are answered one after the other, in order (RFC 9112, 9.3.2). */
 export class ServerConnection implements TransportOwner, Downstream, BodySource, WriterOwner {
@@ -271,12 +273,13 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
   onResponseWritten(keepAlive: boolean): void {
     this.#endExchange()
     if (this.transport.stalled) this.#context.wheel.set(this.#writeDeadline, this.#context.limits.writeIdleTimeoutMs)
-    if (!keepAlive || this.#context.draining || this.#reading !== COMPLETE || (this.#readEnded && this.#ahead === null)) {
+    if (!keepAlive || this.#reading !== COMPLETE || (this.#readEnded && this.#ahead === null)) {
       this.#close()
       return
     }
     this.#reading = HEAD
-    this.#context.wheel.set(this.#readDeadline, this.#context.limits.idleTimeoutMs)
+    // A response that began before the drain has not said that its connection closes: a request may be on its way, and is still answered.
+    this.#context.wheel.set(this.#readDeadline, this.#context.draining ? DRAIN_GRACE_MS : this.#context.limits.idleTimeoutMs)
     if (this.#ahead !== null && !this.#consuming) this.#useAhead()
     else if (this.#paused) this.resume()
   }
