@@ -156,8 +156,10 @@ test('a request that comes right behind a response which had begun before the dr
   await eventually(() => true, 'a turn')
   service.write('world')
   await client.readThrough('world')
-  await service.readRequest()
-  service.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+  // The first connection goes back to its pool once all of the read is done with.
+  const second = await rig.upstream.accept()
+  await second.readRequest()
+  second.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
   const { head, body } = await client.readResponse()
   assert.match(head, /\r\nConnection: close\r\n/)
   assert.equal(body, 'ok')
