@@ -141,7 +141,7 @@ test('where only the way to a registry changes, what was found holds until there
   const { discoveries, published, found } = bench()
   const servedBy = (server: string): GatewayIr => {
     const ir = configuration({ a: 'x' })
-    return { ...ir, services: ir.services.map((service) => ({ ...service, discovery: { ...rule('x'), servers: [server] } })) } as GatewayIr
+    return { ...ir, services: ir.services.map((service) => ({ ...service, discovery: { ...rule('x'), servers: [server] } })) }
   }
   const first = discoveries.prepare(servedBy('10.0.9.1:53'))
   found('x', '10.0.0.1')
