@@ -29,8 +29,18 @@ export function missingReason(program: string): string {
 function install(debianPackage: string): string | null {
   const isRoot = process.getuid?.() === 0
   if (!isRoot && process.env['CI'] === undefined) return `run "apt-get install ${debianPackage}", which needs root`
+  const words = ['install', '--yes', '--no-install-recommends', debianPackage]
+  const first = aptGet(isRoot, words)
+  if (first === null) return null
+  // A machine whose lists are missing or old finds no package.
+  return aptGet(isRoot, ['update']) ?? aptGet(isRoot, words)
+}
+
+/** @returns a sentence when it fails, else null. */
+function aptGet(isRoot: boolean, words: readonly string[]): string | null {
   const [command, ...prefix] = isRoot ? ['apt-get'] : ['sudo', '--non-interactive', 'apt-get']
-  const args = [...prefix, 'install', '--yes', '--no-install-recommends', debianPackage]
+  // Test files run side by side, and several may install at once.
+  const args = [...prefix, '-o', 'DPkg::Lock::Timeout=150', ...words]
   const { status, error, stderr } = spawnSync(command ?? 'apt-get', args, {
     encoding: 'utf8',
     timeout: INSTALL_TIMEOUT_MS,
