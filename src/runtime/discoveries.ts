@@ -131,6 +131,12 @@ export class Discoveries {
     }
     for (const key of needed) this.#changed.add(key)
     for (const name of this.#told.keys()) if (!this.#services.has(name)) this.#told.delete(name)
+    for (const [name, { targets, degraded }] of this.#gauges) {
+      if (this.#services.has(name)) continue
+      targets.set(0)
+      degraded.set(0)
+      this.#gauges.delete(name)
+    }
     this.#tell()
   }
 
