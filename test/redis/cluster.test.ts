@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { systemClock } from '../../src/core/clock.ts'
 import type { LimitRule } from '../../src/core/store.ts'
 import { RedisLimits } from '../../src/stores/redis/limits.ts'
+import { RedisValues } from '../../src/stores/redis/values.ts'
 import { redisMissing, startRedisCluster } from '../services/redis.ts'
 import { openConnection } from './open.ts'
 
@@ -39,6 +40,12 @@ test('on a cluster takes are whole, single limits lie on all nodes, and a lost n
     const before = nodes.map((node) => Number(node.command('dbsize')))
     assert.ok((await Promise.all(users.map(take))).every(Boolean))
     for (const [i, node] of nodes.entries()) assert.ok(Number(node.command('dbsize')) > (before[i] ?? 0) + 5, node.address)
+  })
+
+  await t.test('records of users are shared by two instances', async () => {
+    const { connection: other } = openConnection(t, [first.port], { cluster: true, commandTimeoutMs: 2_000 })
+    await new RedisValues(connection, 'test:').set('user:ada', '{"roles":[]}', 60_000)
+    assert.equal(await new RedisValues(other, 'test:').get('user:ada'), '{"roles":[]}')
   })
 
   await t.test('a node that is lost fails what it holds, and comes back', async () => {
