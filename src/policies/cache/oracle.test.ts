@@ -164,6 +164,6 @@ test('generated exchanges are answered from the cache exactly where http-cache-s
     // Dates have whole seconds.
     world.nowMs += 500
   })
-  await fc.assert(property, { numRuns: 4_000 })
+  await fc.assert(property, { seed: 9111, numRuns: 4_000 })
   assert.ok(hits > 200, `${hits} hits tell little`)
 })
