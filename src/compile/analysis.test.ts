@@ -29,10 +29,12 @@ function route({ name, match, priority }: RouterEntry<string>): RouteIr {
       backoffBaseMs: 1,
       backoffMaxMs: 1,
       statuses: [],
+      grpcStatuses: [],
       nonIdempotent: false,
       bodyBytesMax: 0,
     },
     upgrades: [],
+    tunnel: { idleTimeoutMs: 1_000, lifetimeMs: null },
     policies: [],
   }
 }

@@ -84,21 +84,30 @@ export interface IdentityBounds {
   /** Kinds that act before the guards, and kinds that act before the consumer is known. */
   readonly arrival: ReadonlySet<string>
   readonly identity: ReadonlySet<string>
+  /** Kinds that translate: the first to act on a service's response. */
+  readonly translating: ReadonlySet<string>
 }
 
 /** No policy at all. */
-export const NO_STEPS: PlanSteps = planSteps([], { arrival: new Set(), identity: new Set() })
+export const NO_STEPS: PlanSteps = planSteps([], { arrival: new Set(), identity: new Set(), translating: new Set() })
 
 /** Where in the order of policies the guards run, and from where on the consumer is known. */
 export function identityBounds(policies: readonly PolicyDefinition<unknown>[]): IdentityBounds {
   const first = policies.findIndex(({ identifies }) => identifies === true)
   const last = policies.findLastIndex(({ identifies }) => identifies === true)
   const kinds = policies.map(({ kind }) => kind)
-  return { arrival: new Set(kinds.slice(0, Math.max(0, first))), identity: new Set(kinds.slice(0, last + 1)) }
+  return {
+    arrival: new Set(kinds.slice(0, Math.max(0, first))),
+    identity: new Set(kinds.slice(0, last + 1)),
+    translating: new Set(policies.filter(({ translates }) => translates === true).map(({ kind }) => kind)),
+  }
 }
 
 /** @param compiled the policies in force, in the order in which they act */
-export function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySteps }[], { arrival, identity }: IdentityBounds): PlanSteps {
+export function planSteps(
+  compiled: readonly { policy: PolicyIr; steps: PolicySteps }[],
+  { arrival, identity, translating }: IdentityBounds,
+): PlanSteps {
   const arrivalSteps: Step[] = []
   const guardSteps: Step[] = []
   const authSteps: Step[] = []
@@ -138,13 +147,17 @@ export function planSteps(compiled: readonly { policy: PolicyIr; steps: PolicySt
     request: requestSteps,
     body: bodySteps,
     attempt: attemptSteps,
-    upstreamResponse: upstreamResponseSteps,
-    responseBody: responseBodySteps,
+    upstreamResponse: translatorsFirst(upstreamResponseSteps, translating),
+    responseBody: translatorsFirst(responseBodySteps, translating),
     store: storeSteps,
     response: responseSteps,
     finish: finishSteps,
     answersPreflight,
   }
+}
+
+function translatorsFirst<S extends { readonly policy: string }>(steps: readonly S[], translating: ReadonlySet<string>): readonly S[] {
+  return [...steps.filter(({ policy }) => translating.has(policy)), ...steps.filter(({ policy }) => !translating.has(policy))]
 }
 
 /** The methods stay their policy's. */

@@ -5,20 +5,23 @@ export interface Address {
   readonly host: string
   /** 1 to 65535. */
   readonly port: number
+  /** Null where it was left out. */
+  readonly scheme: 'http' | 'https' | null
 }
 
 const LABELS = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/
 
-/** Reads `host:port`, `[::1]:port` or `http://host:port` (port 80 when none is given there); null for anything else. */
+/** Reads `host:port`, `[::1]:port`, `http://host:port` or `https://host:port` (port 80 or 443 when none is given there); null for anything else. */
 export function parseAddress(text: string): Address | null {
-  const [, scheme, host = '', digits] = /^(http:\/\/)?(\[[^\]]*\]|[^:/?#@[\]]+)(?::(\d{1,5}))?\/?$/.exec(text) ?? []
-  const port = Number(digits ?? (scheme === undefined ? Number.NaN : 80))
-  if (!(port >= 1 && port <= 65_535) || (scheme === undefined && text.endsWith('/'))) return null
+  const [, prefix, host = '', digits] = /^(https?:\/\/)?(\[[^\]]*\]|[^:/?#@[\]]+)(?::(\d{1,5}))?\/?$/.exec(text) ?? []
+  const scheme = prefix === undefined ? null : prefix === 'https://' ? 'https' : 'http'
+  const port = Number(digits ?? (scheme === null ? Number.NaN : scheme === 'https' ? 443 : 80))
+  if (!(port >= 1 && port <= 65_535) || (scheme === null && text.endsWith('/'))) return null
   if (host.startsWith('[')) {
     const inner = host.slice(1, -1)
-    return isIP(inner) === 6 ? { host: inner, port } : null
+    return isIP(inner) === 6 ? { host: inner, port, scheme } : null
   }
-  return isHost(host) ? { host, port } : null
+  return isHost(host) ? { host, port, scheme } : null
 }
 
 /** Whether it is a DNS name or an IPv4 address. What looks like an address but is none (`10.0.0.256`, `1`) is refused. */
@@ -48,7 +51,7 @@ export function parseHostPattern(text: string): string | null {
 /** What is wrong with the address of a target; null for nothing. The same for the functions below. */
 export function addressProblem(text: string): string | null {
   if (parseAddress(text) !== null) return null
-  return `expected \`host:port\`, \`[::1]:port\` or \`http://host:port\`${/^https:/i.test(text) ? ' (TLS to services is not there yet)' : ''}, found \`${text}\``
+  return `expected \`host:port\`, \`[::1]:port\`, \`http://host:port\` or \`https://host:port\`, found \`${text}\``
 }
 
 /** Of a store, which has no scheme: `http://h` would be port 80. A URL is not repeated, since it may hold a password. */

@@ -87,6 +87,45 @@ export interface ListenerIr {
   readonly port: number
   /** CIDR blocks or addresses whose forwarded headers are believed. */
   readonly trustedProxies: readonly string[]
+  /** Null for plain HTTP. */
+  readonly tls: ListenerTlsIr | null
+  readonly http2: boolean
+  /** Port that every request is redirected to by https; null where they are served. */
+  readonly redirectPort: number | null
+}
+
+export interface CertificateIr {
+  /** Certificate and chain in PEM. */
+  readonly cert: string
+  /** In PEM, as written. */
+  readonly key: string
+  readonly passphrase: string | null
+  /** In lower case; `*.example.com` takes one label. */
+  readonly hosts: readonly string[]
+}
+
+export type TlsVersion = '1.2' | '1.3'
+
+export interface ListenerTlsIr {
+  /** The first is shown where none fits. */
+  readonly certificates: readonly CertificateIr[]
+  readonly minVersion: TlsVersion
+  /** As OpenSSL writes them; null for the default. */
+  readonly ciphers: string | null
+  /** Null where clients are not asked for certificates. */
+  readonly clientCertificates: { readonly mode: 'request' | 'require' /** In PEM. */; readonly ca: string } | null
+}
+
+export interface ServiceTlsIr {
+  /** In PEM; null for the CAs that Node knows. */
+  readonly ca: string | null
+  readonly cert: string | null
+  readonly key: string | null
+  readonly passphrase: string | null
+  /** Null for the target's own name. */
+  readonly serverName: string | null
+  readonly verify: boolean
+  readonly minVersion: TlsVersion
 }
 
 export interface AdminIr {
@@ -141,6 +180,10 @@ export interface ServiceIr {
   readonly responseHeadBytesMax: number
   /** The Host that targets see: the client's, the target's own `host:port`, or a fixed one. */
   readonly host: { readonly kind: 'client' } | { readonly kind: 'target' } | { readonly kind: 'fixed'; readonly value: string }
+  /** Null for none. */
+  readonly tls: ServiceTlsIr | null
+  /** `auto`: what ALPN agrees on over TLS, HTTP/1.1 without. */
+  readonly protocol: 'auto' | 'http/1.1' | 'h2'
   readonly retryBudget: {
     /** Retries allowed for each first try, 0.2 = one for five. */
     readonly ratio: number
@@ -179,7 +222,9 @@ export interface HealthIr {
 }
 
 export interface ActiveCheckIr {
-  readonly kind: 'http' | 'tcp'
+  readonly kind: 'http' | 'tcp' | 'grpc'
+  /** What `grpc` asks the health of; empty for the server as a whole. */
+  readonly grpcService: string
   /** With its query. */
   readonly path: string
   /** Null for the target's own. */
@@ -258,6 +303,8 @@ export interface RetryIr {
   readonly backoffMaxMs: number
   /** Statuses of a service that are tried again, for methods that may be. */
   readonly statuses: readonly number[]
+  /** gRPC statuses, by number, that are tried again whatever the method, where nothing else was answered. */
+  readonly grpcStatuses: readonly number[]
   /** Whether methods that are not idempotent (POST, PATCH) may be tried again after bytes were sent. */
   readonly nonIdempotent: boolean
   /** Largest request body that is kept for another try. */
@@ -301,6 +348,12 @@ export interface RouteIr {
   readonly retry: RetryIr
   /** Protocols a client may upgrade to, in lower case. */
   readonly upgrades: readonly string[]
+  readonly tunnel: {
+    /** Longest silence in both directions. */
+    readonly idleTimeoutMs: number
+    /** Null for no bound. */
+    readonly lifetimeMs: number | null
+  }
   readonly policies: readonly PolicyIr[]
 }
 

@@ -19,6 +19,7 @@ import { checkRoutes } from './route-checks.ts'
 import { nativeSchema } from './schema.ts'
 import { displayConfig, hideValues, interpolate, type ReadFile, reasonOf } from './secret.ts'
 import { checkServices } from './service-checks.ts'
+import { resolveTls } from './tls.ts'
 import { coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
 
 export interface LoadOptions {
@@ -92,6 +93,7 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   const definitions = new Map(policies.map((definition) => [definition.kind, definition]))
   const before = problems.length
   await resolvePolicies(result.data, tree, { definitions, readFile, onFile: (path) => asked.add(path) }, problems)
+  await resolveTls(result.data, tree, { readFile, onFile: (path) => asked.add(path), nowMs: Date.now() }, problems)
   // Of options whose file is missing nothing more can be said.
   const isResolved = problems.length === before
   const defaultPolicies = new Map(ON_BY_DEFAULT.flatMap((kind) => defaultOptions(kind, schemas)))

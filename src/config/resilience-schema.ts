@@ -30,7 +30,10 @@ const freeHeaderName = () =>
   headerNameText().refine((name) => !MANAGED_FIELDS.has(name.toLowerCase()), { error: 'this header is written by the gateway' })
 
 const activeCheck = object({
-  kind: oneOf(['http', 'tcp']).default('http').describe('`http` asks for `path`, `tcp` only connects.'),
+  kind: oneOf(['http', 'tcp', 'grpc'])
+    .default('http')
+    .describe('`http` asks for `path`, `tcp` only connects, `grpc` asks `grpc.health.v1.Health`.'),
+  grpcService: text({ min: 0, max: 512 }).default('').describe('What `grpc` asks the health of. Default: the server as a whole.'),
   path: z
     .string()
     .regex(/^\/[\x21-\x7e]{0,2047}$/, { error: 'expected a path with its query, such as `/healthz`' })

@@ -1,4 +1,6 @@
 /** The native form of a configuration: its keys, their defaults and what they mean. `docs/configuration.md` and the JSON Schema come from here. */
+
+import { GRPC_STATUSES } from '../core/grpc-status.ts'
 import { byteSize, duration, headerNameText, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../core/schema.ts'
 import {
   addressBlockProblem,
@@ -12,6 +14,7 @@ import { CONSUMERS_MAX, consumer } from './consumers-schema.ts'
 import { discovery, registries } from './discovery-schema.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
 import { breaker, concurrency, fallback, health, mirror, split } from './resilience-schema.ts'
+import { listenerTls, serviceTls } from './tls-schema.ts'
 
 /** A policy's block once it is checked: `options` in the form the policy compiles from, null when the block is only `false`. */
 export interface PolicyBlock {
@@ -52,6 +55,17 @@ const listener = object({
   trustedProxies: list(checkedText(64, addressBlockProblem))
     .default([])
     .describe('Addresses and CIDR blocks of proxies in front of the gateway. Only they are believed when they say who the client is.'),
+  tls: listenerTls.optional().describe('Speaks TLS here. Default: plain HTTP.'),
+  http2: z
+    .boolean()
+    .default(true)
+    .describe('Whether clients may speak HTTP/2: agreed on with ALPN over TLS, or from the first byte (prior knowledge) without.'),
+  redirectToHttps: z
+    .union([z.boolean(), portNumber(1)])
+    .default(false)
+    .describe(
+      'Answers every request with a redirect (308) to the same URL by https: `true` for port 443, or a port. What is below `/.well-known/acme-challenge/` is served.',
+    ),
 })
 
 const admin = object({
@@ -81,6 +95,9 @@ const limits = object({
   writeIdleTimeout: duration({ min: 1 }).prefault('30s').describe('How long a client may take none of the bytes that wait for it.'),
   halfCloseGrace: duration().prefault('1s').describe('How long a request goes on after the client closed its sending side.'),
   connectionsMax: integer({ min: 1, max: 1_000_000 }).default(20_000).describe('Connections one worker holds at once.'),
+  streamsMax: integer({ min: 1, max: 10_000 })
+    .default(100)
+    .describe('Requests that one HTTP/2 connection has under way at once; one more is refused, and may be sent again.'),
   gatheredBytesMax: byteSize({ min: 1024, max: 2 ** 36 })
     .prefault('256MiB')
     .describe('Bytes of request bodies that one worker holds at once for policies that look at whole bodies; more is 503.'),
@@ -103,7 +120,7 @@ const statsd = object({
 const target = z.union([
   addressText(),
   object({
-    address: addressText().describe('`host:port`, `[::1]:port` or `http://host:port`.'),
+    address: addressText().describe('`host:port`, `[::1]:port`, `http://host:port` or `https://host:port`.'),
     weight: integer({ min: 0, max: 1_000 }).default(1).describe('Share of the traffic relative to the other targets; 0 for none.'),
   }),
 ])
@@ -137,6 +154,11 @@ const retry = object({
   statuses: list(integer({ min: 400, max: 599 }), { max: 200 })
     .default([])
     .describe('Statuses of a service that are tried again, for methods that may be.'),
+  grpcStatuses: list(oneOf(GRPC_STATUSES), { max: 16 })
+    .default([])
+    .describe(
+      'gRPC statuses of a service that are tried again, `UNAVAILABLE` say, where it answers with nothing else. What stands here may be sent twice.',
+    ),
   nonIdempotent: z.boolean().default(false).describe('Whether POST and PATCH may be tried again after bytes were sent.'),
   bodyMax: byteSize({ max: 16 * 2 ** 20 })
     .prefault('64KiB')
@@ -206,6 +228,14 @@ const service = <P extends z.ZodType>(policies: P) =>
     host: checkedText(255, serviceHostProblem)
       .default('client')
       .describe("The Host that targets see: `client` (the client's), `target` (the target's own) or a fixed one."),
+    tls: serviceTls
+      .optional()
+      .describe('How TLS is spoken with targets: `true` for the defaults, or a map. Default: as the addresses say, `https://host:port`.'),
+    protocol: oneOf(['auto', 'http/1.1', 'h2'])
+      .default('auto')
+      .describe(
+        'What is spoken with targets. `auto`: what ALPN agrees on over TLS, HTTP/1.1 without. `h2`: HTTP/2 only, without TLS from the first byte (h2c); gRPC needs it there.',
+      ),
     retryBudget: retryBudget.prefault({}).describe('Bounds the retries to this service.'),
     breaker: breaker
       .optional()
@@ -246,6 +276,14 @@ const route = <P extends z.ZodType>(policies: P) =>
     upgrades: list(tokenText('a protocol such as `websocket`'), { max: 20 })
       .default(['websocket'])
       .describe('Protocols a client may upgrade to.'),
+    tunnel: object({
+      idleTimeout: duration({ min: 1 }).prefault('1h').describe('Longest silence in both directions; then the tunnel is closed.'),
+      lifetime: duration({ min: 1 })
+        .optional()
+        .describe('Longest life of a tunnel; a WebSocket is then closed between two messages. Default: none.'),
+    })
+      .prefault({})
+      .describe('Bounds of what a client has upgraded to: WebSockets and other tunnels.'),
     policies: policies.optional().describe('Policies for this route, by kind.'),
   })
 

@@ -1,5 +1,7 @@
 import type { BodySink, BodySource } from './body.ts'
+import type { BodyFilter } from './body-filter.ts'
 import { Caller } from './caller.ts'
+import type { ClientCertificate } from './client-certificate.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { ErrorCode } from './errors.ts'
 import { Headers } from './headers.ts'
@@ -12,6 +14,10 @@ export interface ListenerInfo {
   readonly name: string
   readonly port: number
   readonly scheme: 'http' | 'https'
+  /** Port that requests are redirected to by https, `/.well-known/acme-challenge/` excepted; null where they are served. */
+  readonly redirectPort: number | null
+  /** Whether a client that shows no verified certificate is refused. */
+  readonly requiresCertificate: boolean
 }
 
 /** Who is at the other end. */
@@ -22,6 +28,8 @@ export interface ClientInfo {
   trusted: boolean
   /** The true client: the peer, or, behind trusted proxies, the last address in X-Forwarded-For that is not one of them. */
   address: string
+  /** What the client showed in its TLS handshake; null for nothing. */
+  certificate: ClientCertificate | null
 }
 
 /** Parts of an access-log line that depend on the request head and the route alone. */
@@ -47,11 +55,15 @@ export class RequestHead {
   authority = ''
   /** The host alone, in lower case, without port. */
   host = ''
-  /** 1 for HTTP/1.1, 0 for HTTP/1.0. */
+  /** 1 or 2. */
+  majorVersion = 1
+  /** 1 for HTTP/1.1, 0 for HTTP/1.0 and HTTP/2. */
   minorVersion = 1
   readonly headers = new Headers()
   /** The protocol the client asks to upgrade to (`websocket`), or empty. */
   upgrade = ''
+  /** Whether the client reads trailers (`TE: trailers`, RFC 9110, 10.1.4). */
+  acceptsTrailers = false
   /** Whether the client waits for 100 (Continue) before it sends the body (RFC 9110, 10.1.1). */
   expectsContinue = false
   /** Counts the heads read on this connection that differ from the one before: the same number means the same head. */
@@ -69,6 +81,8 @@ export class ResponseHead {
   headers = new Headers()
   /** Bytes of the body, or LENGTH_UNKNOWN. */
   bodyLength = 0
+  /** Trailers of a service's response, for steps on its whole body; valid during them only. */
+  trailers: Headers | null = null
 }
 
 /** What goes to the service where it differs from what came: request steps change it, attempts read it. */
@@ -162,6 +176,9 @@ export interface Detacher {
   detach(exchange: Exchange, policy: string, prepare: (detached: Exchange) => void): boolean
 }
 
+/** gRPC over HTTP/2, gRPC-Web in binary and in base64 (`grpc-web-text`), or neither. */
+export type RpcKind = 'none' | 'grpc' | 'grpc-web' | 'grpc-web-text'
+
 /** What an answer was made of when the service failed. */
 export type FallbackKind = 'stale' | 'service' | 'response'
 
@@ -177,10 +194,16 @@ export class Exchange {
   /** The headers of the gateway's own answers; `response.headers` is this, or the block of a service's response. */
   readonly ownHeaders = new Headers()
   readonly forward: ForwardHead = { path: '', query: '', authority: '', method: '' }
-  readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '' }
+  readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '', certificate: null }
   readonly caller = new Caller()
   /** What the `rate-limit` policy decided; null while it has not. */
   limit: LimitDecision | null = null
+  /** Set by a request step that changes the request body as it passes; not together with steps on the whole body. */
+  requestFilter: BodyFilter | null = null
+  /** Set by an upstream-response step that changes a service's response body as it passes; steps on the whole body see what it makes. */
+  responseFilter: BodyFilter | null = null
+  /** The form of gRPC that the client speaks, in which it is refused too; set when its request is routed. */
+  rpc: RpcKind = 'none'
   /** Set by an upstream-response step that wants the body. */
   responseTap: ResponseTap | null = null
   /** Set by the cache where it has an answer that is not fresh. */
@@ -230,6 +253,10 @@ export class Exchange {
     client.address = client.peerAddress
     this.forward.authority = ''
     this.forward.method = ''
+    response.trailers = null
+    this.requestFilter = null
+    this.responseFilter = null
+    this.rpc = 'none'
     this.responseTap = null
     this.stale = null
     this.fallback = null

@@ -20,6 +20,8 @@ export interface Limits {
   readonly halfCloseGraceMs: number
   /** Connections one worker holds at once; one more is closed as soon as it is accepted. */
   readonly connectionsMax: number
+  /** Requests that one HTTP/2 connection has under way at once; one more is refused (REFUSED_STREAM). */
+  readonly streamsMax: number
   /** Bytes of request bodies that one worker holds at once for policies that look at whole bodies; more is 503. */
   readonly gatheredBytesMax: number
 }
@@ -35,5 +37,6 @@ export const DEFAULT_LIMITS: Limits = {
   writeIdleTimeoutMs: 30_000,
   halfCloseGraceMs: 1_000,
   connectionsMax: 20_000,
+  streamsMax: 100,
   gatheredBytesMax: 256 * 1024 * 1024,
 }

@@ -4,6 +4,7 @@ import type { ConsumerDirectory } from './consumers.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Attempt, Exchange } from './exchange.ts'
 import type { Logger, Metrics } from './observe.ts'
+import type { ApiDescription } from './openapi.ts'
 import type { Reply } from './reply.ts'
 import type { HttpClient, Resources } from './resources.ts'
 import type { StoreName, Stores } from './store.ts'
@@ -135,6 +136,13 @@ export interface PolicyDefinition<Options> {
   readonly identifies?: boolean
   /** Whether it verifies credentials, so that routes where it is in force have callers that are known. */
   readonly authenticates?: boolean
+  /**
+   * Whether it puts another protocol in place of the client's: it acts behind all others on a request, and before them on a service's
+   * response and its body, so that they see what the client sees.
+   */
+  readonly translates?: boolean
+  /** Says what it offers as REST, for `turnpike openapi`; null when the options do not tell without asking a service. */
+  describeApi?(options: Options): ApiDescription | null | Promise<ApiDescription | null>
   /** Loads what only this kind needs, before its first `compile`. */
   load?(): Promise<void>
   /** Replaces names of files in checked options by what is in them. Rejects with a Remark's message, told at the policy's place. */

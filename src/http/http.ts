@@ -1,3 +1,4 @@
+import type { ClientCertificate } from '../core/client-certificate.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Exchange, ListenerInfo } from '../core/exchange.ts'
@@ -17,6 +18,31 @@ export interface ExchangeHandler {
   onDrain(): void
   /** The response has been handed over whole. */
   onFinished(): void
+}
+
+/** One client connection, as its listener sees it. */
+export interface DownstreamConnection {
+  /** The gateway goes away: where the protocol can say so, it is said now. Requests that are on their way are still served. */
+  announceDrain(): void
+  /** Closes when nothing is under way, else after the responses. For the drain. */
+  closeWhenIdle(): void
+  /** What goes on here that has no end of its own: a tunnel, or a response that has begun and streams. */
+  streams(): readonly DownstreamStream[]
+  /** Cuts the connection. For the end of the drain. */
+  cut(): void
+}
+
+/** Something that goes on without an end of its own. */
+export interface DownstreamStream {
+  /** Ends it where nothing is cut: a WebSocket between two messages, an event stream between two events. For the drain. */
+  endStream(): 'websocket' | 'events' | null
+}
+
+/** Who is at the other end of a connection. */
+export interface Peer {
+  readonly address: string
+  /** What it showed in the TLS handshake; null for nothing. */
+  readonly certificate: ClientCertificate | null
 }
 
 /** What the connections of one listener share. Limits may change with a reload; they hold from the next request on. */

@@ -24,7 +24,10 @@ export interface ExchangeShape {
 
 /** An exchange whose request was received as described: its headers lie in bytes, as a parser leaves them. */
 export function exchangeOf(shape: ExchangeShape = {}): Exchange {
-  const exchange = new Exchange({ name: 'main', port: 8080, scheme: 'http' }, new IdleDownstream(shape.bodyLength ?? 0))
+  const exchange = new Exchange(
+    { name: 'main', port: 8080, scheme: 'http', redirectPort: null, requiresCertificate: false },
+    new IdleDownstream(shape.bodyLength ?? 0),
+  )
   const { request, forward, client } = exchange
   request.method = shape.method ?? 'GET'
   request.path = forward.path = shape.path ?? '/'

@@ -100,6 +100,7 @@ export class DetachedExchanges implements Detacher {
     request.scheme = source.request.scheme
     request.authority = source.request.authority
     request.host = source.request.host
+    request.majorVersion = source.request.majorVersion
     request.minorVersion = source.request.minorVersion
     request.headers.adopt(headers.clone())
     Object.assign(forward, source.forward)

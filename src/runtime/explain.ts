@@ -134,7 +134,10 @@ function receive(
 ): { exchange: Exchange; fault: ErrorCode | null } {
   const { limits, listeners } = snapshot.ir
   const downstream = new NoClient()
-  const exchange = new Exchange({ name: listeners[0]?.name ?? '', port: listeners[0]?.port ?? 0, scheme: 'http' }, downstream)
+  const exchange = new Exchange(
+    { name: listeners[0]?.name ?? '', port: listeners[0]?.port ?? 0, scheme: 'http', redirectPort: null, requiresCertificate: false },
+    downstream,
+  )
   const reader = new HeadReader(exchange.request)
   const end = reader.read(head, 0, head.length, limits)
   if (end === HeadReader.INCOMPLETE) throw new Error('the request head is not whole')

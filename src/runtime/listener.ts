@@ -7,7 +7,7 @@ import type { Metrics } from '../core/observe.ts'
 import { Deadline, type TimerWheel } from '../core/timers.ts'
 import { unmapAddress } from '../http/h1/client-address.ts'
 import { ServerConnection } from '../http/h1/server-connection.ts'
-import type { ExchangeHandler, ServerContext } from '../http/http.ts'
+import type { DownstreamConnection, ExchangeHandler, ServerContext } from '../http/http.ts'
 import { Transport } from '../http/transport.ts'
 import { type ListenerMetrics, listenerMetrics } from '../telemetry/gateway-metrics.ts'
 
@@ -30,7 +30,7 @@ export interface ListenerParts {
 
 /** One port that is accepted on, with its connections. It outlives reloads for as long as its address is configured. */
 export class Listener {
-  readonly connections = new Set<ServerConnection>()
+  readonly connections = new Set<DownstreamConnection>()
   readonly #server: Server
   readonly #metrics: ListenerMetrics
   readonly #context: ServerContext
@@ -45,7 +45,7 @@ export class Listener {
     this.#trusted = trustedList(ir.trustedProxies)
     this.#metrics = listenerMetrics(parts.metrics, ir.name)
     this.#context = {
-      listener: { name: ir.name, port: ir.port, scheme: 'http' },
+      listener: { name: ir.name, port: ir.port, scheme: 'http', redirectPort: null, requiresCertificate: false },
       limits: parts.limits,
       wheel: parts.wheel,
       clock: parts.clock,
@@ -101,7 +101,7 @@ export class Listener {
     this.#metrics.connectionsTotal.add(1)
     const connection = new ServerConnection(
       (owner) => Transport.accept(socket, owner),
-      unmapAddress(peer),
+      { address: unmapAddress(peer), certificate: null },
       this.#context,
       (closed) => this.connections.delete(closed),
     )
@@ -112,6 +112,7 @@ export class Listener {
   stop(): void {
     this.#server.close()
     this.#context.draining = true
+    for (const connection of this.connections) connection.announceDrain()
     if (this.connections.size > 0) this.#context.wheel.set(this.#idleGrace, IDLE_GRACE_MS)
   }
 

@@ -188,7 +188,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   #onUpstreamResponse(reply: Reply | null): void {
     const { steps } = this.#plan as RoutePlan
-    if (this.#finished || this.#endsHere(reply)) return
+    if (this.#finished || this.#endsHere(reply) || !this.#filterResponse()) return
     if (steps.responseBody.length === 0) this.#onResponseBody(null)
     else
       runResponseBodySteps(
@@ -199,6 +199,28 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
         this.#resumeResponse,
         this.#afterResponseBodySteps,
       )
+  }
+
+  /** Has a step's filter change what is there of the body. False when that is none, and is dealt with. */
+  #filterResponse(): boolean {
+    if (this.#exchange.responseFilter === null) return true
+    try {
+      this.#response.filter()
+      return true
+    } catch (error) {
+      this.#lost = this.#dropFor(error)
+      this.#endsHere(null)
+      return false
+    }
+  }
+
+  /** Gives the call up because of what a filter found in its response. */
+  #dropFor(error: unknown): GatewayError {
+    const isOurs = !(error instanceof GatewayError)
+    if (isOurs) this.#reportFault('a body filter', error)
+    const known = isOurs ? new GatewayError('internal_error', 'a body filter failed', 'internal') : error
+    this.#call.drop(known.code)
+    return known
   }
 
   #onResponseBody(reply: Reply | null): void {
@@ -260,7 +282,13 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   onResponseData(bytes: Buffer, start: number, end: number): boolean {
     const { holds } = this.#response
-    const more = this.#response.onData(bytes, start, end)
+    let more: boolean
+    try {
+      more = this.#response.onData(bytes, start, end)
+    } catch (error) {
+      this.onResponseLost(this.#dropFor(error))
+      return false
+    }
     if (holds || this.#detachedFor !== null) return more
     // While the client does not read, silence is not the service's.
     if (more) this.#context.wheel.set(this.#deadline, this.#streamIdleTimeoutMs)
@@ -270,7 +298,11 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   onResponseEnd(trailers: Headers | null): void {
     this.#context.wheel.clear(this.#deadline)
-    this.#response.onEnd(trailers)
+    try {
+      this.#response.onEnd(trailers)
+    } catch (error) {
+      this.onResponseLost(this.#dropFor(error))
+    }
   }
 
   flush(): void {

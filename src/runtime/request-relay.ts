@@ -1,8 +1,9 @@
 import { type BodySink, LENGTH_UNKNOWN } from '../core/body.ts'
-import type { GatewayError } from '../core/errors.ts'
+import type { FilterOutput } from '../core/body-filter.ts'
+import { GatewayError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
-import type { ClientConnection } from '../http/h1/client-connection.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
 
 /** A body that is taken in as a whole. */
 interface Gathering {
@@ -34,7 +35,7 @@ export class RequestRelay implements BodySink {
   /** Taken out of the room. */
   #roomBytes = 0
   readonly #onBroken: (error: GatewayError) => void
-  #connection: ClientConnection | null = null
+  #connection: UpstreamConnection | null = null
   #kept: Buffer[] = []
   #keptBytes = 0
   #keepMax = 0
@@ -43,6 +44,13 @@ export class RequestRelay implements BodySink {
   #trailers: Headers | null = null
   #gathering: Gathering | null = null
   #copying: Copying | null = null
+  /** Whether what a filter gave within one call was taken without asking for a pause. */
+  #takesMore = true
+  readonly #filtered: FilterOutput = {
+    data: (bytes) => {
+      if (!this.#pass(bytes, 0, bytes.length)) this.#takesMore = false
+    },
+  }
   /** Bytes of the body once all of it is here; LENGTH_UNKNOWN before. */
   #wholeLength = LENGTH_UNKNOWN
   /** Whether all that has come can be given to another try. */
@@ -82,7 +90,9 @@ export class RequestRelay implements BodySink {
 
   /** Bytes of the body, LENGTH_UNKNOWN for chunked, 0 for none. */
   get length(): number {
-    return this.#wholeLength === LENGTH_UNKNOWN ? this.#exchange.downstream.requestBody.length : this.#wholeLength
+    if (this.#wholeLength !== LENGTH_UNKNOWN) return this.#wholeLength
+    const { length } = this.#exchange.downstream.requestBody
+    return length !== 0 && this.#exchange.requestFilter !== null ? LENGTH_UNKNOWN : length
   }
 
   /**
@@ -138,11 +148,11 @@ export class RequestRelay implements BodySink {
 
   /** Whether the try under way waits for bytes of the client, and would take them. */
   get awaitsClient(): boolean {
-    return this.#started && !this.#ended && this.#connection?.transport.stalled === false
+    return this.#started && !this.#ended && this.#connection?.stalled === false
   }
 
   /** Gives the body to a try: what was kept first, then what still comes. @param keepMax bytes to keep for a next try. */
-  attach(connection: ClientConnection, keepMax: number): void {
+  attach(connection: UpstreamConnection, keepMax: number): void {
     this.#connection = connection
     this.#keepMax = Math.max(this.#keepMax, keepMax)
     const body = connection.requestBody
@@ -168,6 +178,25 @@ export class RequestRelay implements BodySink {
   }
 
   onData(bytes: Buffer, start: number, end: number): boolean {
+    const filter = this.#exchange.requestFilter
+    if (filter === null) return this.#pass(bytes, start, end)
+    this.#takesMore = true
+    try {
+      filter.onData(bytes, start, end, this.#filtered)
+    } catch (error) {
+      this.#onFilterFault(error)
+      return false
+    }
+    return this.#takesMore
+  }
+
+  #onFilterFault(error: unknown): void {
+    const known =
+      error instanceof GatewayError ? error : new GatewayError('internal_error', 'a body filter failed', 'internal', 'never', error)
+    this.onError(known)
+  }
+
+  #pass(bytes: Buffer, start: number, end: number): boolean {
     if (this.#gathering !== null) return this.#take(this.#gathering, bytes, start, end)
     if (this.#copying !== null) this.#copy(this.#copying, bytes, start, end)
     if (this.repeatable) this.#keep(bytes, start, end)
@@ -200,7 +229,14 @@ export class RequestRelay implements BodySink {
     this.#keptBytes += size
   }
 
-  onEnd(trailers: Headers | null): void {
+  onEnd(received: Headers | null): void {
+    const filter = this.#exchange.requestFilter
+    let trailers = received
+    try {
+      if (filter !== null) trailers = filter.onEnd(received, this.#filtered)
+    } catch (error) {
+      return this.#onFilterFault(error)
+    }
     this.#ended = true
     this.#trailers = trailers
     const gathering = this.#gathering

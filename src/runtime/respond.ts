@@ -165,6 +165,18 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     sentence: 'Forbidden',
     meaning: "The client's address is not one that `ip-access` lets pass.",
   },
+  client_certificate_missing: {
+    status: 403,
+    grpcStatus: 16,
+    sentence: 'Client certificate required',
+    meaning: 'The listener or the route asks for a TLS client certificate, and the client has shown none.',
+  },
+  client_certificate_invalid: {
+    status: 403,
+    grpcStatus: 16,
+    sentence: 'Client certificate not accepted',
+    meaning: "The client's TLS certificate is expired, not from a CA that is trusted here, or no consumer's. The event log says which.",
+  },
   rate_limited: {
     status: 429,
     grpcStatus: 8,
@@ -233,6 +245,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     grpcStatus: 14,
     sentence: 'Gateway timeout',
     meaning: 'The target did not accept the connection within `connectTimeout`.',
+  },
+  upstream_tls_failed: {
+    status: 502,
+    grpcStatus: 14,
+    sentence: 'Bad gateway',
+    meaning:
+      'No TLS with the target: its certificate is not for its name, not in force or from no trusted CA, or the two have no version or protocol in common. The event log says which.',
   },
   upstream_reset_before_headers: {
     status: 502,
@@ -303,6 +322,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     grpcStatus: 8,
     sentence: 'Service temporarily unavailable',
     meaning: 'No place at the service became free within `concurrency.queueTimeout`.',
+    retryAfter: 1,
+  },
+  descriptors_unavailable: {
+    status: 503,
+    grpcStatus: 14,
+    sentence: 'Service temporarily unavailable',
+    meaning: 'The gRPC service has not said yet what its methods are (`grpc-transcoding` with `reflection`).',
     retryAfter: 1,
   },
   keys_unavailable: {

@@ -1,3 +1,5 @@
+import { LENGTH_UNKNOWN } from '../core/body.ts'
+import type { BodyFilter, FilterOutput } from '../core/body-filter.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
 import type { GatheringRoom } from './request-relay.ts'
@@ -23,6 +25,14 @@ export class ResponseRelay {
   #ended = false
   #trailers: Headers | null = null
   #gathering: Gathering | null = null
+  #filter: BodyFilter | null = null
+  /** Whether what the filter gave within one call was taken without asking for a pause. */
+  #takesMore = true
+  readonly #filtered: FilterOutput = {
+    data: (bytes) => {
+      if (!this.#take(bytes, 0, bytes.length)) this.#takesMore = false
+    },
+  }
   /** Set from the response's head until {@link release}. */
   holds = false
 
@@ -43,6 +53,7 @@ export class ResponseRelay {
     this.#ended = false
     this.#trailers = null
     this.#gathering = null
+    this.#filter = null
     if (this.#roomBytes === 0) return
     this.#room.give(this.#roomBytes)
     this.#roomBytes = 0
@@ -65,6 +76,7 @@ export class ResponseRelay {
   gather(bytesMax: number, onWhole: Gathering['onWhole']): void {
     if (this.#exchange.response.bodyLength > bytesMax) return onWhole('too large')
     // All of it may have come while a step was at the head, more than is wanted too: nothing else would tell.
+    this.#exchange.response.trailers = this.#trailers
     if (this.#ended) return onWhole(this.#bytes > bytesMax ? 'too large' : Buffer.concat(this.#pieces))
     this.#gathering = { bytesMax, onWhole }
   }
@@ -78,7 +90,30 @@ export class ResponseRelay {
     this.#exchange.response.headers.delete('Trailer')
   }
 
+  /** From here on, and for what is held, the body is what `exchange.responseFilter` makes of it. Throws its GatewayError. */
+  filter(): void {
+    const { responseFilter: filter, response } = this.#exchange
+    if (filter === null) return
+    response.bodyLength = LENGTH_UNKNOWN
+    response.headers.delete('Content-Length')
+    const pieces = this.#pieces
+    this.#pieces = []
+    this.#bytes = 0
+    this.#filter = filter
+    for (const piece of pieces) filter.onData(piece, 0, piece.length, this.#filtered)
+    if (this.#ended) this.#trailers = filter.onEnd(this.#trailers, this.#filtered)
+  }
+
+  /** Throws the GatewayError of a filter that finds no body of its protocol. */
   onData(bytes: Buffer, start: number, end: number): boolean {
+    const filter = this.#filter
+    if (filter === null) return this.#take(bytes, start, end)
+    this.#takesMore = true
+    filter.onData(bytes, start, end, this.#filtered)
+    return this.#takesMore
+  }
+
+  #take(bytes: Buffer, start: number, end: number): boolean {
     if (!this.holds) {
       this.#exchange.responseTap?.onData(bytes, start, end)
       return this.#exchange.downstream.responseBody.onData(bytes, start, end)
@@ -98,12 +133,14 @@ export class ResponseRelay {
     return !this.holds
   }
 
-  onEnd(trailers: Headers | null): void {
+  onEnd(received: Headers | null): void {
+    const trailers = this.#filter === null ? received : this.#filter.onEnd(received, this.#filtered)
     if (!this.holds) return this.#end(trailers)
     this.#ended = true
     this.#trailers = trailers
     const gathering = this.#gathering
     this.#gathering = null
+    this.#exchange.response.trailers = trailers
     gathering?.onWhole(Buffer.concat(this.#pieces))
   }
 
@@ -127,7 +164,9 @@ export class ResponseRelay {
     const pieces = this.#pieces
     const ended = this.#ended
     const trailers = this.#trailers
+    const filter = this.#filter
     this.reset()
+    if (!ended) this.#filter = filter
     const { responseTap, downstream } = this.#exchange
     const body = downstream.responseBody
     for (const piece of pieces) {

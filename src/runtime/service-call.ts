@@ -3,8 +3,8 @@ import { LENGTH_UNKNOWN } from '../core/body.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Attempt, Exchange, TunnelEnd } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
-import type { ClientConnection } from '../http/h1/client-connection.ts'
 import type { UpstreamHandler } from '../http/h1/upstream-handler.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import type { RouteMetrics } from '../telemetry/gateway-metrics.ts'
 import type { ConcurrencyGate, PlaceWaiter } from '../upstream/concurrency.ts'
 import type { Service } from '../upstream/service.ts'
@@ -44,9 +44,9 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
   readonly #limits: TryLimits
   #plan: RoutePlan | null = null
   #metrics: RouteMetrics | null = null
-  #connection: ClientConnection | null = null
+  #connection: UpstreamConnection | null = null
   /** Kept out of its pool for the headers of a whole response that waits. */
-  #detained: ClientConnection | null = null
+  #detained: UpstreamConnection | null = null
   /** Where this exchange has a place, or waits for one. */
   #gate: ConcurrencyGate | null = null
   /** The head of the response has been given to the owner, and with which status. */
@@ -120,7 +120,7 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     if (connection.idle) this.onConnected(connection)
   }
 
-  onConnected(connection: ClientConnection): void {
+  onConnected(connection: UpstreamConnection): void {
     const exchange = this.#exchange
     const { request } = exchange
     const { attempt } = (this.#plan as RoutePlan).steps
@@ -139,7 +139,7 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     this.#sendBody(connection)
   }
 
-  #sendBody(connection: ClientConnection): void {
+  #sendBody(connection: UpstreamConnection): void {
     this.#request.attach(connection, this.#tries.bodyBytesToKeep(connection))
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import type { ServerConnection } from '../http/h1/server-connection.ts'
+import type { DownstreamConnection, DownstreamStream } from '../http/http.ts'
 
 /**
  * Ends what would not end by itself when the gateway goes: WebSockets with a close frame, event streams behind an event. Spread over a time,
@@ -10,29 +10,30 @@ export class StreamEnding {
   eventStreams = 0
   readonly #spreadMs: number
   readonly #clock: Clock
-  /** When each connection is to be asked; Infinity once it has been ended. */
-  readonly #dueAt = new Map<ServerConnection, number>()
+  /** When each stream is to be ended; Infinity once it has been. */
+  readonly #dueAt = new Map<DownstreamStream, number>()
 
   constructor(spreadMs: number, clock: Clock) {
     this.#spreadMs = spreadMs
     this.#clock = clock
   }
 
-  /** Asks those whose time has come. Also those that turned into a stream only now. */
-  turn(connections: Iterable<ServerConnection>): void {
+  /** Ends those whose time has come. Also those that turned into a stream only now. */
+  turn(connections: Iterable<DownstreamConnection>): void {
     const nowMs = this.#clock.now()
-    for (const connection of connections) {
-      if (!connection.isStream) continue
-      let dueAt = this.#dueAt.get(connection)
-      if (dueAt === undefined) {
-        dueAt = nowMs + this.#clock.random() * this.#spreadMs
-        this.#dueAt.set(connection, dueAt)
-      }
-      if (nowMs < dueAt) continue
-      this.#dueAt.set(connection, Number.POSITIVE_INFINITY)
-      const ended = connection.endStream()
-      if (ended === 'websocket') this.websockets++
-      else if (ended === 'events') this.eventStreams++
+    for (const connection of connections) for (const stream of connection.streams()) this.#turn(stream, nowMs)
+  }
+
+  #turn(stream: DownstreamStream, nowMs: number): void {
+    let dueAt = this.#dueAt.get(stream)
+    if (dueAt === undefined) {
+      dueAt = nowMs + this.#clock.random() * this.#spreadMs
+      this.#dueAt.set(stream, dueAt)
     }
+    if (nowMs < dueAt) return
+    this.#dueAt.set(stream, Number.POSITIVE_INFINITY)
+    const ended = stream.endStream()
+    if (ended === 'websocket') this.websockets++
+    else if (ended === 'events') this.eventStreams++
   }
 }

@@ -2,8 +2,8 @@ import type { RoutePlan } from '../compile/plan.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Attempt, Exchange } from '../core/exchange.ts'
-import type { ClientConnection } from '../http/h1/client-connection.ts'
 import type { UpstreamHandler } from '../http/h1/upstream-handler.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { backoffMs, isRepeatable, mayRetry } from '../upstream/retry.ts'
 import { REFUSED, type Service } from '../upstream/service.ts'
 import type { Target } from '../upstream/target.ts'
@@ -73,7 +73,7 @@ export class Tries {
    * Starts a try: picks a target and takes a connection, which may still have to be made.
    * @param fresh asks for a new connection. @returns why there is none, otherwise the connection.
    */
-  start(handler: UpstreamHandler, fresh: boolean): ClientConnection | GatewayError {
+  start(handler: UpstreamHandler, fresh: boolean): UpstreamConnection | GatewayError {
     const exchange = this.#exchange
     const service = this.#service as Service
     const ticket = service.enter()
@@ -133,7 +133,7 @@ export class Tries {
    * What may follow after the try failed that is under way. A `later` has been taken out of the retry budget.
    * @param connection that failed, if there was one. @param isBodyKept whether another try can have the body from its beginning.
    */
-  after(error: GatewayError, connection: ClientConnection | null, isBodyKept: boolean): NextTry {
+  after(error: GatewayError, connection: UpstreamConnection | null, isBodyKept: boolean): NextTry {
     // The server closed an unused connection just when it was taken; a second time it is no chance.
     const isUsed = connection !== null && connection.requestsServed > 0
     this.#diedOfAge = isUsed && error.code === 'upstream_reset_before_headers' && !this.#freshTried
@@ -177,7 +177,7 @@ export class Tries {
   }
 
   /** Bytes of the body to keep for another try than the one on this connection. */
-  bodyBytesToKeep(connection: ClientConnection): number {
+  bodyBytesToKeep(connection: UpstreamConnection): number {
     const retry = this.#plan?.ir?.retry
     if (retry === undefined) return 0
     // A fallback takes what no service has seen, and what may be sent twice.

@@ -30,7 +30,8 @@ export function upstreamRequest(
     bodyLength,
     upgrade: upgrade !== '' && plan.ir?.upgrades.includes(upgrade) ? upgrade : '',
     expectsContinue: request.expectsContinue,
-    minorVersion: request.minorVersion,
+    version: request.majorVersion === 2 ? '2' : request.minorVersion === 1 ? '1.1' : '1.0',
+    acceptsTrailers: request.acceptsTrailers,
   }
 }
 
@@ -40,6 +41,6 @@ function authorityFor({ forward, request }: Exchange, service: Service | null, t
   const host = service?.ir.host
   if (host?.kind === 'target') return targetLabel
   if (host?.kind === 'fixed') return host.value
-  // HTTP/1.0 may have none, and the absolute form overrides it (RFC 9112, 3.2.2): what was matched is what is sent.
+  // HTTP/2 has none, HTTP/1.0 may have none, and the absolute form overrides it (RFC 9112, 3.2.2): what was matched is what is sent.
   return request.minorVersion === 1 && request.target.startsWith('/') ? null : request.authority
 }

@@ -15,7 +15,7 @@ export function loggedExchange(path: string, userAgent = 'curl/8'): Exchange {
       throw new Error('no tunnel here')
     },
   }
-  const exchange = new Exchange({ name: 'main', port: 80, scheme: 'http' }, downstream)
+  const exchange = new Exchange({ name: 'main', port: 80, scheme: 'http', redirectPort: null, requiresCertificate: false }, downstream)
   const { request } = exchange
   const fields = Buffer.from(`User-Agent: ${userAgent}\r\n`, 'latin1')
   request.headers.reset(fields, 0)

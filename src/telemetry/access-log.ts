@@ -178,7 +178,7 @@ function memoOf(exchange: Exchange, limits: FieldLimits): LogMemo {
     request:
       `","client":"${field(exchange.client.address, limits.name)}` +
       `","method":"${field(request.method, limits.name)}","host":"${field(request.host, limits.text)}` +
-      `","path":"${field(request.path, limits.path)}","protocol":"HTTP/1.${request.minorVersion}","status":`,
+      `","path":"${field(request.path, limits.path)}","protocol":"${request.majorVersion === 2 ? 'HTTP/2' : `HTTP/1.${request.minorVersion}`}","status":`,
     routed:
       `,"route":${route === null ? 'null' : `"${field(route.name, limits.name)}"`}` +
       `,"service":${route === null || route.serviceName === '' ? 'null' : `"${field(route.serviceName, limits.name)}"`},"target":`,

@@ -8,6 +8,7 @@ import { Figure, VirtualTime } from './testing.ts'
 
 const IR: ActiveCheckIr = {
   kind: 'tcp',
+  grpcService: '',
   path: '/',
   host: null,
   headers: [],

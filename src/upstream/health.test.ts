@@ -8,6 +8,7 @@ import { Figure, serviceFigures, VirtualTime } from './testing.ts'
 
 const ACTIVE: ActiveCheckIr = {
   kind: 'tcp',
+  grpcService: '',
   path: '/',
   host: null,
   headers: [],

@@ -10,6 +10,7 @@ const RETRY: RetryIr = {
   backoffBaseMs: 100,
   backoffMaxMs: 1_000,
   statuses: [],
+  grpcStatuses: [],
   nonIdempotent: false,
   bodyBytesMax: 0,
 }

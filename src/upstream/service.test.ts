@@ -10,6 +10,7 @@ const PASSIVE: PassiveCheckIr = { failures: 2, statuses: ['5xx'], ejectionMs: 10
 const HEALTH = { active: null, passive: PASSIVE, slowStartMs: 0, panicPercent: 0 }
 const ACTIVE: ActiveCheckIr = {
   kind: 'tcp',
+  grpcService: '',
   path: '/',
   host: null,
   headers: [],

@@ -6,6 +6,7 @@ import { compileStatuses } from '../core/status-set.ts'
 import type { TimerWheel } from '../core/timers.ts'
 import { ClientConnection } from '../http/h1/client-connection.ts'
 import type { ConnectionPool, UpstreamHandler } from '../http/h1/upstream-handler.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** Of a body so much is looked at. */
@@ -89,7 +90,7 @@ export class TargetCheck implements UpstreamHandler, ConnectionPool {
     this.#onDone(failure)
   }
 
-  onConnected(connection: ClientConnection): void {
+  onConnected(connection: UpstreamConnection): void {
     const { ir } = this.#rule
     if (ir.kind === 'tcp') {
       this.#finish(null)
@@ -107,7 +108,8 @@ export class TargetCheck implements UpstreamHandler, ConnectionPool {
       bodyLength: 0,
       upgrade: '',
       expectsContinue: false,
-      minorVersion: 1,
+      version: '1.1',
+      acceptsTrailers: false,
     })
   }
 

@@ -5,6 +5,7 @@ import { TargetHealth } from './target-health.ts'
 
 const ACTIVE: ActiveCheckIr = {
   kind: 'tcp',
+  grpcService: '',
   path: '/',
   host: null,
   headers: [],

@@ -3,6 +3,7 @@ import type { Counter, Gauge } from '../core/observe.ts'
 import type { TimerWheel } from '../core/timers.ts'
 import { ClientConnection } from '../http/h1/client-connection.ts'
 import type { ConnectionPool, UpstreamHandler } from '../http/h1/upstream-handler.ts'
+import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { TargetHealth } from './target-health.ts'
 
 /** A server that says `Keep-Alive: timeout=N` closes about then: a connection is given up a little earlier, so that no request meets the closing. */
@@ -70,7 +71,7 @@ export class Target implements ConnectionPool {
    * `handler.onFailed` too that a failure is told.
    * @param fresh asks for a new one, after a used one turned out to be dead.
    */
-  acquire(handler: UpstreamHandler, fresh: boolean): ClientConnection | GatewayError {
+  acquire(handler: UpstreamHandler, fresh: boolean): UpstreamConnection | GatewayError {
     const idle = fresh ? undefined : this.#idle.pop()
     if (idle !== undefined) {
       idle.assign(handler)

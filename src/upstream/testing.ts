@@ -100,6 +100,8 @@ export const SERVICE: ServiceIr = {
   connectionsMax: 10,
   responseHeadBytesMax: 16_384,
   host: { kind: 'client' },
+  tls: null,
+  protocol: 'auto',
   retryBudget: { ratio: 0.2, minPerSecond: 10 },
   breaker: null,
   health: { active: null, passive: null, slowStartMs: 0, panicPercent: 0 },

@@ -32,6 +32,7 @@ export function resilienceOf({ breaker, health, concurrency }: NativeService): P
           ? null
           : {
               kind: active.kind,
+              grpcService: active.grpcService,
               path: active.path,
               host: active.host ?? null,
               headers: Object.entries(active.headers),

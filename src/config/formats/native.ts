@@ -1,6 +1,7 @@
 /** The native form, checked by its schema, to the intermediate representation: what the schema cannot see is checked here. */
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
+import { GRPC_STATUSES } from '../../core/grpc-status.ts'
 import { parseAddress, parseHostPattern } from '../addresses.ts'
 import { consumersOf } from '../consumers.ts'
 import type { Problem } from '../diagnostics.ts'
@@ -13,6 +14,7 @@ import type {
   PolicyIr,
   RouteIr,
   ServiceIr,
+  ServiceTlsIr,
   SourceLocation,
   StatsdIr,
   StoresIr,
@@ -24,6 +26,7 @@ import type { NativeConfig, NativeRoute, NativeService, PolicyBlock } from '../s
 import { type ConfigNode, type ConfigPath, locate, nodeAt } from '../tree.ts'
 import { discoveryRule } from './native-discovery.ts'
 import { divisionOf, resilienceOf } from './native-resilience.ts'
+import { listenerTlsOf, serviceTlsOf } from './native-tls.ts'
 
 export interface NativeOptions {
   /** What `workers: auto` means. */
@@ -58,6 +61,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
       writeIdleTimeoutMs: limits.writeIdleTimeout,
       halfCloseGraceMs: limits.halfCloseGrace,
       connectionsMax: limits.connectionsMax,
+      streamsMax: limits.streamsMax,
       gatheredBytesMax: limits.gatheredBytesMax,
     },
     accessLog: accessLogOf(config),
@@ -81,7 +85,9 @@ function accessLogOf({ accessLog }: NativeConfig): AccessLogIr | null {
 
 function statsdOf({ statsd }: NativeConfig): StatsdIr | null {
   const address = statsd === undefined ? null : parseAddress(statsd.address)
-  return statsd === undefined || address === null ? null : { ...address, prefix: statsd.prefix, intervalMs: statsd.interval }
+  return statsd === undefined || address === null
+    ? null
+    : { host: address.host, port: address.port, prefix: statsd.prefix, intervalMs: statsd.interval }
 }
 
 function storesOf({ stores }: NativeConfig): StoresIr {
@@ -92,7 +98,10 @@ function storesOf({ stores }: NativeConfig): StoresIr {
       redis === undefined
         ? null
         : {
-            addresses: redis.address.flatMap((address) => parseAddress(address) ?? []),
+            addresses: redis.address.flatMap((address) => {
+              const parsed = parseAddress(address)
+              return parsed === null ? [] : [{ host: parsed.host, port: parsed.port }]
+            }),
             cluster: redis.cluster,
             sentinel:
               redis.sentinel === undefined
@@ -137,9 +146,19 @@ class Builder {
 
   listeners(): ListenerIr[] {
     const names = new Set<string>()
-    return this.#config.listeners.map(({ name, host, port, trustedProxies }, index) => {
+    return this.#config.listeners.map(({ name, host, port, trustedProxies, tls, http2, redirectToHttps }, index) => {
       const path = ['listeners', index]
-      const listener: ListenerIr = { name: name ?? `listener-${index + 1}`, host, port, trustedProxies }
+      const listener: ListenerIr = {
+        name: name ?? `listener-${index + 1}`,
+        host,
+        port,
+        trustedProxies,
+        tls: tls === undefined ? null : listenerTlsOf(tls),
+        http2,
+        redirectPort: redirectToHttps === true ? 443 : redirectToHttps === false ? null : redirectToHttps,
+      }
+      if (tls !== undefined && listener.redirectPort !== null)
+        this.#error([...path, 'redirectToHttps'], 'a listener that speaks TLS is not redirected to https', 'key')
       if (names.has(listener.name)) this.#error([...path, 'name'], `two listeners are called \`${listener.name}\``)
       names.add(listener.name)
       return listener
@@ -168,9 +187,25 @@ class Builder {
       responseHeadBytesMax: service.responseHeadBytesMax,
       host: hostOf(service.host),
       retryBudget: service.retryBudget,
+      tls: this.#serviceTls(path, service),
+      protocol: service.protocol,
       ...resilienceOf(service),
       policies: this.#policies([...path, 'policies'], service.policies),
     }
+  }
+
+  /** What `tls` says, or what the addresses do; they may not contradict each other, since one pool serves them all. */
+  #serviceTls(service: ConfigPath, { tls, targets = [] }: NativeService): ServiceTlsIr | null {
+    const schemes = targets.map((target) => parseAddress(typeof target === 'string' ? target : target.address)?.scheme ?? null)
+    const isSecure = tls === undefined ? schemes.includes('https') : tls !== false
+    for (const [index, scheme] of schemes.entries()) {
+      if (scheme === 'http' && isSecure)
+        this.#error([...service, 'targets', index], 'expected `https://` as for the service: TLS is spoken with all targets or none')
+      if (scheme !== 'https' && tls === undefined && isSecure)
+        this.#error([...service, 'targets', index], 'expected `https://` as for the other targets: TLS is spoken with all of them or none')
+      if (scheme === 'https' && tls === false) this.#error([...service, 'tls'], 'expected no `tls: false` beside targets by `https://`')
+    }
+    return isSecure ? serviceTlsOf(typeof tls === 'object' ? tls : undefined) : null
   }
 
   #targets(service: ConfigPath, { targets = [] }: NativeService): TargetIr[] {
@@ -221,10 +256,12 @@ class Builder {
         backoffBaseMs: retry?.backoffBase ?? 25,
         backoffMaxMs: retry?.backoffMax ?? 1_000,
         statuses: retry?.statuses ?? [],
+        grpcStatuses: (retry?.grpcStatuses ?? []).map((name) => GRPC_STATUSES.indexOf(name)),
         nonIdempotent: retry?.nonIdempotent ?? false,
         bodyBytesMax: retry?.bodyMax ?? 65_536,
       },
       upgrades: route.upgrades.map((protocol) => protocol.toLowerCase()),
+      tunnel: { idleTimeoutMs: route.tunnel.idleTimeout, lifetimeMs: route.tunnel.lifetime ?? null },
       policies: this.#policies([...path, 'policies'], route.policies),
     }
   }

@@ -5,6 +5,7 @@ import { Deadline } from '../../core/timers.ts'
 import { upstreamOutput } from '../output.ts'
 import { Transport, type TransportOwner } from '../transport.ts'
 import { TransportTunnel } from '../tunnel.ts'
+import type { UpstreamConnection } from '../upstream-connection.ts'
 import { ChunkedDecoder } from './chunked.ts'
 import { Framing, frameResponse } from './framing.ts'
 import { HEAD_TOO_LARGE, INCOMPLETE, parseResponseHead, StatusLine } from './parser.ts'
@@ -27,7 +28,7 @@ const DISCARD_BYTES_MAX = 64 * 1024
 const DISCARD_TIMEOUT_MS = 1_000
 
 /** One connection to a target: one request at a time. It goes back to its pool only when both messages ended exactly where they should. */
-export class ClientConnection implements TransportOwner, RequestBodyOwner {
+export class ClientConnection implements UpstreamConnection, TransportOwner, RequestBodyOwner {
   readonly transport: Transport
   readonly requestBody: RequestBodyWriter
   /** Requests that this connection has carried before the present one: a first request cannot meet a connection that died of age. */
@@ -73,6 +74,10 @@ export class ClientConnection implements TransportOwner, RequestBodyOwner {
 
   get idle(): boolean {
     return this.#state === IDLE
+  }
+
+  get stalled(): boolean {
+    return this.transport.stalled
   }
 
   onConnected(): void {

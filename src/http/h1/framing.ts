@@ -42,6 +42,7 @@ export class Framing {
 export function frameRequest(head: RequestHead, framing: Framing): ErrorCode | null {
   const { headers } = head
   resetFraming(framing, head.minorVersion)
+  head.acceptsTrailers = false
   let hosts = 0
   let chunked = false
   let length = -1
@@ -79,6 +80,9 @@ export function frameRequest(head: RequestHead, framing: Framing): ErrorCode | n
         headers.deleteAt(i)
         break
       case ID_TE:
+        if (valueIs(headers, i, 'trailers')) head.acceptsTrailers = true
+        headers.deleteAt(i)
+        break
       case ID_KEEP_ALIVE:
       case ID_PROXY_CONNECTION:
       case ID_PROXY_AUTHORIZATION:

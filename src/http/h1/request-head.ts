@@ -15,12 +15,15 @@ export interface UpstreamRequest {
   /** Protocol to upgrade to, or empty. */
   readonly upgrade: string
   readonly expectsContinue: boolean
-  /** Minor version of the client's request, for Via. */
-  readonly minorVersion: number
+  /** Version of the client's request, for Via. */
+  readonly version: '1.0' | '1.1' | '2'
+  /** Whether the client reads trailers. HTTP/1.1 sends them unasked (RFC 9110, 6.5.1 lets a recipient drop them), HTTP/2 says `TE`. */
+  readonly acceptsTrailers: boolean
 }
 
-const VIA = 'Via: 1.1 turnpike\r\n'
-const VIA_1_0 = 'Via: 1.0 turnpike\r\n'
+/** RFC 9110, 7.6.3: a gateway names itself in what it forwards, behind the version in which it was received. */
+export const VIA = { '1.0': '1.0 turnpike', '1.1': '1.1 turnpike', '2': '2 turnpike' } as const
+const VIA_LINES = { '1.0': 'Via: 1.0 turnpike\r\n', '1.1': 'Via: 1.1 turnpike\r\n', '2': 'Via: 2 turnpike\r\n' } as const
 
 /** Upper bound of the bytes that {@link writeRequestHead} writes. */
 export function requestHeadSizeMax({ headers, target, authority }: UpstreamRequest): number {
@@ -35,8 +38,7 @@ export function writeRequestHead(buffer: Buffer, offset: number, request: Upstre
   at = writeAscii(buffer, at, ' HTTP/1.1\r\n')
   if (request.authority !== null) at = writeAscii(buffer, writeAscii(buffer, writeAscii(buffer, at, 'Host: '), request.authority), '\r\n')
   at = request.headers.writeTo(buffer, at)
-  // RFC 9110, 7.6.3: a gateway names itself in what it forwards.
-  at = writeAscii(buffer, at, request.minorVersion === 1 ? VIA : VIA_1_0)
+  at = writeAscii(buffer, at, VIA_LINES[request.version])
   if (request.bodyLength === LENGTH_UNKNOWN) at = writeAscii(buffer, at, 'Transfer-Encoding: chunked\r\n')
   // A body that came in chunks and was gathered has a length now. Bytes that no framing announces would be read as another request.
   else if (request.bodyLength > 0 && !request.headers.has('Content-Length'))

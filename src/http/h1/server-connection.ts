@@ -3,7 +3,7 @@ import { type ErrorCode, GatewayError } from '../../core/errors.ts'
 import { type Downstream, Exchange, type TunnelEnd } from '../../core/exchange.ts'
 import type { Headers } from '../../core/headers.ts'
 import { Deadline } from '../../core/timers.ts'
-import type { ExchangeHandler, ServerContext } from '../http.ts'
+import type { DownstreamConnection, DownstreamStream, ExchangeHandler, Peer, ServerContext } from '../http.ts'
 import type { Transport, TransportOwner } from '../transport.ts'
 import { TransportTunnel } from '../tunnel.ts'
 import { BodyReader } from './body-reader.ts'
@@ -27,7 +27,7 @@ const DISCARD_TIMEOUT_MS = 2_000
 const DRAIN_GRACE_MS = 500
 
 /** One client connection of HTTP/1.1 or HTTP/1.0. Requests are answered one after the other, in order (RFC 9112, 9.3.2). */
-export class ServerConnection implements TransportOwner, Downstream, BodySource, WriterOwner {
+export class ServerConnection implements DownstreamConnection, DownstreamStream, TransportOwner, Downstream, BodySource, WriterOwner {
   readonly transport: Transport
   readonly exchange: Exchange
   readonly #context: ServerContext
@@ -52,17 +52,14 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
   readonly #readDeadline = new Deadline(() => this.#onReadTimeout())
   readonly #writeDeadline = new Deadline(() => this.#onWriteTimeout())
 
-  constructor(
-    accept: (owner: TransportOwner) => Transport,
-    peerAddress: string,
-    context: ServerContext,
-    onClosed: (c: ServerConnection) => void,
-  ) {
+  constructor(accept: (owner: TransportOwner) => Transport, peer: Peer, context: ServerContext, onClosed: (c: ServerConnection) => void) {
     this.#context = context
     this.#onClosed = onClosed
     this.exchange = new Exchange(context.listener, this)
-    this.exchange.client.peerAddress = peerAddress
-    this.exchange.client.trusted = context.isTrusted(peerAddress)
+    this.exchange.client.peerAddress = peer.address
+    this.exchange.client.trusted = context.isTrusted(peer.address)
+    this.exchange.client.certificate = peer.certificate
+    this.exchange.request.scheme = context.listener.scheme
     this.#reader = new HeadReader(this.exchange.request)
     this.#body = new BodyReader(this.exchange, this.#reader.framing)
     this.#handler = context.createHandler(this.exchange)
@@ -405,23 +402,22 @@ export class ServerConnection implements TransportOwner, Downstream, BodySource,
     if (this.#paused) this.resume()
   }
 
-  /** Closes when nothing is under way, else after the response. For the drain. */
+  /** HTTP/1.1 has no word for it but `Connection: close` on the next response. */
+  announceDrain(): void {}
+
   closeWhenIdle(): void {
     if (!this.#active && this.#reading === HEAD && this.#reader.isEmpty) this.#close()
   }
 
-  /** Whether something goes on here that has no end of its own: a tunnel, or a response that has begun and streams. */
-  get isStream(): boolean {
-    return this.#tunnel !== null || (this.#active && this.#writer.headSent)
+  streams(): readonly DownstreamStream[] {
+    return this.#tunnel !== null || (this.#active && this.#writer.headSent) ? [this] : []
   }
 
-  /** Ends a stream where nothing is cut: a WebSocket between two messages, an event stream between two events. For the drain. */
   endStream(): 'websocket' | 'events' | null {
     if (this.#tunnel !== null) return this.#tunnel.closeCleanly() ? 'websocket' : null
     return this.#writer.endWithEvent() ? 'events' : null
   }
 
-  /** Cuts the connection. For the end of the drain. */
   cut(): void {
     if (this.#tunnel !== null) this.#tunnel.destroy()
     else this.#gone('the gateway is shutting down')

@@ -3,11 +3,12 @@ import { GatewayError } from '../../core/errors.ts'
 import type { TunnelEnd } from '../../core/exchange.ts'
 import type { Headers } from '../../core/headers.ts'
 import type { TimerWheel } from '../../core/timers.ts'
+import type { UpstreamConnection } from '../upstream-connection.ts'
 import type { ClientConnection } from './client-connection.ts'
 
 /** Who waits for a response. After `onEnd`, `onFailed` or `onUpgraded` nothing more is called for this request. */
 export interface UpstreamHandler extends BodySink {
-  onConnected(connection: ClientConnection): void
+  onConnected(connection: UpstreamConnection): void
   onInformational(status: number, headers: Headers): void
   /** The final head. The headers stay valid until the connection's next response. */
   onHead(status: number, headers: Headers, bodyLength: number): void

@@ -18,13 +18,13 @@ export function signedText(exchange: Exchange, { covered, created, expires, para
 }
 
 function lineOf({ request }: Exchange, name: string, created: number | null, expires: number | null): string | null {
-  const { method, target, minorVersion, authority, headers } = request
+  const { method, target, majorVersion, minorVersion, authority, headers } = request
   switch (name.toLowerCase()) {
     case '(request-target)':
     case '@request-target':
       return `${name}: ${method.toLowerCase()} ${target}`
     case 'request-line':
-      return `${method} ${target} HTTP/1.${minorVersion}`
+      return `${method} ${target} HTTP/${majorVersion}.${minorVersion}`
     case 'host':
       return `${name}: ${authority}`
     case '(created)':

@@ -1,0 +1,12 @@
+/** A value of a JSON document. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined }
+
+/** Part of an OpenAPI 3.1 document: what a policy that translates another protocol offers as REST. */
+export interface ApiDescription {
+  /** By path template (`/v1/shelves/{shelf}`), below the path that the policy sees: then Operation Objects by method in lower case. */
+  readonly paths: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>
+  /** What `#/components/schemas/NAME` refers to. */
+  readonly schemas: Readonly<Record<string, JsonValue>>
+  /** Tag Objects. */
+  readonly tags?: readonly JsonValue[]
+}
