@@ -1,4 +1,5 @@
 import { type BoundSocket, connect as netConnect, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { EMPTY, giveSpare } from './output.ts'
 
 /** What a connection does with its bytes. All calls are synchronous. */
@@ -27,7 +28,7 @@ interface AcceptedSocket {
   _server?: unknown
 }
 
-/** One TCP connection: reads into a shared slab, writes at once or holds the rest, and can pause. */
+/** One connection, TCP or TLS over it: reads into a shared slab, writes at once or holds the rest, and can pause. */
 export class Transport {
   readonly socket: Socket
   owner: TransportOwner
@@ -38,6 +39,11 @@ export class Transport {
   #paused = false
   #pendingWrites = 0
   #closeError: Error | null = null
+  /**
+   * TLS encrypts what it is given at once, so that the buffer is free again although the write ends only later, in the next turn of the loop.
+   * Node tells no more of it than `writableLength`: as long as that is what was written just now, nothing waits in JavaScript.
+   */
+  readonly #isSecure: boolean
   readonly #onDrained = (): void => {
     if (--this.#pendingWrites > 0) return
     if (this.#held !== null) {
@@ -48,9 +54,18 @@ export class Transport {
     if (!this.closed) this.owner.onDrain()
   }
 
-  private constructor(socket: Socket, owner: TransportOwner) {
+  private constructor(socket: Socket, owner: TransportOwner, isSecure = false) {
     this.socket = socket
     this.owner = owner
+    this.#isSecure = isSecure
+  }
+
+  /** Takes over a TLS connection whose handshake is done. */
+  static secure(socket: TLSSocket, owner: TransportOwner): Transport {
+    const transport = new Transport(socket, owner, true)
+    transport.#listen()
+    socket.on('data', (chunk: Buffer) => transport.owner.onBytes(chunk, 0, chunk.length))
+    return transport
   }
 
   /** Takes over an accepted connection; the server must have been made with `pauseOnConnect` and `allowHalfOpen`. */
@@ -60,7 +75,7 @@ export class Transport {
     if (handle === null || handle === undefined) {
       const transport = new Transport(accepted, owner)
       transport.#listen()
-      accepted.on('data', (chunk: Buffer) => owner.onBytes(chunk, 0, chunk.length))
+      accepted.on('data', (chunk: Buffer) => transport.owner.onBytes(chunk, 0, chunk.length))
       return transport
     }
     // A socket whose reads go to our slab costs about 1 us less a request; it can only be made from the handle.
@@ -118,7 +133,8 @@ export class Transport {
     const { socket } = this
     if (this.closed || socket.destroyed || !socket.writable) return true
     socket.write(buffer.subarray(0, length))
-    if (socket.writableLength === 0) return !this.stalled
+    const waiting = socket.writableLength
+    if (waiting === 0 || (this.#isSecure && waiting === length)) return !this.stalled
     // An empty write behind it tells when all before it has been sent; a callback on each write would cost every request.
     this.stalled = true
     this.#pendingWrites++
@@ -157,7 +173,8 @@ export class Transport {
     if (this.closed) return
     this.closed = true
     // With its FIN under way, a reset would never close the handle, and the descriptor would be lost.
-    if (this.socket.writableEnded) this.socket.destroy()
+    // TLS has its own mark of a whole message, close_notify, which is not sent here (RFC 8446, 6.1).
+    if (this.#isSecure || this.socket.writableEnded) this.socket.destroy()
     else this.socket.resetAndDestroy()
   }
 }
