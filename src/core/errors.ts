@@ -2,7 +2,7 @@
  * Every way in which an exchange can end without the answer that was asked for.
  *
  * The set is closed: a code stands in the body, in the `Turnpike-Error` header, in the access log and in the metrics, and
- * `runtime/respond.ts` holds the one table that turns it into a status. A code names the cause, never the place in our code.
+ * `runtime/error-table.ts` holds the one table that turns it into a status. A code names the cause, never the place in our code.
  */
 export type ErrorCode =
   // The client's doing.

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { answer, refuse } from '../core/reply.ts'
 import { exchangeOf } from '../policies/testing.ts'
-import { ERRORS, renderReply } from './respond.ts'
+import { ERRORS } from './error-table.ts'
+import { renderReply } from './respond.ts'
 
 function render(reply: ReturnType<typeof refuse>, accept: string | null = null, requestId = '') {
   const exchange = exchangeOf(accept === null ? {} : { headers: [['Accept', accept]] })
