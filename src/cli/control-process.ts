@@ -273,8 +273,8 @@ class ControlProcess {
   #tellReady(): void {
     const ir = this.#control.running
     if (ir === null) return
-    const urls = this.#control.listeners.map(({ host, port }) => urlOf(host, port))
-    const admin = this.#admin === null ? [] : [`admin ${urlOf(this.#admin.host, this.#admin.port)}`]
+    const urls = this.#control.listeners.map(({ scheme, host, port }) => urlOf(scheme, host, port))
+    const admin = this.#admin === null ? [] : [`admin ${urlOf('http', this.#admin.host, this.#admin.port)}`]
     const parts = [...urls, ...admin, count(ir.workers, 'worker'), `revision ${ir.revision}`]
     process.stdout.write(`turnpike ready: ${parts.join(', ')} (in ${Math.round(performance.now())} ms)\n`)
   }
@@ -308,8 +308,8 @@ function failure(problem: string): string {
   return `${paint('red', '✖', process.stderr)} ${problem}`
 }
 
-function urlOf(host: string, port: number): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+function urlOf(scheme: 'http' | 'https', host: string, port: number): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 function warnOfOldNode(log: Logger): void {

@@ -16,14 +16,14 @@ export class LoggedPlane implements DataPlane {
     this.#accessLog = accessLog
   }
 
-  async prepare(ir: GatewayIr, shared: SharedFile | null): Promise<void> {
+  async prepare(ir: GatewayIr, shared: SharedFile | null, ticketSeed: string): Promise<void> {
     try {
       this.#accessLog.prepareOutput(ir.accessLog?.output ?? null)
     } catch (error) {
       throw new Error(`the access log cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
     }
     try {
-      await this.#gateway.prepare(ir, shared)
+      await this.#gateway.prepare(ir, shared, ticketSeed)
     } catch (error) {
       this.#accessLog.abandonOutput()
       throw error

@@ -56,7 +56,7 @@ class FixturePlane implements DataPlane {
   }
 
   listeners(): ListenerAddress[] {
-    return (this.#running?.listeners ?? []).map(({ name, host, port }) => ({ name, host, port }))
+    return (this.#running?.listeners ?? []).map(({ name, host, port }) => ({ name, host, port, scheme: 'http' }))
   }
 
   serviceStates(): ServiceState[] {

@@ -47,7 +47,8 @@ export interface Peer {
 
 /** What the connections of one listener share. Limits may change with a reload; they hold from the next request on. */
 export interface ServerContext {
-  readonly listener: ListenerInfo
+  /** May change with a reload, as the limits may: what is new holds from the next request on. */
+  listener: ListenerInfo
   limits: Limits
   readonly wheel: TimerWheel
   readonly clock: Clock

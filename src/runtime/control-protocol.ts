@@ -11,6 +11,7 @@ export interface ListenerAddress {
   readonly name: string
   readonly host: string
   readonly port: number
+  readonly scheme: 'http' | 'https'
 }
 
 /** How the exchanges ended that were there when a drain began. */
@@ -28,8 +29,9 @@ export interface DataPlane {
   /**
    * Compiles and opens new listeners. Throws with a sentence for the operator when it cannot; nothing has changed then.
    * @param shared where this and the other workers count together; null when each counts alone
+   * @param ticketSeed secret under which all workers resume each other's TLS sessions
    */
-  prepare(ir: GatewayIr, shared: SharedFile | null): Promise<void>
+  prepare(ir: GatewayIr, shared: SharedFile | null, ticketSeed: string): Promise<void>
   /** Takes over what discovery has found by these rules; services that come with a rule get it then. */
   setTargets(targets: DiscoveredTargets): void
   /** Swaps to what has been prepared. */
@@ -51,7 +53,7 @@ export interface DataPlane {
 
 /** The control process asks. */
 export type ControlRequest =
-  | { readonly kind: 'prepare'; readonly ir: GatewayIr; readonly shared: SharedFile | null }
+  | { readonly kind: 'prepare'; readonly ir: GatewayIr; readonly shared: SharedFile | null; readonly ticketSeed: string }
   | { readonly kind: 'targets'; readonly targets: DiscoveredTargets }
   | { readonly kind: 'commit' }
   | { readonly kind: 'abandon' }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { RoutePlan } from '../compile/plan.ts'
 import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
@@ -17,7 +18,7 @@ import type { ServiceState } from '../upstream/service-state.ts'
 import { BodyBudget } from './body-steps.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
 import { DetachedExchanges } from './detached.ts'
-import { Listener } from './listener.ts'
+import { Listener, type ListenerTls, prepareTls } from './listener.ts'
 import { ExchangeProxy } from './proxy.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { PurgedStores } from './purging.ts'
@@ -44,8 +45,13 @@ interface Prepared {
   readonly services: ReadonlyMap<string, Service>
   readonly stores: PurgedStores
   readonly newListeners: ReadonlyMap<string, Listener>
+  /** Of each listener, by its key. */
+  readonly tls: ReadonlyMap<string, ListenerTls | null>
   readonly lease: Lease
 }
+
+/** TLS sessions of a gateway that has only this worker; each start has its own. */
+const OWN_SEED = randomBytes(32).toString('base64')
 
 /** How often a drain looks whether it is done. */
 const DRAIN_POLL_MS = 20
@@ -90,24 +96,28 @@ export class Gateway implements DataPlane {
     }
   }
 
-  async prepare(ir: GatewayIr, shared: SharedFile | null): Promise<void> {
+  async prepare(ir: GatewayIr, shared: SharedFile | null, ticketSeed = OWN_SEED): Promise<void> {
     this.abandon()
     const services = new Map<string, Service>()
     for (const service of ir.services) services.set(service.name, this.#services.get(service.name) ?? this.#newService(service))
     await loadPolicies(ir, this.#parts.policies)
     const lease = this.#resources.lease()
     const newListeners = new Map<string, Listener>()
+    const tls = new Map<string, ListenerTls | null>()
     const stores = new PurgedStores(this.#parts.createStores(ir, lease, shared))
     let snapshot: Snapshot
     try {
       snapshot = this.#compile(ir, services, stores, lease)
       for (const listenerIr of ir.listeners) {
         const key = keyOf(listenerIr)
+        const own = prepareTls(listenerIr, ticketSeed, ir.limits, this.#parts.clock, this.#listeners.get(key)?.tls ?? null)
+        tls.set(key, own)
         if (this.#listeners.has(key)) continue
-        const listener = new Listener(listenerIr, {
+        const listener = new Listener(listenerIr, own, {
           clock: this.#parts.clock,
           wheel: this.#wheel,
           metrics: this.#parts.metrics,
+          log: this.#parts.log,
           limits: ir.limits,
           createHandler: (exchange) => new ExchangeProxy(exchange, this.#context),
         })
@@ -121,7 +131,7 @@ export class Gateway implements DataPlane {
       lease.abandon()
       throw error
     }
-    this.#prepared = { snapshot, services, stores, newListeners, lease }
+    this.#prepared = { snapshot, services, stores, newListeners, tls, lease }
   }
 
   #compile(ir: GatewayIr, services: ReadonlyMap<string, Service>, stores: Stores, lease: Lease): Snapshot {
@@ -173,7 +183,7 @@ export class Gateway implements DataPlane {
     const prepared = this.#prepared
     if (prepared === null) return
     this.#prepared = null
-    const { snapshot, services, stores, newListeners, lease } = prepared
+    const { snapshot, services, stores, newListeners, tls, lease } = prepared
     const { ir } = snapshot
     const byRule = new Map<string, Service[]>()
     for (const serviceIr of ir.services) {
@@ -200,7 +210,7 @@ export class Gateway implements DataPlane {
       const key = keyOf(listenerIr)
       const listener = newListeners.get(key) ?? this.#listeners.get(key)
       if (listener === undefined) continue
-      listener.update(listenerIr, ir.limits)
+      listener.update(listenerIr, tls.get(key) ?? null, ir.limits)
       listeners.set(key, listener)
     }
     for (const [key, listener] of this.#listeners) {
@@ -224,7 +234,7 @@ export class Gateway implements DataPlane {
   listeners(): readonly ListenerAddress[] {
     return (this.#snapshot?.ir.listeners ?? []).flatMap((ir) => {
       const listener = this.#listeners.get(keyOf(ir))
-      return listener === undefined ? [] : [{ name: ir.name, ...listener.address }]
+      return listener === undefined ? [] : [{ name: ir.name, ...listener.address, scheme: ir.tls === null ? 'http' : 'https' }]
     })
   }
 

@@ -120,11 +120,17 @@ export class WorkerProcess {
   }
 
   /** Prepares and commits in one go, for a worker that has not served yet. @param targets gives what is known once it listens to requests */
-  async serve(ir: GatewayIr, shared: SharedFile | null, targets: () => DiscoveredTargets, timeoutMs: number): Promise<WorkerAnswer> {
+  async serve(
+    ir: GatewayIr,
+    shared: SharedFile | null,
+    ticketSeed: string,
+    targets: () => DiscoveredTargets,
+    timeoutMs: number,
+  ): Promise<WorkerAnswer> {
     await this.hello
     const told = await this.tell(targets(), timeoutMs)
     if (told !== null) return told
-    const prepared = await this.request({ kind: 'prepare', ir, shared }, timeoutMs)
+    const prepared = await this.request({ kind: 'prepare', ir, shared, ticketSeed }, timeoutMs)
     return prepared.kind === 'prepare' ? this.commit(timeoutMs) : prepared
   }
 

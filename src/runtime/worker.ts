@@ -73,7 +73,7 @@ export class WorkerHost {
     const { plane, dumpMetrics, reopenLogs } = this.#options
     switch (request.kind) {
       case 'prepare':
-        return this.#prepare(request.ir, request.shared)
+        return this.#prepare(request.ir, request.shared, request.ticketSeed)
       case 'targets':
         plane.setTargets(request.targets)
         return { kind: 'targets' }
@@ -101,8 +101,8 @@ export class WorkerHost {
     return request satisfies never
   }
 
-  async #prepare(ir: GatewayIr, shared: SharedFile | null): Promise<WorkerAnswer> {
-    await this.#options.plane.prepare(ir, shared)
+  async #prepare(ir: GatewayIr, shared: SharedFile | null, ticketSeed: string): Promise<WorkerAnswer> {
+    await this.#options.plane.prepare(ir, shared, ticketSeed)
     this.#preparedDrainTimeoutMs = ir.drainTimeoutMs
     return { kind: 'prepare' }
   }

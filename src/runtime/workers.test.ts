@@ -62,7 +62,7 @@ class FakeWorker extends EventEmitter {
 function answerWell(request: ControlRequest): WorkerAnswer {
   switch (request.kind) {
     case 'commit':
-      return { kind: 'commit', listeners: [{ name: 'main', host: '127.0.0.1', port: 80 }] }
+      return { kind: 'commit', listeners: [{ name: 'main', host: '127.0.0.1', port: 80, scheme: 'http' }] }
     case 'metrics':
       return { kind: 'metrics', dump: counted(1) }
     case 'services':

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
 import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
@@ -101,6 +102,8 @@ export class WorkerPool {
   #turn: Promise<unknown> = Promise.resolve()
   #running: GatewayIr | null = null
   #shared: SharedFile | null = null
+  /** A client whose next connection comes to another worker resumes its TLS session there. Dies with this process. */
+  readonly #ticketSeed = randomBytes(32).toString('base64')
   /** What discovery has found, by the keys of rules. */
   readonly #targets = new Map<string, readonly DiscoveredTarget[]>()
   #poll: NodeJS.Timeout | null = null
@@ -267,7 +270,7 @@ export class WorkerPool {
           const told = await worker.tell(this.#allTargets(), this.#timeouts.commitMs)
           if (told !== null) return told
         }
-        return worker.request({ kind: 'prepare', ir, shared }, this.#timeouts.prepareMs)
+        return worker.request({ kind: 'prepare', ir, shared, ticketSeed: this.#ticketSeed }, this.#timeouts.prepareMs)
       }),
     )
     const refusals = answers.filter((answer) => answer.kind === 'failed')
@@ -294,7 +297,7 @@ export class WorkerPool {
   async #startOne(ir: GatewayIr): Promise<void> {
     if (this.#ending) return
     const worker = this.#fork()
-    const answer = await worker.serve(ir, this.#shared, () => this.#allTargets(), this.#timeouts.prepareMs)
+    const answer = await worker.serve(ir, this.#shared, this.#ticketSeed, () => this.#allTargets(), this.#timeouts.prepareMs)
     if (answer.kind === 'commit') return
     if (worker.state === 'gone') return
     this.#options.log.error({ worker: worker.id, reason: reasonOf(answer) }, 'a new worker cannot serve: killing it')

@@ -133,6 +133,8 @@ export interface ListenerMetrics {
   readonly connectionsTotal: Counter
   /** Connections closed at once because the worker held `connectionsMax` already. */
   readonly connectionsRefused: Counter
+  /** `full`, `resumed` or `failed`. */
+  handshakes(result: 'full' | 'resumed' | 'failed'): Counter
 }
 
 /** @param listener the listener's name. */
@@ -143,6 +145,8 @@ export function listenerMetrics(metrics: Metrics, listener: string): ListenerMet
     connections: metrics.gauge('gateway_connections', 'Open client connections.', labels),
     connectionsTotal: metrics.counter('gateway_connections_total', 'Client connections accepted.', labels),
     connectionsRefused: metrics.counter('gateway_connections_refused_total', 'Client connections closed at the bound.', labels),
+    handshakes: (result) =>
+      metrics.counter('gateway_tls_handshakes_total', 'TLS handshakes with clients, by how they ended.', { listener, result }),
   }
 }
 

@@ -152,6 +152,7 @@ export class ServerConnection implements DownstreamConnection, DownstreamStream,
     const { exchange } = this
     const { client } = exchange
     exchange.reset()
+    exchange.listener = this.#context.listener
     this.#writer.reset()
     this.#active = true
     this.#bodyStarted = false
