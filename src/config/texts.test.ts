@@ -12,11 +12,13 @@ import {
 import { pathProblem, valueMatchProblem } from './paths.ts'
 
 test('an address is read in each of its forms', () => {
-  assert.deepEqual(parseAddress('users.internal:80'), { host: 'users.internal', port: 80 })
-  assert.deepEqual(parseAddress('[::1]:8080'), { host: '::1', port: 8080 })
-  assert.deepEqual(parseAddress('http://h:81'), { host: 'h', port: 81 })
-  assert.deepEqual(parseAddress('http://h/'), { host: 'h', port: 80 })
-  assert.deepEqual(parseAddress('my_service:1'), { host: 'my_service', port: 1 })
+  assert.deepEqual(parseAddress('users.internal:80'), { host: 'users.internal', port: 80, scheme: null })
+  assert.deepEqual(parseAddress('[::1]:8080'), { host: '::1', port: 8080, scheme: null })
+  assert.deepEqual(parseAddress('http://h:81'), { host: 'h', port: 81, scheme: 'http' })
+  assert.deepEqual(parseAddress('http://h/'), { host: 'h', port: 80, scheme: 'http' })
+  assert.deepEqual(parseAddress('https://h'), { host: 'h', port: 443, scheme: 'https' })
+  assert.deepEqual(parseAddress('https://h:1'), { host: 'h', port: 1, scheme: 'https' })
+  assert.deepEqual(parseAddress('my_service:1'), { host: 'my_service', port: 1, scheme: null })
 })
 
 test('what is no address is refused', () => {
@@ -31,7 +33,7 @@ test('what is no address is refused', () => {
     '::1:80',
     '[::1]',
     '[h]:1',
-    'https://h:1',
+    'h2c://h:1',
     'http://h/a',
     'u@h:1',
     '10.0.0.256:1',

@@ -76,7 +76,12 @@ export class GatewayProcess {
 
   /** URL of the first listener, and of the admin listener. */
   get url(): string {
-    return /ready: (http:\/\/\S+?),/.exec(this.readyLine)?.[1] ?? ''
+    return /ready: (https?:\/\/\S+?),/.exec(this.readyLine)?.[1] ?? ''
+  }
+
+  /** URLs of all listeners. */
+  get urls(): string[] {
+    return (/ready: (.*?), admin/.exec(this.readyLine)?.[1] ?? '').split(', ')
   }
 
   get adminUrl(): string {

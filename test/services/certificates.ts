@@ -27,9 +27,10 @@ export class Authority {
     this.#key = made.key
   }
 
-  /** For a server at 127.0.0.1, ::1 and `localhost`. */
-  forServer(): Certificate {
-    return this.#sign('localhost', ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'])
+  /** For a server at 127.0.0.1, ::1 and `localhost`, or at these hosts alone. */
+  forServer(...hosts: readonly string[]): Certificate {
+    const names = hosts.length === 0 ? 'DNS:localhost,IP:127.0.0.1,IP:::1' : hosts.map((host) => `DNS:${host}`).join(',')
+    return this.#sign(hosts[0] ?? 'localhost', ['-addext', `subjectAltName=${names}`])
   }
 
   /** @param name its common name, which is the user's */
