@@ -35,7 +35,17 @@ export class Authority {
 
   /** @param name its common name, which is the user's */
   forClient(name: string): Certificate {
-    return this.#sign(name, ['-addext', 'extendedKeyUsage=clientAuth'])
+    return this.forSubject(`/CN=${name}`)
+  }
+
+  /**
+   * For a client that is named as a test wants it.
+   * @param subject as `openssl req -subj` takes it: `/O=Example/CN=app`, or `/` for none
+   * @param alternativeNames `DNS:a.example`, `URI:spiffe://…`; whatever follows the colon is one name
+   */
+  forSubject(subject: string, alternativeNames: readonly string[] = []): Certificate {
+    const args = ['-subj', subject, '-addext', 'basicConstraints=CA:FALSE', '-addext', 'extendedKeyUsage=clientAuth']
+    return make(args, { cert: this.cert, key: this.#key }, alternativeNames)
   }
 
   #sign(name: string, extensions: readonly string[]): Certificate {
@@ -43,15 +53,29 @@ export class Authority {
   }
 }
 
-function make(args: readonly string[], issuer: Certificate | null): Certificate {
+/** A configuration of OpenSSL's that lists alternative names each for itself, so that commas may stand in them. */
+function configuration(alternativeNames: readonly string[]): string {
+  const lines = alternativeNames.map((name, index) => {
+    const colon = name.indexOf(':')
+    return `${name.slice(0, colon)}.${index} = ${name.slice(colon + 1).replace(/[\\"'$#]/g, '\\$&')}`
+  })
+  const extension = lines.length === 0 ? [] : ['subjectAltName = @names']
+  const head = ['[req]', 'distinguished_name = subject', 'x509_extensions = extensions', '[subject]', '[extensions]', ...extension]
+  return [...head, '[names]', ...lines, ''].join('\n')
+}
+
+function make(args: readonly string[], issuer: Certificate | null, alternativeNames: readonly string[] | null = null): Certificate {
   const folder = mkdtempSync(join(tmpdir(), 'turnpike-certificates-'))
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   try {
     const issuerFile = join(folder, 'issuer.pem')
     if (issuer !== null) writeFileSync(issuerFile, `${issuer.cert}${issuer.key}`)
+    const configFile = join(folder, 'openssl.cnf')
+    if (alternativeNames !== null) writeFileSync(configFile, configuration(alternativeNames))
+    const config = alternativeNames === null ? [] : ['-config', configFile, '-utf8']
     const signed = issuer === null ? [] : ['-CA', issuerFile, '-CAkey', issuerFile]
     const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-    const { status, stderr } = spawnSync(openssl ?? 'openssl', [...kind, '-keyout', key, '-out', cert, ...signed, ...args], {
+    const { status, stderr } = spawnSync(openssl ?? 'openssl', [...kind, '-keyout', key, '-out', cert, ...config, ...signed, ...args], {
       encoding: 'utf8',
       timeout: 30_000,
     })
