@@ -198,6 +198,11 @@ export class Exchange {
   readonly caller = new Caller()
   /** What the `rate-limit` policy decided; null while it has not. */
   limit: LimitDecision | null = null
+  /**
+   * Set by a request step that gives the request a body of its own: the service gets it in place of the client's, of which steps on the whole
+   * body have what they want and nothing else is read. The fields that describe it, but for its length, are the step's to set.
+   */
+  requestBody: Buffer | null = null
   /** Set by a request step that changes the request body as it passes; not together with steps on the whole body. */
   requestFilter: BodyFilter | null = null
   /** Set by an upstream-response step that changes a service's response body as it passes; steps on the whole body see what it makes. */
@@ -254,6 +259,7 @@ export class Exchange {
     this.forward.authority = ''
     this.forward.method = ''
     response.trailers = null
+    this.requestBody = null
     this.requestFilter = null
     this.responseFilter = null
     this.rpc = 'none'

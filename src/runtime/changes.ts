@@ -9,6 +9,8 @@ export interface ExchangeState {
   readonly query: string
   readonly authority: string
   readonly bodyMax: number
+  /** Bytes of the body that a step gives; -1 for none. */
+  readonly bodyGiven: number
   readonly caller: string
 }
 
@@ -20,6 +22,7 @@ export function stateOf(exchange: Exchange): ExchangeState {
     query: exchange.forward.query,
     authority: exchange.forward.authority,
     bodyMax: exchange.requestBodyBytesMax,
+    bodyGiven: exchange.requestBody?.length ?? -1,
     caller: describeCaller(exchange.caller),
   }
 }
@@ -46,6 +49,7 @@ export function describeChanges(before: ExchangeState, after: ExchangeState): st
   if (before.authority !== after.authority) changes.push(`Host becomes ${after.authority}`)
   if (before.caller !== after.caller) changes.push(`the caller is ${after.caller}`)
   if (before.bodyMax !== after.bodyMax) changes.push(`the body may have ${after.bodyMax} bytes`)
+  if (before.bodyGiven !== after.bodyGiven) changes.push(`a body of ${after.bodyGiven} bytes is given`)
   return changes
 }
 

@@ -204,7 +204,8 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     const mode = step.shadow ? 'shadow' : 'enforce'
     records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, notes: [], answer: null })
   }
-  const request = upstreamRequest(exchange, plan, service, target.label, exchange.downstream.requestBody.length)
+  const bodyLength = exchange.requestBody?.length ?? exchange.downstream.requestBody.length
+  const request = upstreamRequest(exchange, plan, service, target.label, bodyLength)
   const buffer = Buffer.alloc(requestHeadSizeMax(request))
   const text = buffer.latin1Slice(0, writeRequestHead(buffer, 0, request))
   return {

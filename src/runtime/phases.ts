@@ -107,6 +107,7 @@ interface Marks {
   readonly status: number
   readonly requestId: string
   readonly bodyMax: number
+  readonly requestBody: Buffer | null
   readonly caller: CallerState
   readonly limit: LimitDecision | null
   readonly stale: StaleAnswer | null
@@ -120,6 +121,7 @@ function markOf(exchange: Exchange): Marks {
     status: exchange.response.status,
     requestId: exchange.requestId,
     bodyMax: exchange.requestBodyBytesMax,
+    requestBody: exchange.requestBody,
     caller: exchange.caller.copy(),
     limit: exchange.limit,
     stale: exchange.stale,
@@ -133,6 +135,7 @@ function restore(exchange: Exchange, marks: Marks): void {
   exchange.response.status = marks.status
   exchange.requestId = marks.requestId
   exchange.requestBodyBytesMax = marks.bodyMax
+  exchange.requestBody = marks.requestBody
   exchange.caller.restore(marks.caller)
   exchange.limit = marks.limit
   exchange.stale = marks.stale

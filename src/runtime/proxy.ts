@@ -155,6 +155,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     if (reply !== null) return this.#answer(reply)
     const plan = this.#plan as RoutePlan
     const { mirror, service } = plan
+    if (this.#exchange.requestBody !== null) this.#request.give(this.#exchange.requestBody)
     const { detached } = this.#context
     if (mirror !== null && detached.mayMirror(mirror, this.#request.length))
       this.#request.copy(mirror.ir.bodyBytesMax, (body) => detached.mirror(this.#exchange, mirror, body))

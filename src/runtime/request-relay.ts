@@ -142,6 +142,15 @@ export class RequestRelay implements BodySink {
     this.#exchange.request.headers.delete('Trailer')
   }
 
+  /** Has a body that did not come from the client go to the service. What is still to come of the client's is not read. */
+  give(body: Buffer): void {
+    this.#started = true
+    this.#ended = true
+    // Nobody waits to be told to send.
+    this.#exchange.request.expectsContinue = false
+    this.replace(body)
+  }
+
   get started(): boolean {
     return this.#started
   }
@@ -178,6 +187,8 @@ export class RequestRelay implements BodySink {
   }
 
   onData(bytes: Buffer, start: number, end: number): boolean {
+    // A body that was found too large for a step goes on flowing when the service has taken the one given in its place.
+    if (this.#ended) return false
     const filter = this.#exchange.requestFilter
     if (filter === null) return this.#pass(bytes, start, end)
     this.#takesMore = true
@@ -230,6 +241,7 @@ export class RequestRelay implements BodySink {
   }
 
   onEnd(received: Headers | null): void {
+    if (this.#ended) return
     const filter = this.#exchange.requestFilter
     let trailers = received
     try {
