@@ -17,7 +17,7 @@ import { resolvePolicies, reviewPolicies } from './policy-places.ts'
 import { checkReferences } from './references.ts'
 import { checkRoutes } from './route-checks.ts'
 import { nativeSchema } from './schema.ts'
-import { displayConfig, hideValues, interpolate, type ReadFile, reasonOf } from './secret.ts'
+import { displayConfig, hideValues, interpolate, type ReadFile, type ReadFileBytes, reasonOf } from './secret.ts'
 import { checkServices } from './service-checks.ts'
 import { resolveTls } from './tls.ts'
 import { coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Default: the file system. */
   readonly readFile?: ReadFile
+  /** Default: the file system. */
+  readonly readFileBytes?: ReadFileBytes
   /** What `workers: auto` means. Default: what the operating system says. */
   readonly availableCpus?: number
 }
@@ -62,17 +64,18 @@ const ON_BY_DEFAULT = ['request-id', 'forwarded-headers', 'identity-headers']
  * given (YAML or JSON, whatever their names). All problems are told at once. Never throws for what a document says or lacks.
  */
 export async function loadConfig(documents: readonly (string | Fragment)[], options: LoadOptions): Promise<Loaded | NotLoaded> {
-  const { policies, env, readFile = readTextFile } = options
+  const { policies, env, readFile = readTextFile, readFileBytes = readBytes } = options
   const problems: Problem[] = []
   const sources = new Map<string, string>()
   const asked = new Set(documents.filter((document) => typeof document === 'string'))
+  const onFile = (path: string): void => void asked.add(path)
   const trees: MapNode[] = []
   let complete = documents.length > 0
   for (const document of new Set(documents)) {
     const written =
       typeof document === 'string' ? await readTree(document, readFile, sources, problems) : readFragment(document, sources, problems)
     if (written === null) complete = false
-    else trees.push(await interpolate(written, { env, readFile, onFile: (path) => asked.add(path) }, problems))
+    else trees.push(await interpolate(written, { env, readFile, onFile }, problems))
   }
   const readSoFar = (): Read => ({ sources, files: [...asked] })
   const fail = (): NotLoaded => ({ ...readSoFar(), problems: sortProblems(hideValues(problems, trees)) })
@@ -92,8 +95,8 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   }
   const definitions = new Map(policies.map((definition) => [definition.kind, definition]))
   const before = problems.length
-  await resolvePolicies(result.data, tree, { definitions, readFile, onFile: (path) => asked.add(path) }, problems)
-  await resolveTls(result.data, tree, { readFile, onFile: (path) => asked.add(path), nowMs: Date.now() }, problems)
+  await resolvePolicies(result.data, tree, { definitions, readFile, readFileBytes, onFile }, problems)
+  await resolveTls(result.data, tree, { readFile, onFile, nowMs: Date.now() }, problems)
   // Of options whose file is missing nothing more can be said.
   const isResolved = problems.length === before
   const defaultPolicies = new Map(ON_BY_DEFAULT.flatMap((kind) => defaultOptions(kind, schemas)))
@@ -162,8 +165,12 @@ function defaultOptions(kind: string, schemas: ReadonlyMap<string, z.ZodType>): 
   return schema === undefined ? [] : [[kind, schema.parse({})]]
 }
 
-/** Reads a UTF-8 file of at most `bytesMax` bytes, also when it is a pipe or grows meanwhile. */
 async function readTextFile(path: string, bytesMax: number): Promise<string> {
+  return (await readBytes(path, bytesMax)).toString('utf8')
+}
+
+/** Reads a file of at most `bytesMax` bytes, also when it is a pipe or grows meanwhile. */
+async function readBytes(path: string, bytesMax: number): Promise<Buffer> {
   const file = await open(path, 'r')
   try {
     const chunks: Buffer[] = []
@@ -174,7 +181,7 @@ async function readTextFile(path: string, bytesMax: number): Promise<string> {
       if (bytes > bytesMax) throw Object.assign(new Error('file too large'), { code: 'EFBIG' })
       chunks.push(chunk)
     }
-    return Buffer.concat(chunks).toString('utf8')
+    return Buffer.concat(chunks)
   } finally {
     await file.close()
   }

@@ -1,11 +1,11 @@
 /** What policies themselves have to say of a configuration that fits its schema: files to be read, and remarks. */
-import type { PolicyDefinition, PolicySurroundings, Remark } from '../core/policy.ts'
+import type { OptionFiles, PolicyDefinition, PolicySurroundings, Remark } from '../core/policy.ts'
 import type { StoreName } from '../core/store.ts'
 import type { Problem } from './diagnostics.ts'
 import { effectivePolicies, type GatewayIr, type PolicyIr, servicesOf } from './ir.ts'
 import { withoutValue } from './messages.ts'
 import type { NativeConfig, PolicyBlock } from './schema.ts'
-import { NO_FOLDER, pathBeside, type ReadFile, reasonOf } from './secret.ts'
+import { NO_FOLDER, pathBeside, type ReadFile, type ReadFileBytes, reasonOf } from './secret.ts'
 import { type ConfigNode, type ConfigPath, locate, nodeAt } from './tree.ts'
 
 type Definitions = ReadonlyMap<string, PolicyDefinition<unknown>>
@@ -33,6 +33,7 @@ function placesOf(config: NativeConfig): { readonly path: ConfigPath; readonly b
 export interface ResolveOptions {
   readonly definitions: Definitions
   readonly readFile: ReadFile
+  readonly readFileBytes: ReadFileBytes
   /** Takes the path of every file that was asked for, so that changes of it can be watched. */
   readonly onFile: (path: string) => void
 }
@@ -41,7 +42,7 @@ export interface ResolveOptions {
 export async function resolvePolicies(
   config: NativeConfig,
   tree: ConfigNode,
-  { definitions, readFile, onFile }: ResolveOptions,
+  { definitions, readFile, readFileBytes, onFile }: ResolveOptions,
   problems: Problem[],
 ): Promise<void> {
   for (const { path, blocks } of placesOf(config)) {
@@ -50,18 +51,19 @@ export async function resolvePolicies(
       if (block === undefined || block.mode === 'off' || definition?.resolve === undefined) continue
       const at = [...path, kind]
       const document = locate(tree, at).file
-      const read = async (name: string): Promise<string> => {
+      const from = async <Content>(reader: (path: string, bytesMax: number) => Promise<Content>, name: string): Promise<Content> => {
         const file = pathBeside(document, name)
         if (file === null) throw new Error(`the file \`${name}\` cannot be read: ${NO_FOLDER}`)
         onFile(file)
         try {
-          return await readFile(file, POLICY_FILE_BYTES_MAX)
+          return await reader(file, POLICY_FILE_BYTES_MAX)
         } catch (error) {
           throw new Error(`the file \`${name}\` cannot be read: ${reasonOf(error)}`, { cause: error })
         }
       }
+      const files: OptionFiles = { read: (name) => from(readFile, name), readBytes: (name) => from(readFileBytes, name) }
       try {
-        Object.assign(block, { options: await definition.resolve(block.options, { read }) })
+        Object.assign(block, { options: await definition.resolve(block.options, files) })
       } catch (error) {
         problems.push({
           severity: 'error',

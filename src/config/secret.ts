@@ -5,6 +5,8 @@ import type { ConfigNode, MapEntry, MapNode, ScalarNode } from './tree.ts'
 
 /** Reads a text file of at most so many bytes; throws when there is none, it cannot be read or it is larger. */
 export type ReadFile = (path: string, bytesMax: number) => Promise<string>
+/** As {@link ReadFile}, for a file that is no text. */
+export type ReadFileBytes = (path: string, bytesMax: number) => Promise<Buffer>
 
 /** Where interpolations get their values. */
 export interface InterpolationSources {

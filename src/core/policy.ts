@@ -116,6 +116,8 @@ export interface Remark {
 export interface OptionFiles {
   /** The text of a file, found from the configuration file's folder. Rejects with a sentence for the operator. */
   readonly read: (path: string) => Promise<string>
+  /** As {@link read}, for files that are no text. */
+  readonly readBytes: (path: string) => Promise<Buffer>
 }
 
 /** A kind of policy: one folder below `policies/`, one line in `policies/index.ts`. */

@@ -20,7 +20,10 @@ async function resolved(written: unknown, files: Readonly<Record<string, string>
     if (text === undefined) throw new Error(`the file \`${path}\` cannot be read: it is not there`)
     return text
   }
-  return requestValidation.resolve?.(schema.parse(written), { read }) ?? schema.parse(written)
+  return (
+    requestValidation.resolve?.(schema.parse(written), { read, readBytes: async (path) => Buffer.from(await read(path)) }) ??
+    schema.parse(written)
+  )
 }
 
 /** What `check` says of options. */
