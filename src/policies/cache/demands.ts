@@ -29,7 +29,8 @@ export function demandsOf(headers: Headers): Demands {
     return headers.get('Pragma')?.toLowerCase() === 'no-cache' ? { ...NO_DEMANDS, noCache: true } : NO_DEMANDS
   const directives = parseDirectives(headers.getJoined('Cache-Control'))
   const ageMaxMs = directives.ms('max-age') ?? Number.POSITIVE_INFINITY
-  const freshMinMs = directives.ms('min-fresh') ?? 0
+  // Who says min-fresh=0 wants no stale response either, whatever max-stale says beside it.
+  const freshMinMs = directives.has('min-fresh') ? Math.max(1, directives.ms('min-fresh') ?? Number.NaN) : 0
   const staleMaxMs = directives.hasValue('max-stale')
     ? directives.ms('max-stale')
     : directives.has('max-stale')
