@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { POLICIES } from '../src/policies/index.ts'
+import { Authority, certificatesMissing } from './services/certificates.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const DOCUMENTS = globSync(['*.md', 'docs/**/*.md', 'src/**/README.md', 'examples/**/*.md'], { cwd: ROOT })
@@ -66,6 +67,15 @@ function withSurroundings(text: string): string {
   ].join('')
 }
 
+/** Puts the certificates and keys that an example names beside it: the same pair under every name. */
+function placeCertificates(text: string, folder: string): void {
+  const names = new Set([...text.matchAll(/\b(?:cert|key|ca): ([\w-]+\.(?:pem|key))\b/g)].map(([, name = '']) => name))
+  if (names.size === 0) return
+  const authority = new Authority()
+  const { cert, key } = authority.forServer()
+  for (const name of names) writeFileSync(join(folder, name), name.endsWith('.key') ? key : name.startsWith('ca') ? authority.cert : cert)
+}
+
 /** Runs `turnpike check` on a file, with every variable it names set, and fails with what it says. */
 function assertRight(file: string): void {
   const names = [...readFileSync(file, 'utf8').matchAll(/\$\{env:(\w+)\}/g)].map((match) => match[1] ?? '')
@@ -78,11 +88,13 @@ for (const example of DOCUMENTS.flatMap((file) => fencedBlocks(file, 'yaml'))) {
   const text = wholeOf(example)
   if (text === null) continue
   const { place } = example
-  test(`the configuration at ${place} is right`, (context) => {
+  const skip = /\.pem\b/.test(text) ? certificatesMissing : false
+  test(`the configuration at ${place} is right`, { skip }, (context) => {
     const folder = mkdtempSync(join(tmpdir(), 'turnpike-docs-'))
     context.after(() => rmSync(folder, { recursive: true }))
     const file = join(folder, 'turnpike.yaml')
     writeFileSync(file, text)
+    placeCertificates(text, folder)
     assertRight(file)
   })
 }
