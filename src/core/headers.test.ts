@@ -312,3 +312,15 @@ test('a rename moves all values, received and edited, in place of what the new n
   headers.clearEdits()
   assert.deepEqual(headers.getAll('X-Old'), ['1', '2'])
 })
+
+test('received fields and edits can be walked over without making strings of all of them', () => {
+  const headers = Headers.from([
+    ['A', 'one'],
+    ['Bc', ''],
+  ]).clone()
+  headers.append('X-Edit', 'two')
+  const names = Array.from({ length: headers.count }, (_, i) => headers.bytes.latin1Slice(headers.nameStartAt(i), headers.nameEndAt(i)))
+  assert.deepEqual(names, ['A', 'Bc'])
+  assert.equal(headers.editCount, 1)
+  assert.deepEqual([headers.editNameAt(0).lower, headers.editValueAt(0)], ['x-edit', 'two'])
+})

@@ -245,6 +245,15 @@ export class Headers {
     return this.#removed[index] === 1 ? -1 : (this.#table[index * STRIDE + NAME_ID] as number)
   }
 
+  /** Where the received name at `index` begins and ends in {@link bytes}. */
+  nameStartAt(index: number): number {
+    return this.#table[index * STRIDE] as number
+  }
+
+  nameEndAt(index: number): number {
+    return this.#table[index * STRIDE + NAME_END] as number
+  }
+
   /** Where the received value at `index` begins and ends in {@link bytes}. */
   valueStartAt(index: number): number {
     return this.#table[index * STRIDE + VALUE_START] as number
@@ -252,6 +261,20 @@ export class Headers {
 
   valueEndAt(index: number): number {
     return this.#table[index * STRIDE + VALUE_END] as number
+  }
+
+  /** Fields that were added by edits; see {@link editNameAt}. */
+  get editCount(): number {
+    return this.#editCount
+  }
+
+  /** Name and value of the edit at `index`, which is below {@link editCount}. */
+  editNameAt(index: number): HeaderName {
+    return this.#names[index] as HeaderName
+  }
+
+  editValueAt(index: number): string {
+    return this.#values[index] as string
   }
 
   /** Calls back for each field that is there, received ones first. Names come in lower case. */
