@@ -106,7 +106,15 @@ export interface Downstream {
   /** Whether a head has gone out, so that no other answer can be given. */
   readonly headSent: boolean
   /** Switches protocols: sends 101 and hands the raw byte stream over. */
-  openTunnel(exchange: Exchange): TunnelEnd
+  openTunnel(exchange: Exchange, bounds: TunnelBounds): TunnelEnd
+}
+
+/** How long a tunnel may last. Where one is reached, a WebSocket is closed between two messages, and any other tunnel cut. */
+export interface TunnelBounds {
+  /** Longest silence in both directions. */
+  readonly idleTimeoutMs: number
+  /** Null for no bound. */
+  readonly lifetimeMs: number | null
 }
 
 /** One end of a tunnel: a raw byte stream with back-pressure. */
@@ -116,6 +124,8 @@ export interface TunnelEnd {
   /** Half-closes: the other side has finished sending. */
   finish(): void
   destroy(): void
+  /** The other side is gone without a word: this one is told as its protocol can, and closed soon. */
+  leave(): void
   /** Begins to give bytes to `other`, and to resume it when a refused write has drained. */
   join(other: TunnelEnd): void
   pause(): void

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+
 /** RFC 6455, 5.2: the first opcode of a control frame, and that of a close. */
 const CLOSE = 0x8
 
@@ -87,6 +89,14 @@ export class WebSocketFrames {
     this.#left = this.#length
     this.#state = PAYLOAD
   }
+}
+
+/** A close frame as a client sends it: masked (RFC 6455, 5.1 and 5.3). @param code RFC 6455, 7.4 @param reason ASCII, at most 123 bytes */
+export function maskedCloseFrame(code: number, reason: string): Buffer {
+  const plain = closeFrame(code, reason)
+  const mask = randomBytes(4)
+  const payload = plain.subarray(2).map((byte, index) => byte ^ (mask[index % 4] ?? 0))
+  return Buffer.concat([Uint8Array.of(0x88, 0x80 | payload.length), mask, payload])
 }
 
 /** A close frame as a server sends it: not masked (RFC 6455, 5.1 and 5.5.1). @param code RFC 6455, 7.4 @param reason ASCII, at most 123 bytes */

@@ -19,6 +19,7 @@ import { renderReply } from './respond.ts'
 import { runResponseBodySteps } from './response-body.ts'
 import { ResponseRelay } from './response-relay.ts'
 import { ServiceCall, type ServiceCallOwner } from './service-call.ts'
+import { tunnelBounds, upgradeReply } from './upgrade-rules.ts'
 
 /**
  * A request's way, from its head to the end of its response. One for each client connection, used again for each of its requests.
@@ -144,6 +145,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const plan = this.#plan as RoutePlan
     if (reply !== null) return this.#answer(reply)
     if (plan.service === null || plan.ir === null) return this.#answer(unanswered(this.#match, plan))
+    const refused = upgradeReply(this.#exchange, plan)
+    if (refused !== null) return this.#answer(refused)
     if (this.#request.length > this.#exchange.requestBodyBytesMax) return this.#answer(refuse('request_body_too_large'))
     if (plan.steps.body.length > 0 && this.#request.length !== 0)
       runBodySteps(plan.steps.body, this.#exchange, this.#request, this.#reportFault, this.#afterBodySteps)
@@ -316,14 +319,15 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   onUpgraded(headers: Headers, openTunnel: () => TunnelEnd): void {
     const exchange = this.#exchange
+    const plan = this.#plan as RoutePlan
     this.#context.wheel.clear(this.#deadline)
     exchange.response.status = 101
     exchange.response.headers = headers
     markDivision(exchange)
-    runSteps((this.#plan as RoutePlan).steps.response, 0, exchange, this.#reportFault, () => {
+    runSteps(plan.steps.response, 0, exchange, this.#reportFault, () => {
       const service = openTunnel()
       if (this.#finished) return service.destroy()
-      const client = exchange.downstream.openTunnel(exchange)
+      const client = exchange.downstream.openTunnel(exchange, tunnelBounds(plan))
       this.#tunnel = service
       client.join(service)
       service.join(client)

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { dial, fieldOf, type Message, type Peer } from '../wire/peer.ts'
+import { WEBSOCKET_UPGRADE } from '../wire/websocket.ts'
 import { eventually, GatewayProcess } from './gateway-process.ts'
 import { MetricsReading } from './metrics-reader.ts'
 import { UpstreamProcess } from './upstream-process.ts'
 
 const TIMEOUT = { timeout: 30_000 }
-const UPGRADE = 'GET / HTTP/1.1\r\nHost: gateway.test\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'
 
 function config(upstreams: readonly UpstreamProcess[], attempts: number, retry = 'backoffBase: 10ms'): string {
   const targets = upstreams.map(({ port }) => `"127.0.0.1:${port}"`).join(', ')
@@ -154,7 +154,7 @@ test('a service that dies', { timeout: 60_000 }, async (t) => {
   })
 
   await dying('behind a WebSocket closes it', async (t) => {
-    const peer = await send(t, gateway, UPGRADE)
+    const peer = await send(t, gateway, WEBSOCKET_UPGRADE)
     assert.match(await peer.readHead(), /^HTTP\/1\.1 101 /)
     peer.write('hello')
     assert.equal(await peer.readBytes(5), 'hello')
@@ -164,7 +164,7 @@ test('a service that dies', { timeout: 60_000 }, async (t) => {
   })
 
   await t.test('a WebSocket whose client vanishes lets its service go', async (t) => {
-    const peer = await send(t, gateway, UPGRADE)
+    const peer = await send(t, gateway, WEBSOCKET_UPGRADE)
     assert.match(await peer.readHead(), /^HTTP\/1\.1 101 /)
     await untilBusy(gateway, 1, 1)
     peer.reset()

@@ -11,6 +11,7 @@
  */
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { WEBSOCKET_SWITCH } from '../wire/websocket.ts'
 
 const HALF = 'x'.repeat(1_000)
 
@@ -46,7 +47,7 @@ const server = createServer((request, response) => {
 })
 server.on('upgrade', (_request, socket) => {
   socket.on('error', () => {})
-  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
+  socket.write(WEBSOCKET_SWITCH)
   socket.pipe(socket)
 })
 server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => say((server.address() as AddressInfo).port))

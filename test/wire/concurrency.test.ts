@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { always, eventually, type Rig, startRig } from './harness.ts'
 import type { Peer } from './peer.ts'
+import { WEBSOCKET_SWITCH, WEBSOCKET_UPGRADE } from './websocket.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -103,10 +104,10 @@ test('a tunnel counts as a success when it opens, not when it ends', async (t) =
   await eventually(() => rig.metric('gateway_breaker_workers', { state: 'open' }) === 1, 'the breaker to open')
   await new Promise((resolve) => setTimeout(resolve, 120))
   const client = await rig.connect()
-  client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
+  client.write(WEBSOCKET_UPGRADE)
   const service = await rig.upstream.accept()
   await service.readHead()
-  service.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
+  service.write(WEBSOCKET_SWITCH)
   await client.readHead()
   assert.equal(rig.metric('gateway_breaker_workers', { state: 'closed' }), 1)
 })

@@ -1,23 +1,12 @@
 /** A shutdown with streams under way: nothing is cut in the middle of a message or an event. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { eventually, type Rig, startRig } from './harness.ts'
-import type { Peer } from './peer.ts'
+import { eventually, startRig } from './harness.ts'
+import { openWebSocket, unmasked } from './websocket.ts'
 
-const UPGRADE = 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n'
 /** Bytes of a close frame with code 1012, from a server. */
 const CLOSE_1012 = '\x88\x11\x03\xf4service restart'
 const EVENTS = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n'
-
-async function openWebSocket(rig: Rig): Promise<{ readonly client: Peer; readonly service: Peer }> {
-  const client = await rig.connect()
-  client.write(UPGRADE)
-  const service = await rig.upstream.accept()
-  await service.readHead()
-  service.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
-  await client.readHead()
-  return { client, service }
-}
 
 function chunk(text: string): string {
   return `${text.length.toString(16)}\r\n${text}\r\n`
@@ -56,13 +45,16 @@ test('a message that is under way is brought to its end first, and the one behin
   assert.equal((await drained).websockets, 1)
 })
 
-test('a client that does not answer a close frame is let go of all the same', async (t) => {
+test('a client that does not answer a close frame is let go of all the same, and the service is told', async (t) => {
   const rig = await startRig(t)
-  const { client } = await openWebSocket(rig)
+  const { client, service } = await openWebSocket(rig)
   const drained = rig.drain(10_000)
   await client.readThrough('restart')
   const { aborted } = await drained
   assert.equal(aborted, 0)
+  assert.equal(unmasked(await service.readBytes(19)), '\x88\x0d\x03\xe9client gone')
+  service.finish()
+  await eventually(() => rig.upstreamConnections() === 0, 'the connection to the service to be closed')
 })
 
 test('a client that reads slowly still gets what was sent before the close frame, when it is let go of', async (t) => {
@@ -82,6 +74,8 @@ test('a client that reads slowly still gets what was sent before the close frame
   const { text } = await client.readAll()
   assert.equal(begin.length + text.length, length.length + payload.length + CLOSE_1012.length)
   assert.ok(text.endsWith('service restart'))
+  service.finish()
+  await eventually(() => rig.upstreamConnections() === 0, 'the connection to the service to be closed')
 })
 
 for (const [name, sent, rest, expected] of [

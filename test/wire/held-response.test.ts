@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { PolicyDefinition } from '../../src/core/policy.ts'
 import { object } from '../../src/core/schema.ts'
 import { eventually, startRig } from './harness.ts'
+import { WEBSOCKET_SWITCH, WEBSOCKET_UPGRADE } from './websocket.ts'
 
 /** A policy that holds responses back, and what lets each of them go. */
 function waitingPolicy(): { policy: PolicyDefinition<unknown>; gates: (() => void)[] } {
@@ -47,10 +48,10 @@ test('what a service sends behind a switch of protocols that waits is not lost',
   const { policy, gates } = waitingPolicy()
   const rig = await startRig(t, { policy })
   const client = await rig.connect()
-  client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
+  client.write(WEBSOCKET_UPGRADE)
   const service = await rig.upstream.accept()
   await service.readHead()
-  service.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nearly ')
+  service.write(`${WEBSOCKET_SWITCH}early `)
   await eventually(() => gates.length === 1, 'the switch to wait')
   service.write('and late')
   gates[0]?.()

@@ -6,9 +6,7 @@ import { test } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
 import { always, startRig } from './harness.ts'
 import { fieldOf } from './peer.ts'
-
-const UPGRADE = 'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n\r\n'
-const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: xyz\r\n\r\n'
+import { WEBSOCKET_SWITCH as SWITCH, WEBSOCKET_UPGRADE as UPGRADE } from './websocket.ts'
 
 test('WebSockets pass through, one after the other and at the same time', async (context) => {
   const server = createServer().listen(0, '127.0.0.1')
@@ -50,13 +48,13 @@ test('bytes right behind the heads of a switch, on both sides, are not lost', as
     const head = await service.readHead()
     assert.equal(fieldOf(head, 'upgrade'), 'websocket')
     assert.equal(fieldOf(head, 'connection')?.toLowerCase(), 'upgrade')
-    assert.equal(fieldOf(head, 'sec-websocket-key'), 'abc')
+    assert.equal(fieldOf(head, 'sec-websocket-key'), 'dGhlIHNhbXBsZSBub25jZQ==')
     service.write(`${SWITCH}early service`)
     const answer = await client.readHead()
     assert.match(answer, /^HTTP\/1.1 101 /)
     assert.equal(fieldOf(answer, 'upgrade'), 'websocket')
     assert.equal(fieldOf(answer, 'connection')?.toLowerCase(), 'upgrade')
-    assert.equal(fieldOf(answer, 'sec-websocket-accept'), 'xyz')
+    assert.equal(fieldOf(answer, 'sec-websocket-accept'), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=')
     assert.equal(await client.readThrough('service'), 'early service')
     assert.equal(await service.readThrough('client'), 'early client')
     client.write('GET / HTTP/1.1\r\n\r\n')
@@ -128,6 +126,55 @@ test('an upgrade from HTTP/1.0 is not forwarded', async (context) => {
   const service = await rig.upstream.accept()
   assert.equal(fieldOf(await service.readHead(), 'upgrade'), undefined)
 })
+
+for (const [name, from, to, status] of [
+  ['without a key', /Sec-WebSocket-Key: .*\r\n/, '', 400],
+  ['with a key that is none', 'dGhl', '!!!!', 400],
+  ['with two keys', /(Sec-WebSocket-Key: .*\r\n)/, '$1$1', 400],
+  ['without a version', /Sec-WebSocket-Version: .*\r\n/, '', 400],
+  ['in another version', 'Version: 13', 'Version: 8', 400],
+  ['by another method', 'GET', 'DELETE', 400],
+] as const) {
+  test(`a request for a WebSocket ${name} is refused, and reaches no service`, async (context) => {
+    const rig = await startRig(context)
+    const client = await rig.connect()
+    client.write(UPGRADE.replace(from, to))
+    const { head, body } = await client.readResponse()
+    assert.match(head, new RegExp(`^HTTP/1\\.1 ${status} `))
+    assert.match(body, /request_malformed/)
+    assert.equal(fieldOf(head, 'sec-websocket-version'), name.includes('version') ? '13' : undefined)
+    assert.equal(rig.upstreamConnections(), 0)
+  })
+}
+
+test('a route without WebSockets forwards a request for one as any other, whatever it lacks', async (context) => {
+  const rig = await startRig(context, { route: { upgrades: [] } })
+  const client = await rig.connect()
+  client.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  const service = await rig.upstream.accept()
+  assert.equal(fieldOf(await service.readHead(), 'upgrade'), undefined)
+})
+
+for (const [name, from, to] of [
+  ['of another handshake', 's3pP', 'AAAA'],
+  ['missing', /Sec-WebSocket-Accept: .*\r\n/, ''],
+  ['twice', /(Sec-WebSocket-Accept: .*\r\n)/, '$1$1'],
+] as const) {
+  test(`a switch to WebSocket whose Sec-WebSocket-Accept is ${name} is no answer`, async (context) => {
+    const rig = await startRig(context)
+    const client = await rig.connect()
+    client.write(UPGRADE)
+    const service = await rig.upstream.accept()
+    await service.readHead()
+    service.write(SWITCH.replace(from, to))
+    const { head, body } = await client.readResponse()
+    assert.match(head, /^HTTP\/1\.1 502 /)
+    assert.match(body, /upstream_response_malformed/)
+    await service.ended()
+    client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    assert.match(await (await rig.upstream.accept()).readHead(), /^GET \/ HTTP/, 'the connection of the client goes on')
+  })
+}
 
 test('server-sent events arrive one by one', async (context) => {
   const rig = await startRig(context)

@@ -6,6 +6,7 @@ import { upstreamOutput } from '../output.ts'
 import { Transport, type TransportOwner } from '../transport.ts'
 import { TransportTunnel } from '../tunnel.ts'
 import type { UpstreamConnection } from '../upstream-connection.ts'
+import { acceptsKey } from '../websocket-handshake.ts'
 import { ChunkedDecoder } from './chunked.ts'
 import { Framing, frameResponse } from './framing.ts'
 import { HEAD_TOO_LARGE, INCOMPLETE, parseResponseHead, StatusLine } from './parser.ts'
@@ -47,6 +48,8 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
   #handler: UpstreamHandler | null
   #method = ''
   #upgrade = ''
+  /** What a switch to WebSocket has to answer; empty for other requests. */
+  #webSocketKey = ''
   #bytes: Buffer = Buffer.alloc(0)
   #partial = 0
   /** Bytes of the last final head, when it lies at the beginning of `#bytes`, and the method that it answered; else 0. */
@@ -102,6 +105,7 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
     this.#state = HEAD
     this.#method = request.method
     this.#upgrade = request.upgrade
+    this.#webSocketKey = request.upgrade === 'websocket' ? (request.headers.get('Sec-WebSocket-Key') ?? '') : ''
     this.requestBody.begin(request.bodyLength)
     this.#partial = 0
     this.#informational = 0
@@ -222,13 +226,18 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
       this.#fail('upstream_response_malformed', 'a switch of protocols that was not asked for')
       return
     }
+    if (this.#webSocketKey !== '' && !acceptsKey(this.#headers, this.#webSocketKey)) {
+      this.#fail('upstream_response_malformed', 'an answer to another WebSocket handshake')
+      return
+    }
     this.#state = CLOSED
     this.#switched = true
     this.#handler = null
     this.transport.pause()
     handler.onUpgraded(this.#headers, () => {
-      const tunnel = new TransportTunnel(this.transport, this.#behindSwitch, this.#pool.wheel, () => this.#pool.onGone(this))
-      return tunnel
+      const isWebSocket = this.#upgrade === 'websocket'
+      const onDone = (): void => this.#pool.onGone(this)
+      return new TransportTunnel(this.transport, { ahead: this.#behindSwitch, wheel: this.#pool.wheel, isWebSocket, bounds: null, onDone })
     })
   }
 

@@ -1,6 +1,6 @@
 import { type BodySink, type BodySource, LENGTH_UNKNOWN } from '../../core/body.ts'
 import { type ErrorCode, GatewayError } from '../../core/errors.ts'
-import { type Downstream, Exchange, type TunnelEnd } from '../../core/exchange.ts'
+import { type Downstream, Exchange, type TunnelBounds, type TunnelEnd } from '../../core/exchange.ts'
 import type { Headers } from '../../core/headers.ts'
 import { Deadline } from '../../core/timers.ts'
 import type { DownstreamConnection, DownstreamStream, ExchangeHandler, Peer, ServerContext } from '../http.ts'
@@ -289,24 +289,24 @@ export class ServerConnection implements DownstreamConnection, DownstreamStream,
     this.#handler.onFinished()
   }
 
-  openTunnel(exchange: Exchange): TunnelEnd {
+  openTunnel(exchange: Exchange, bounds: TunnelBounds): TunnelEnd {
     this.#writer.sendSwitch(exchange, exchange.request.upgrade)
     const { wheel } = this.#context
     wheel.clear(this.#readDeadline)
     wheel.clear(this.#writeDeadline)
     const ahead = this.#ahead
     this.#ahead = null
-    this.#tunnel = new TransportTunnel(
-      this.transport,
+    this.#tunnel = new TransportTunnel(this.transport, {
       ahead,
       wheel,
-      () => {
+      isWebSocket: exchange.request.upgrade === 'websocket',
+      bounds,
+      onDone: () => {
         this.#endExchange()
         this.#context.connections.add(-1)
         this.#onClosed(this)
       },
-      exchange.request.upgrade === 'websocket',
-    )
+    })
     return this.#tunnel
   }
 
