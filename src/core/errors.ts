@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'request_media_type_unsupported'
   | 'request_body_invalid'
   | 'cache_only'
+  | 'deadline_exceeded'
   | 'client_closed'
   | 'response_write_timeout'
   // The service's doing.

@@ -219,6 +219,10 @@ export class Exchange {
   responseFilter: BodyFilter | null = null
   /** The form of gRPC that the client speaks, in which it is refused too; set when its request is routed. */
   rpc: RpcKind = 'none'
+  /** The gRPC status of the answer, a service's or our own; -1 for none. */
+  grpcStatus = -1
+  /** When the client of a gRPC call waits no longer (`grpc-timeout`), in milliseconds of the clock; Infinity for no such time. */
+  deadlineAt = Number.POSITIVE_INFINITY
   /** Set by an upstream-response step that wants the body. */
   responseTap: ResponseTap | null = null
   /** Set by the cache where it has an answer that is not fresh. */
@@ -273,6 +277,8 @@ export class Exchange {
     this.requestFilter = null
     this.responseFilter = null
     this.rpc = 'none'
+    this.grpcStatus = -1
+    this.deadlineAt = Number.POSITIVE_INFINITY
     this.responseTap = null
     this.stale = null
     this.fallback = null

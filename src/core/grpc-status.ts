@@ -28,3 +28,15 @@ const HTTP_STATUSES = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 40
 export function httpStatusOf(code: number): number {
   return HTTP_STATUSES[code] ?? 500
 }
+
+/**
+ * What a gRPC client takes an HTTP status for, where it finds no gRPC status.
+ * @see https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
+ */
+export function grpcStatusOfHttp(status: number): number {
+  if (status === 400) return 13
+  if (status === 401) return 16
+  if (status === 403) return 7
+  if (status === 404) return 12
+  return status === 429 || (status >= 502 && status <= 504) ? 14 : 2
+}

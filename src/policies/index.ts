@@ -6,6 +6,7 @@ import { basic } from './basic/policy.ts'
 import { cache } from './cache/policy.ts'
 import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
+import { grpcWeb } from './grpc-web/policy.ts'
 import { headers } from './headers/policy.ts'
 import { hmac } from './hmac/policy.ts'
 import { identityHeaders } from './identity-headers/policy.ts'
@@ -66,4 +67,7 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   rewrite,
   // Last, so that what the operator says of a header is the final word over what policies wrote.
   headers,
+  // Puts another protocol in place of the client's: all others speak of what the client sees, so that it acts behind them, and before them on
+  // responses.
+  grpcWeb,
 ]

@@ -19,7 +19,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 400,
     grpcStatus: 3,
     sentence: 'Malformed request',
-    meaning: 'The bytes were not a well-formed HTTP/1.1 request (RFC 9112), or could be read in two ways.',
+    meaning: 'The bytes were not a well-formed HTTP/1.1 request (RFC 9112), or could be read in two ways; or its `grpc-timeout` is none.',
   },
   request_framing_invalid: {
     status: 400,
@@ -197,13 +197,19 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     grpcStatus: 3,
     sentence: 'Invalid request body',
     meaning:
-      'A policy (`transform`) has to change the body and cannot: it is not JSON, not in the coding it claims, or has no place for what is set.',
+      'A policy (`transform`, `grpc-web`) has to change the body and cannot: it is not JSON, not in the coding it claims, or has no place for what is set.',
   },
   cache_only: {
     status: 504,
     grpcStatus: 14,
     sentence: 'Not in the cache',
     meaning: 'The client said `only-if-cached`, and the cache has no answer that may be given (RFC 9111, 5.2.1.7).',
+  },
+  deadline_exceeded: {
+    status: 504,
+    grpcStatus: 4,
+    sentence: 'Deadline exceeded',
+    meaning: 'The time that the client gave its gRPC call (`grpc-timeout`) is over. It says nothing of the service.',
   },
   client_closed: {
     status: 499,

@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.ts'
 import type { DiscoveryRule } from '../core/discovery.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { type Attempt, type Downstream, Exchange } from '../core/exchange.ts'
+import { rpcKindOf } from '../core/grpc.ts'
 import type { Headers } from '../core/headers.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import { type StepRecord, Trace } from '../core/trace.ts'
@@ -18,7 +19,7 @@ import { describeChanges, hideSecret, stateOf } from './changes.ts'
 import { isListed, trustedList } from './listener.ts'
 import { runSteps } from './phases.ts'
 import { renderReply } from './respond.ts'
-import { upstreamRequest } from './upstream-request.ts'
+import { isGrpcCall, upstreamRequest } from './upstream-request.ts'
 
 /** What would happen to a request: plain data, for people and for programs. */
 export interface Explanation {
@@ -102,6 +103,7 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const match = fault === null ? findRoute(snapshot, request) : null
   const found = match?.kind === 'found' ? match.value : snapshot.unmatched
   exchange.route = found
+  if (fault === null) exchange.rpc = rpcKindOf(request)
   if (match?.kind === 'found') exchange.params = match.params
   exchange.forward.path = request.path
   exchange.forward.query = request.query
@@ -205,7 +207,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, notes: [], answer: null })
   }
   const bodyLength = exchange.requestBody?.length ?? exchange.downstream.requestBody.length
-  const request = upstreamRequest(exchange, plan, service, target.label, bodyLength)
+  const request = upstreamRequest(exchange, plan, service, target.label, { bodyLength, isGrpc: isGrpcCall(exchange) })
   const buffer = Buffer.alloc(requestHeadSizeMax(request))
   const text = buffer.latin1Slice(0, writeRequestHead(buffer, 0, request))
   return {

@@ -1,4 +1,5 @@
 import type { FinishStep, Step } from '../compile/plan.ts'
+import type { BodyFilter } from '../core/body-filter.ts'
 import type { CallerState } from '../core/caller.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Exchange, ForwardHead, StaleAnswer } from '../core/exchange.ts'
@@ -108,6 +109,8 @@ interface Marks {
   readonly requestId: string
   readonly bodyMax: number
   readonly requestBody: Buffer | null
+  readonly requestFilter: BodyFilter | null
+  readonly responseFilter: BodyFilter | null
   readonly caller: CallerState
   readonly limit: LimitDecision | null
   readonly stale: StaleAnswer | null
@@ -122,6 +125,8 @@ function markOf(exchange: Exchange): Marks {
     requestId: exchange.requestId,
     bodyMax: exchange.requestBodyBytesMax,
     requestBody: exchange.requestBody,
+    requestFilter: exchange.requestFilter,
+    responseFilter: exchange.responseFilter,
     caller: exchange.caller.copy(),
     limit: exchange.limit,
     stale: exchange.stale,
@@ -136,6 +141,8 @@ function restore(exchange: Exchange, marks: Marks): void {
   exchange.requestId = marks.requestId
   exchange.requestBodyBytesMax = marks.bodyMax
   exchange.requestBody = marks.requestBody
+  exchange.requestFilter = marks.requestFilter
+  exchange.responseFilter = marks.responseFilter
   exchange.caller.restore(marks.caller)
   exchange.limit = marks.limit
   exchange.stale = marks.stale

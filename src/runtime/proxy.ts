@@ -2,15 +2,18 @@ import { findRoute, unanswered } from '../compile/find-route.ts'
 import type { RoutePlan } from '../compile/plan.ts'
 import type { RouteMatch } from '../compile/router.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
-import type { Exchange, TunnelEnd } from '../core/exchange.ts'
+import type { Exchange, RpcKind, TunnelEnd } from '../core/exchange.ts'
+import { rpcKindOf } from '../core/grpc.ts'
 import type { Headers } from '../core/headers.ts'
 import type { Outcome } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import { Deadline } from '../core/timers.ts'
 import type { ExchangeHandler } from '../http/http.ts'
 import type { Service } from '../upstream/service.ts'
+import { CallDeadline } from './call-deadline.ts'
 import type { DetachedHandler } from './detached.ts'
 import { FailOver, markDivision } from './fail-over.ts'
+import { grpcStatusSeen } from './grpc-answer.ts'
 import { runFinishSteps, runSteps } from './phases.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { runBodySteps } from './request-body.ts'
@@ -37,6 +40,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   readonly #failOver: FailOver
   #plan: RoutePlan | null = null
   #match: RouteMatch<RoutePlan> | null = null
+  #rpc: RpcKind = 'none'
   #serial = 0
   /** Stands for the snapshot of the last match: the whole one would live on for as long as an idle connection or a WebSocket. */
   #matchedIn: RoutePlan | null = null
@@ -50,6 +54,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   #detachedFor: string | null = null
   /** All tries at a service together; then each silence of the response body. Where no client waits, all of it. */
   readonly #deadline = new Deadline(() => this.#onTimeout())
+  readonly #callDeadline: CallDeadline
 
   // Bound once: a closure for each request would cost more than the step it continues.
   readonly #afterIdentitySteps = (reply: Reply | null): void => this.#onIdentified(reply)
@@ -71,6 +76,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#response = new ResponseRelay(exchange, context.room)
     this.#call = new ServiceCall(exchange, this.#request, context, this)
     this.#failOver = new FailOver(exchange)
+    this.#callDeadline = new CallDeadline(exchange, context, () => this.#onDeadline())
   }
 
   // --- the request
@@ -79,6 +85,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const exchange = this.#exchange
     const { request, forward } = exchange
     const snapshot = this.#context.snapshot()
+    if (this.#match === null || this.#serial !== request.serial) this.#rpc = rpcKindOf(request)
+    exchange.rpc = this.#rpc
     this.#begin()
     exchange.detacher = this.#context.detached
     // Routing looks at nothing but the head: the same head in the same configuration takes the same way.
@@ -145,6 +153,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const plan = this.#plan as RoutePlan
     if (reply !== null) return this.#answer(reply)
     if (plan.service === null || plan.ir === null) return this.#answer(unanswered(this.#match, plan))
+    if (this.#exchange.rpc !== 'none' && !this.#callDeadline.read())
+      return this.#answer(refuse('request_malformed', 'Malformed grpc-timeout'))
     const refused = upgradeReply(this.#exchange, plan)
     if (refused !== null) return this.#answer(refused)
     if (this.#request.length > this.#exchange.requestBodyBytesMax) return this.#answer(refuse('request_body_too_large'))
@@ -168,6 +178,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   #ask(service: Service): void {
     const plan = this.#plan as RoutePlan
+    if (!this.#callDeadline.start()) return this.#answer(refuse('deadline_exceeded'))
     this.#context.wheel.set(this.#deadline, plan.ir?.timeoutMs ?? 0)
     this.#call.begin(plan, service, this.#context.metricsOf(plan))
   }
@@ -302,6 +313,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   onResponseEnd(trailers: Headers | null): void {
     this.#context.wheel.clear(this.#deadline)
+    this.#callDeadline.clear()
     try {
       this.#response.onEnd(trailers)
     } catch (error) {
@@ -384,7 +396,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   /** What the client sends of its body is no message. */
   #onRequestBroken(error: GatewayError): void {
     if (this.#finished || this.#answers) return
-    const responds = this.#response.holds || this.#exchange.downstream.headSent
+    const responds = this.#responds
     this.#call.drop(null)
     if (error.code === 'client_closed') return
     if (responds) this.onResponseLost(error)
@@ -392,14 +404,28 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   }
 
   #onTimeout(): void {
-    if (this.#finished || this.#answers) return
-    const responds = this.#response.holds || this.#exchange.downstream.headSent
     const code = this.#call.waitsForPlace ? 'service_queue_timeout' : 'upstream_timeout'
     // A detached exchange is bounded as a whole: a response that lasts longer is no fault of the service's.
-    this.#call.drop(responds && this.#detachedFor !== null ? null : 'upstream_timeout')
-    const error = new GatewayError(code, 'no answer in time', 'upstream')
+    const blame = this.#responds && this.#detachedFor !== null ? null : 'upstream_timeout'
+    this.#giveUp(new GatewayError(code, 'no answer in time', 'upstream'), blame)
+  }
+
+  /** The client of a gRPC call waits no longer. It may have set any time, so that the service is not blamed. */
+  #onDeadline(): void {
+    this.#giveUp(new GatewayError('deadline_exceeded', "the client's deadline is over", 'downstream'), 'deadline_exceeded')
+  }
+
+  #giveUp(error: GatewayError, blame: ErrorCode | null): void {
+    if (this.#finished || this.#answers) return
+    const responds = this.#responds
+    this.#call.drop(blame)
     if (responds) this.onResponseLost(error)
     else this.onCallFailed(error)
+  }
+
+  /** Whether there is a response, of which the client may have been given a part. */
+  get #responds(): boolean {
+    return this.#response.holds || this.#exchange.downstream.headSent
   }
 
   // --- the ends
@@ -420,6 +446,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#finished = true
     this.#exchange.ended = true
     this.#context.wheel.clear(this.#deadline)
+    this.#callDeadline.clear()
     this.#call.finish()
     this.#response.abort()
     this.#response.reset()
@@ -429,7 +456,9 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const outcome: Outcome = { status, error: exchange.error, durationMs: this.#context.clock.now() - exchange.startedAt }
     runFinishSteps(plan.steps.finish, this.#detachedFor, exchange, outcome, this.#reportFault)
     if (this.#detachedFor !== null) return
-    this.#context.metricsOf(plan).finish(exchange.request.method, status, outcome.durationMs, outcome.error)
+    const metrics = this.#context.metricsOf(plan)
+    metrics.finish(exchange.request.method, status, outcome.durationMs, outcome.error)
+    if (exchange.rpc !== 'none') metrics.grpcStatus(grpcStatusSeen(exchange, status))
     this.#context.record(exchange, outcome)
   }
 }

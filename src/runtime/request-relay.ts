@@ -76,11 +76,16 @@ export class RequestRelay implements BodySink {
     this.repeatable = true
   }
 
-  /** Drops what is kept: an idle connection holds no body. */
-  release(): void {
+  /** No further try is made: nothing is kept for one. */
+  forget(): void {
     if (this.#kept.length > 0) this.#kept = []
     this.#keptBytes = 0
     this.repeatable = false
+  }
+
+  /** Drops what is kept: an idle connection holds no body. */
+  release(): void {
+    this.forget()
     this.#gathering = null
     this.#endCopy(null)
     if (this.#roomBytes === 0) return

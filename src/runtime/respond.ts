@@ -1,8 +1,10 @@
 import type { ErrorCode } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { NO_GRPC_STATUS } from '../core/grpc.ts'
 import type { Reply } from '../core/reply.ts'
 import { STATUS_TEXT } from '../core/status-text.ts'
 import { ERRORS } from './error-table.ts'
+import { renderGrpcRefusal } from './grpc-answer.ts'
 
 /** Puts a reply into `exchange.response`; returns the body to send. The request method decides about the body only when it is written. */
 export function renderReply(exchange: Exchange, reply: Reply): Buffer {
@@ -10,6 +12,7 @@ export function renderReply(exchange: Exchange, reply: Reply): Buffer {
   const { headers } = response
   if (reply.head === undefined) headers.reset(EMPTY, 0)
   else headers.adopt(reply.head)
+  exchange.grpcStatus = NO_GRPC_STATUS
   const body = reply.code === null ? toBuffer(reply.body) : renderRefusal(exchange, reply, reply.code)
   if (reply.code === null) response.status = reply.status
   for (const [name, value] of reply.headers) headers.append(name, value)
@@ -19,12 +22,16 @@ export function renderReply(exchange: Exchange, reply: Reply): Buffer {
 
 const EMPTY = Buffer.alloc(0)
 
-/** RFC 9457: a problem document with `error`, `code` and `requestId`; the sentence alone for clients that want plain text. */
 function renderRefusal(exchange: Exchange, reply: Reply, code: ErrorCode): Buffer {
+  exchange.error = code
+  return exchange.rpc === 'none' ? renderProblem(exchange, reply, code) : renderGrpcRefusal(exchange, reply, code)
+}
+
+/** RFC 9457: a problem document with `error`, `code` and `requestId`; the sentence alone for clients that want plain text. */
+function renderProblem(exchange: Exchange, reply: Reply, code: ErrorCode): Buffer {
   const { response, request } = exchange
   const { headers } = response
   const { status, sentence, retryAfter } = ERRORS[code]
-  exchange.error = code
   response.status = status
   headers.append('Turnpike-Error', code)
   headers.append('Cache-Control', 'no-store')

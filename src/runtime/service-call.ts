@@ -1,7 +1,10 @@
 import type { RoutePlan } from '../compile/plan.ts'
 import { LENGTH_UNKNOWN } from '../core/body.ts'
+import type { Clock } from '../core/clock.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Attempt, Exchange, TunnelEnd } from '../core/exchange.ts'
+import { formatGrpcTimeout, grpcPushbackOf, grpcStatusOf, NO_GRPC_STATUS } from '../core/grpc.ts'
+import { httpStatusOf } from '../core/grpc-status.ts'
 import type { Headers } from '../core/headers.ts'
 import type { UpstreamHandler } from '../http/h1/upstream-handler.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
@@ -12,10 +15,12 @@ import type { ProxyContext } from './proxy-context.ts'
 import type { RequestRelay } from './request-relay.ts'
 import { Tries } from './tries.ts'
 import { TryLimits } from './try-limits.ts'
-import { upstreamRequest } from './upstream-request.ts'
+import { isGrpcCall, upstreamRequest } from './upstream-request.ts'
 
 /** How long a client's 100-continue waits for the service's, before the body is asked for anyway (RFC 9110, 10.1.1). */
 const CONTINUE_TIMEOUT_MS = 1_000
+/** A gRPC response that goes on for so long counts as a success at that: streams may last for hours, and their status comes at the end. */
+const GRPC_STREAM_MS = 1_000
 
 /** Who asked for the call. After `onCallFailed`, `onResponseEnd`, `onResponseLost` or `onUpgraded` nothing more is called. */
 export interface ServiceCallOwner {
@@ -42,6 +47,7 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
   readonly #owner: ServiceCallOwner
   readonly #tries: Tries
   readonly #limits: TryLimits
+  readonly #clock: Clock
   #plan: RoutePlan | null = null
   #metrics: RouteMetrics | null = null
   #connection: UpstreamConnection | null = null
@@ -49,19 +55,23 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
   #detained: UpstreamConnection | null = null
   /** Where this exchange has a place, or waits for one. */
   #gate: ConcurrencyGate | null = null
-  /** The head of the response has been given to the owner, and with which status. */
+  /** The head of the response has been given to the owner, and with which status it counts. */
   #responds = false
   #status = 0
+  /** What is sent is a call of gRPC, whatever the client speaks. */
+  #isGrpc = false
 
   constructor(exchange: Exchange, request: RequestRelay, context: ProxyContext, owner: ServiceCallOwner) {
     this.#exchange = exchange
     this.#request = request
     this.#owner = owner
+    this.#clock = context.clock
     this.#tries = new Tries(exchange, context.clock)
     this.#limits = new TryLimits(context.wheel, {
       onBackoffOver: () => this.#try(false),
       onAttemptTimeout: () => this.#onAttemptTimeout(),
       onContinueTimeout: () => this.#continue(),
+      onLasting: () => this.#tries.settle(this.#status),
     })
   }
 
@@ -75,6 +85,8 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     this.#plan = plan
     this.#metrics = metrics
     this.#responds = false
+    this.#isGrpc = false
+    this.#exchange.grpcStatus = NO_GRPC_STATUS
     this.#tries.begin(plan, service)
     const { gate } = service
     // Who is about to be refused by the breaker need not wait for a place first.
@@ -125,10 +137,19 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     const { request } = exchange
     const { attempt } = (this.#plan as RoutePlan).steps
     const mark = attempt.length > 0 ? request.headers.mark() : null
+    // What is left of the client's time, so that no service works for one who is gone.
+    if (exchange.deadlineAt < Number.POSITIVE_INFINITY)
+      request.headers.set('grpc-timeout', formatGrpcTimeout(exchange.deadlineAt - this.#clock.now()))
     for (const step of attempt) if (!step.shadow) step.run(exchange, this.#tries.current as Attempt)
     const { length } = this.#request
+    this.#isGrpc = isGrpcCall(exchange)
     this.#tries.onSend()
-    connection.send(upstreamRequest(exchange, this.#plan as RoutePlan, this.#tries.service, this.#tries.targetLabel, length))
+    connection.send(
+      upstreamRequest(exchange, this.#plan as RoutePlan, this.#tries.service, this.#tries.targetLabel, {
+        bodyLength: length,
+        isGrpc: this.#isGrpc,
+      }),
+    )
     if (mark !== null) request.headers.restore(mark)
     if (length === 0) return
     if (request.expectsContinue && !this.#request.started) {
@@ -140,7 +161,7 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
   }
 
   #sendBody(connection: UpstreamConnection): void {
-    this.#request.attach(connection, this.#tries.bodyBytesToKeep(connection))
+    this.#request.attach(connection, this.#tries.bodyBytesToKeep(connection, this.#isGrpc))
   }
 
   onInformational(status: number, headers: Headers): void {
@@ -175,9 +196,10 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     this.onFailed(new GatewayError(code, `${this.#tries.service?.name ?? ''} takes no request now`, 'upstream'))
   }
 
-  #tryLater(): void {
+  /** @param askedMs the wait that the service asks for, if it does */
+  #tryLater(askedMs: number | null = null): void {
     this.#metrics?.retry()
-    this.#limits.backOff(this.#tries.postpone())
+    this.#limits.backOff(this.#tries.postpone(askedMs))
   }
 
   #onAttemptTimeout(): void {
@@ -188,19 +210,33 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
   // --- the response
 
   onHead(status: number, headers: Headers, bodyLength: number): void {
+    const exchange = this.#exchange
     this.#metrics?.upstreamStatus(status, this.#tries.service?.name ?? '')
     if (status >= 400 && this.#tries.isRetryStatus(status, this.#request.repeatable)) {
       this.#discardResponse(status)
       return this.#tryLater()
     }
+    const grpcStatus = this.#isGrpc && status === 200 ? grpcStatusOf(headers) : NO_GRPC_STATUS
+    this.#status = grpcStatus === NO_GRPC_STATUS ? status : httpStatusOf(grpcStatus)
+    if (grpcStatus > 0 && bodyLength === 0) {
+      const pushback = grpcPushbackOf(headers)
+      if (this.#tries.isRetryGrpcStatus(grpcStatus, pushback, this.#request.repeatable)) {
+        this.#discardResponse(this.#status)
+        return this.#tryLater(pushback === 'never' ? null : pushback)
+      }
+    }
     this.#limits.end()
     this.#responds = true
-    this.#status = status
+    exchange.grpcStatus = grpcStatus
     const { current } = this.#tries
-    if (current !== null) current.status = status
+    if (current !== null) current.status = this.#status
+    if (this.#isGrpc) this.#limits.beginResponse(GRPC_STREAM_MS)
     // A stream of events may last for hours: its head is all the breaker can wait for.
-    if (bodyLength === LENGTH_UNKNOWN && headers.get('Content-Type')?.startsWith('text/event-stream') === true) this.#tries.settle(status)
+    else if (bodyLength === LENGTH_UNKNOWN && headers.get('Content-Type')?.startsWith('text/event-stream') === true)
+      this.#tries.settle(status)
     this.#owner.onResponse(status, headers, bodyLength)
+    // A stream must not hold for hours what was kept for another try.
+    if (this.#isGrpc && exchange.downstream.headSent) this.#request.forget()
   }
 
   onData(bytes: Buffer, start: number, end: number): boolean {
@@ -209,6 +245,7 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
 
   onEnd(trailers: Headers | null): void {
     const connection = this.#connection
+    if (this.#isGrpc) this.#takeGrpcStatus(trailers)
     this.#endTry(this.#status, null)
     this.#leaveGate()
     if (!this.#exchange.downstream.headSent) {
@@ -217,6 +254,14 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
       connection?.detain()
     }
     this.#owner.onResponseEnd(trailers)
+  }
+
+  /** A call of gRPC is answered with 200, and says at its end how it went. */
+  #takeGrpcStatus(trailers: Headers | null): void {
+    const grpcStatus = grpcStatusOf(trailers)
+    if (grpcStatus === NO_GRPC_STATUS || this.#status !== 200) return
+    this.#exchange.grpcStatus = grpcStatus
+    this.#status = httpStatusOf(grpcStatus)
   }
 
   onError(error: GatewayError): void {

@@ -154,6 +154,19 @@ export class Tries {
     return isRepeatable(sentMethod(this.#exchange), retry) && this.#mayFollow()
   }
 
+  /**
+   * Whether an answer that consists of a gRPC status alone is to be tried again. The method says nothing: every call is a POST, and who lists
+   * a status vouches for it.
+   * @param pushback what the service says of it: a wait in milliseconds, `never`, or null for nothing
+   */
+  isRetryGrpcStatus(code: number, pushback: number | 'never' | null, isBodyKept: boolean): boolean {
+    const retry = this.#plan?.ir?.retry
+    if (retry === undefined || !isBodyKept || !retry.grpcStatuses.includes(code) || pushback === 'never') return false
+    // A service that wants more time than we wait is not asked before: the client has its word, and may be patient.
+    if (pushback !== null && (pushback > retry.backoffMaxMs || this.#clock.now() + pushback >= this.#exchange.deadlineAt)) return false
+    return this.#mayFollow()
+  }
+
   /** Whether the request may go to another service: its body is there, and either no service has seen it or it may be sent twice. */
   mayRepeat(isBodyKept: boolean): boolean {
     const retry = this.#plan?.ir?.retry
@@ -166,20 +179,22 @@ export class Tries {
     return retry !== undefined && count < retry.attempts && this.#service?.budget.spend(this.#clock.now()) === true
   }
 
-  /** Passes over the last target from now on. Returns the milliseconds to wait before the next try. */
-  postpone(): number {
+  /** Passes over the last target from now on. Returns the milliseconds to wait before the next try. @param askedMs by the service, if it did */
+  postpone(askedMs: number | null = null): number {
     if (this.#target !== null) {
       this.#failed ??= new Set()
       this.#failed.add(this.#target)
     }
+    if (askedMs !== null) return askedMs
     const retry = this.#plan?.ir?.retry
     return retry === undefined ? 0 : backoffMs(retry, this.#count + 1, () => this.#clock.random())
   }
 
-  /** Bytes of the body to keep for another try than the one on this connection. */
-  bodyBytesToKeep(connection: UpstreamConnection): number {
+  /** Bytes of the body to keep for another try than the one on this connection. @param isGrpc whether it is a call of gRPC */
+  bodyBytesToKeep(connection: UpstreamConnection, isGrpc: boolean): number {
     const retry = this.#plan?.ir?.retry
     if (retry === undefined) return 0
+    if (isGrpc && retry.attempts > 1 && retry.grpcStatuses.length > 0) return retry.bodyBytesMax
     // A fallback takes what no service has seen, and what may be sent twice.
     if (!isRepeatable(sentMethod(this.#exchange), retry)) return 0
     const mayFollow = retry.attempts > 1 || connection.requestsServed > 0 || this.#plan?.fallback?.service != null

@@ -7,6 +7,8 @@ export interface TryLimitOwner {
   onAttemptTimeout(): void
   /** The service said nothing to `Expect`. */
   onContinueTimeout(): void
+  /** The response of a try has gone on for the time that was asked for. */
+  onLasting(): void
 }
 
 /** The time limits of the tries of one exchange, used again for the next. Setting and clearing them allocates nothing. */
@@ -15,7 +17,7 @@ export class TryLimits {
   readonly #attempt: Deadline
   /** Beside the attempt's own: a service that says nothing to `Expect` must not escape that one. */
   readonly #continue: Deadline
-  #waiting: 'none' | 'backoff' | 'attempt' = 'none'
+  #waiting: 'none' | 'backoff' | 'attempt' | 'response' = 'none'
 
   constructor(wheel: TimerWheel, owner: TryLimitOwner) {
     this.#wheel = wheel
@@ -24,6 +26,7 @@ export class TryLimits {
       this.#waiting = 'none'
       if (waiting === 'backoff') owner.onBackoffOver()
       else if (waiting === 'attempt') owner.onAttemptTimeout()
+      else if (waiting === 'response') owner.onLasting()
     })
     this.#continue = new Deadline(() => owner.onContinueTimeout())
   }
@@ -35,6 +38,12 @@ export class TryLimits {
 
   beginAttempt(delayMs: number): void {
     this.#waiting = 'attempt'
+    this.#wheel.set(this.#attempt, delayMs)
+  }
+
+  /** The response has begun: waits for it to last. */
+  beginResponse(delayMs: number): void {
+    this.#waiting = 'response'
     this.#wheel.set(this.#attempt, delayMs)
   }
 

@@ -1,5 +1,7 @@
 import type { RoutePlan } from '../compile/plan.ts'
+import { LENGTH_UNKNOWN } from '../core/body.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { isGrpcType } from '../core/grpc.ts'
 import type { UpstreamRequest } from '../http/h1/request-head.ts'
 import type { Service } from '../upstream/service.ts'
 
@@ -8,19 +10,26 @@ export function sentMethod({ request, forward }: Exchange): string {
   return forward.method === '' ? request.method : forward.method
 }
 
+/** Whether what goes to the service is a call of gRPC, whatever the client speaks. */
+export function isGrpcCall(exchange: Exchange): boolean {
+  return sentMethod(exchange) === 'POST' && isGrpcType(exchange.request.headers.get('Content-Type'))
+}
+
 /** What is sent to a target for this exchange: the head as policies left it, with the Host that the service wants to see. */
 export function upstreamRequest(
   exchange: Exchange,
   plan: RoutePlan,
   service: Service | null,
   targetLabel: string,
-  bodyLength: number,
+  { bodyLength, isGrpc }: { readonly bodyLength: number; readonly isGrpc: boolean },
 ): UpstreamRequest {
   const { request, forward } = exchange
   // Only a copy of ours may say that it is one: a service may leave the effects of copies out.
   request.headers.deleteForged('turnpike-mirror')
   const authority = authorityFor(exchange, service, targetLabel)
   if (authority !== null) request.headers.delete('Host')
+  // A body that is translated has another length, which nobody knows yet: by the client's the service would take the rest for a request.
+  if (bodyLength === LENGTH_UNKNOWN && exchange.requestFilter !== null) request.headers.delete('Content-Length')
   const { upgrade } = request
   return {
     method: sentMethod(exchange),
@@ -31,7 +40,8 @@ export function upstreamRequest(
     upgrade: upgrade !== '' && plan.ir?.upgrades.includes(upgrade) ? upgrade : '',
     expectsContinue: request.expectsContinue,
     version: request.majorVersion === 2 ? '2' : request.minorVersion === 1 ? '1.1' : '1.0',
-    acceptsTrailers: request.acceptsTrailers,
+    // The status of a call comes in trailers, which who translates reads, if not the client.
+    acceptsTrailers: request.acceptsTrailers || isGrpc,
   }
 }
 

@@ -164,6 +164,7 @@ function formatExchange(exchange: Exchange, outcome: Outcome, limits: FieldLimit
     `${field(exchange.requestId, limits.name)}${memo.request}${outcome.status}` +
     `,"error":${outcome.error === null ? 'null' : `"${outcome.error}"`},"durationMs":${Math.round(outcome.durationMs * 10) / 10}` +
     `${memo.routed}${lastAttempt ? `"${field(lastAttempt.target, limits.name)}"` : 'null'},"attempts":${attempts.length}` +
+    (exchange.grpcStatus === -1 ? '' : `,"grpcStatus":${exchange.grpcStatus}`) +
     `,"requestBytes":${exchange.requestBytes},"responseBytes":${exchange.responseBytes}${memo.userAgent}`
   return truncated ? `${line},"truncated":true}\n` : `${line}}\n`
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../core/errors.ts'
+import { GRPC_STATUSES } from '../core/grpc-status.ts'
 import type { Counter, Gauge, Histogram, Metrics } from '../core/observe.ts'
 
 /** Stands for the pattern of requests that matched no route, and for the service of routes that have none. */
@@ -28,6 +29,7 @@ export class RouteMetrics {
   readonly #durations = new Array<Histogram | null>(METHODS.length).fill(null)
   readonly #upstreamStatuses = new Map<number, Counter>()
   readonly #errors = new Map<ErrorCode, Counter>()
+  readonly #grpcStatuses = new Map<number, Counter>()
   #retries: Counter | null = null
   /** The pair used last: one method and status make up nearly all of a route's traffic. */
   #lastKey = -1
@@ -83,6 +85,17 @@ export class RouteMetrics {
     this.#metrics
       .counter('gateway_fallback_total', 'Answers that took the place of a failed service, by what they were made of.', labels)
       .add(1)
+  }
+
+  /** Counts how a client's call of gRPC ended. @param code 0 to 16 */
+  grpcStatus(code: number): void {
+    let counter = this.#grpcStatuses.get(code)
+    if (counter === undefined) {
+      const labels = { path: this.#pattern, service: this.#service, grpc_status: GRPC_STATUSES[code] ?? 'UNKNOWN' }
+      counter = this.#metrics.counter('gateway_grpc_responses_total', 'Calls of gRPC and gRPC-Web by the status that clients saw.', labels)
+      this.#grpcStatuses.set(code, counter)
+    }
+    counter.add(1)
   }
 
   /** Counts a try beyond the first. */

@@ -104,6 +104,7 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
       tagsHeader: 'Surrogate-Key',
     },
   },
+  'grpc-web': { minimal: {}, full: {} },
   redirect: { minimal: { to: '/x' }, full: { to: 'https://{host}{path}?{query}', status: 302, preserveQuery: false } },
   'static-response': { minimal: {}, full: { status: 404, headers: { 'X-A': '1' }, body: 'gone', contentType: 'text/html' } },
   transform: {

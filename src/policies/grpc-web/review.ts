@@ -1,0 +1,18 @@
+import type { PolicySurroundings, Remark } from '../../core/policy.ts'
+import type { GrpcWebOptions } from './schema.ts'
+
+/** What clients of gRPC-Web set, which no script may without being let (Fetch, 2.2.2). */
+const SET_BY_CLIENTS = ['Content-Type', 'X-Grpc-Web', 'X-User-Agent'] as const
+
+/** A cors policy that keeps browsers from making the calls that this policy is there for. */
+export function review(_options: GrpcWebOptions, { optionsOf }: PolicySurroundings): readonly Remark[] {
+  const cors = optionsOf('cors')
+  if (typeof cors !== 'object' || cors === null || !('headers' in cors) || !Array.isArray(cors.headers)) return []
+  const allowed = new Set(cors.headers.map((name) => String(name).toLowerCase()))
+  if (allowed.has('*')) return []
+  const missing = SET_BY_CLIENTS.filter((name) => !allowed.has(name.toLowerCase()))
+  if (missing.length === 0) return []
+  const names = missing.map((name) => `\`${name}\``).join(' and ')
+  const message = `\`cors\` does not let scripts set ${names}, as clients of gRPC-Web do: browsers then make no call. Put it into its \`headers\``
+  return [{ severity: 'warning', path: [], message }]
+}
