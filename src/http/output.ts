@@ -17,6 +17,8 @@ const spare: Buffer[] = []
 export class Output {
   buffer: Buffer = Buffer.allocUnsafeSlow(CAPACITY)
   length = 0
+  /** Counts the times that {@link buffer} was handed over: while it is the same, what was written there can still be changed. */
+  flushes = 0
   #transport: Transport | null = null
 
   /** Makes `transport` the one that what follows is for; what still waits for another one goes out first. */
@@ -49,6 +51,7 @@ export class Output {
     const length = this.length
     if (length === 0) return !transport.stalled
     this.length = 0
+    this.flushes++
     const { buffer } = this
     if (transport.writeNow(buffer, length)) {
       if (buffer.length > CAPACITY) this.buffer = takeSpare()

@@ -3,6 +3,7 @@ import type { GatewayError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { writeAscii } from '../../core/field-text.ts'
 import type { Headers } from '../../core/headers.ts'
+import { EventBoundary, isEventStream } from '../event-boundary.ts'
 import { downstreamOutput } from '../output.ts'
 import type { Transport } from '../transport.ts'
 import { chunkHeadBytesMax, LAST_CHUNK, statusLine, writeChunkHead, writeDate, writeLastChunk } from './wire.ts'
@@ -27,8 +28,8 @@ export class ResponseWriter implements BodySink {
   #remaining = 0
   #keepAlive = true
   #exchange: Exchange | null = null
-  /** The last four bytes of a body without a length, the last one lowest. */
-  #tail = 0
+  /** Follows a body without a length. */
+  readonly #events = new EventBoundary()
   /** The body ends where the event that is under way does. */
   #endsWithEvent = false
   readonly #transport: Transport
@@ -43,7 +44,7 @@ export class ResponseWriter implements BodySink {
     this.headSent = false
     this.#framing = 'none'
     this.#exchange = null
-    this.#tail = 0
+    this.#events.reset()
     this.#endsWithEvent = false
   }
 
@@ -118,9 +119,7 @@ export class ResponseWriter implements BodySink {
     if (this.#endsWithEvent) return this.#endWithin(bytes, start, end)
     const output = downstreamOutput
     output.begin(this.#transport)
-    if (this.#framing !== 'length') {
-      for (let i = Math.max(start, end - 4); i < end; i++) this.#tail = (this.#tail << 8) | (bytes[i] as number)
-    }
+    if (this.#framing !== 'length') this.#events.note(bytes, start, end)
     if (this.#framing === 'chunked') {
       output.reserve(size + chunkHeadBytesMax + 2)
       output.length = writeChunkHead(output.buffer, output.length, size)
@@ -144,28 +143,23 @@ export class ResponseWriter implements BodySink {
    */
   endWithEvent(): boolean {
     const headers = this.#exchange?.response.headers
-    if (this.#framing !== 'chunked' && this.#framing !== 'close') return false
-    if (headers?.get('Content-Type')?.toLowerCase().startsWith('text/event-stream') !== true) return false
-    if (headers.has('Content-Encoding')) return false
+    if ((this.#framing !== 'chunked' && this.#framing !== 'close') || headers === undefined || !isEventStream(headers)) return false
     this.#endsWithEvent = true
-    if (this.#tail === 0 || endsEvent(this.#tail)) this.onEnd(null)
+    if (this.#events.isBetweenEvents) this.onEnd(null)
     return true
   }
 
   /** Writes what belongs to the event that is under way, and ends the body behind it; all of it when it does not end here. */
   #endWithin(bytes: Buffer, start: number, end: number): boolean {
-    for (let i = start; i < end; i++) {
-      this.#tail = (this.#tail << 8) | (bytes[i] as number)
-      if (!endsEvent(this.#tail)) continue
-      this.#endsWithEvent = false
-      this.onData(bytes, start, i + 1)
-      this.onEnd(null)
-      return false
-    }
+    const eventEnd = this.#events.endWithin(bytes, start, end)
     this.#endsWithEvent = false
-    const more = this.onData(bytes, start, end)
-    this.#endsWithEvent = true
-    return more
+    const more = this.onData(bytes, start, eventEnd === -1 ? end : eventEnd)
+    if (eventEnd === -1) {
+      this.#endsWithEvent = true
+      return more
+    }
+    this.onEnd(null)
+    return false
   }
 
   onEnd(trailers: Headers | null): void {
@@ -199,10 +193,4 @@ export class ResponseWriter implements BodySink {
     this.#owner.onBrokenOff()
     return false
   }
-}
-
-/** An event ends with an empty line; lines end with LF, CR or both (HTML, 9.2.5). */
-function endsEvent(tail: number): boolean {
-  const two = tail & 0xffff
-  return two === 0x0a0a || two === 0x0d0d || (tail & 0xffffff) === 0x0a0d0a
 }

@@ -32,15 +32,23 @@ export function writeLastChunk(output: Output, trailers: Headers): void {
   output.length = writeAscii(output.buffer, output.length, '\r\n')
 }
 
+let date = ''
 let dateLine = Buffer.alloc(0)
 let dateSecond = 0
 
-/** Writes a Date field; the text is made once a second. */
-export function writeDate(target: Buffer, offset: number): number {
+/** The time as a Date field says it (RFC 9110, 6.6.1); the text is made once a second. */
+export function httpDate(): string {
   const second = Math.floor(Date.now() / 1000)
   if (second !== dateSecond) {
     dateSecond = second
-    dateLine = Buffer.from(`Date: ${new Date(second * 1000).toUTCString()}\r\n`)
+    date = new Date(second * 1000).toUTCString()
+    dateLine = Buffer.from(`Date: ${date}\r\n`)
   }
+  return date
+}
+
+/** Writes a Date field. */
+export function writeDate(target: Buffer, offset: number): number {
+  httpDate()
   return offset + dateLine.copy(target, offset)
 }
