@@ -63,6 +63,15 @@ test('a line tells what came, what went and what happened between', async (t) =>
   })
 })
 
+test('a call of gRPC has its status beside that of HTTP', async (t) => {
+  const [line] = await logged(t, (log) => {
+    const exchange = loggedExchange('/a.B/C')
+    exchange.grpcStatus = 14
+    log.write(exchange, { status: 200, error: null, durationMs: 1 })
+  })
+  assert.deepEqual([line?.['status'], line?.['grpcStatus'], line?.['attempts']], [200, 14, 1])
+})
+
 test('an exchange without route or attempt has null in their place', async (t) => {
   const [line] = await logged(t, (log) => {
     const exchange = loggedExchange('/')

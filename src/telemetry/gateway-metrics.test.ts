@@ -50,6 +50,17 @@ test('errors are counted by cause over all routes, retries by service', () => {
   assert.deepEqual(lines(registry, 'gateway_upstream_retries_total'), ['gateway_upstream_retries_total{service="s"} 2'])
 })
 
+test('calls of gRPC are counted by the name of their status', () => {
+  const registry = new MetricsRegistry()
+  const route = routeMetrics(registry, '/a.B/*', 's')
+  for (const code of [0, 14, 0, 99]) route.grpcStatus(code)
+  assert.deepEqual(lines(registry, 'gateway_grpc_responses_total'), [
+    'gateway_grpc_responses_total{path="/a.B/*",service="s",grpc_status="OK"} 2',
+    'gateway_grpc_responses_total{path="/a.B/*",service="s",grpc_status="UNAVAILABLE"} 1',
+    'gateway_grpc_responses_total{path="/a.B/*",service="s",grpc_status="UNKNOWN"} 1',
+  ])
+})
+
 test('a route made anew by a reload goes on counting where the last one stopped', () => {
   const registry = new MetricsRegistry()
   routeMetrics(registry, '/a', 's').finish('GET', 200, 1, null)
