@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RequestHead, type RpcKind } from './exchange.ts'
 import {
+  countedStatusOf,
   encodeGrpcMessage,
   formatGrpcTimeout,
   grpcPushbackOf,
@@ -107,6 +108,16 @@ test('a pushback is a wait, and a word against another try where it is none', ()
   assert.equal(pushback('250'), 250)
   assert.equal(pushback('0'), 0)
   for (const value of ['-1', 'soon', '1.5', '99999999999']) assert.equal(pushback(value), 'never', value)
+})
+
+test('a status counts as the HTTP status it stands for, but what a client can bring about at will is no failure', () => {
+  assert.deepEqual(
+    [0, 5, 13, 14].map((code) => countedStatusOf(code, true)),
+    [200, 404, 500, 503],
+  )
+  assert.equal(countedStatusOf(12, false), 404)
+  assert.equal(countedStatusOf(4, false), 504)
+  assert.equal(countedStatusOf(4, true), 499)
 })
 
 test('trailers of gRPC-Web are a frame with a flag, a length and lines', () => {

@@ -1,5 +1,5 @@
 import type { RequestHead, RpcKind } from './exchange.ts'
-import { GRPC_STATUSES } from './grpc-status.ts'
+import { GRPC_STATUSES, httpStatusOf } from './grpc-status.ts'
 import type { Headers } from './headers.ts'
 
 /**
@@ -44,6 +44,17 @@ export function grpcStatusOf(fields: Headers | null): number {
 }
 
 const UNKNOWN = 2
+const DEADLINE_EXCEEDED = 4
+const UNIMPLEMENTED = 12
+
+/**
+ * The HTTP status that an answer of a gRPC service counts as for who judges the service. What any client can bring about at will is not blamed
+ * on it: a method that is not there, and the end of a deadline that the client has set.
+ */
+export function countedStatusOf(code: number, hasClientDeadline: boolean): number {
+  if (code === UNIMPLEMENTED) return 404
+  return code === DEADLINE_EXCEEDED && hasClientDeadline ? 499 : httpStatusOf(code)
+}
 
 const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 }
 

@@ -3,8 +3,7 @@ import { LENGTH_UNKNOWN } from '../core/body.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Attempt, Exchange, TunnelEnd } from '../core/exchange.ts'
-import { formatGrpcTimeout, grpcPushbackOf, grpcStatusOf, NO_GRPC_STATUS } from '../core/grpc.ts'
-import { httpStatusOf } from '../core/grpc-status.ts'
+import { countedStatusOf, formatGrpcTimeout, grpcPushbackOf, grpcStatusOf, NO_GRPC_STATUS } from '../core/grpc.ts'
 import type { Headers } from '../core/headers.ts'
 import type { UpstreamHandler } from '../http/h1/upstream-handler.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
@@ -217,7 +216,7 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
       return this.#tryLater()
     }
     const grpcStatus = this.#isGrpc && status === 200 ? grpcStatusOf(headers) : NO_GRPC_STATUS
-    this.#status = grpcStatus === NO_GRPC_STATUS ? status : httpStatusOf(grpcStatus)
+    this.#status = grpcStatus === NO_GRPC_STATUS ? status : this.#countedStatus(grpcStatus)
     if (grpcStatus > 0 && bodyLength === 0) {
       const pushback = grpcPushbackOf(headers)
       if (this.#tries.isRetryGrpcStatus(grpcStatus, pushback, this.#request.repeatable)) {
@@ -261,7 +260,11 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     const grpcStatus = grpcStatusOf(trailers)
     if (grpcStatus === NO_GRPC_STATUS || this.#status !== 200) return
     this.#exchange.grpcStatus = grpcStatus
-    this.#status = httpStatusOf(grpcStatus)
+    this.#status = this.#countedStatus(grpcStatus)
+  }
+
+  #countedStatus(grpcStatus: number): number {
+    return countedStatusOf(grpcStatus, this.#exchange.deadlineAt < Number.POSITIVE_INFINITY)
   }
 
   onError(error: GatewayError): void {
