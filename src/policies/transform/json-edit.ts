@@ -1,7 +1,8 @@
 /** What rules do to a JSON body, compiled at load. */
+import { type JsonObject, put } from '../../core/members.ts'
 import type { Document } from './document.ts'
 import { compileJson, type JsonMaker } from './json-template.ts'
-import { type Container, childOf, copyOf, isContainer, type JsonObject, put, removeAt, valueAt } from './json-value.ts'
+import { type Container, childOf, copyOf, isContainer, removeAt, valueAt } from './json-value.ts'
 import { EACH, type Name, type Pointer, parsePlace, parsePointer } from './pointer.ts'
 
 /** Edits of a body as they are written; applied in this order, or `template` alone. */

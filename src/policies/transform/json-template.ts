@@ -1,7 +1,8 @@
 /** JSON whose strings are templates. */
+import { type JsonObject, put } from '../../core/members.ts'
 import { checkedTemplate, parseTemplate, type Template, textOf } from '../../core/template.ts'
 import type { Document } from './document.ts'
-import { isContainer, type JsonObject, put, valueAt } from './json-value.ts'
+import { isContainer, valueAt } from './json-value.ts'
 import { type Name, POINTER, parsePointer } from './pointer.ts'
 
 /** Makes a value; undefined for none. It may share parts with the body and with other exchanges: {@link copyOf} it before it is edited. */

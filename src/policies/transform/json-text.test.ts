@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { readExactly } from './exact-json.ts'
+import { readExactly } from '../../core/exact-json.ts'
 import { readJson, writeJson } from './json-text.ts'
 
 function again(text: string): string | undefined {

@@ -3,9 +3,9 @@
  * reach no prototype. A member that is undefined is not there: `JSON.stringify` leaves it out, and an object keeps its fast form, which it
  * loses with `delete`.
  */
+import { type JsonObject, put } from '../../core/members.ts'
 import type { Name } from './pointer.ts'
 
-export type JsonObject = Record<string, unknown>
 export type Container = JsonObject | unknown[]
 
 /** Whether it has members or elements; raw numbers have none. */
@@ -27,13 +27,6 @@ export function valueAt(value: unknown, names: readonly Name[]): unknown {
     found = childOf(found, name)
   }
   return found
-}
-
-/** Gives an object a member. */
-export function put(holder: JsonObject, name: string, value: unknown): void {
-  // Assigned, it would become the prototype.
-  if (name === '__proto__') Object.defineProperty(holder, name, { value, writable: true, enumerable: true, configurable: true })
-  else holder[name] = value
 }
 
 /** Removes what is at a name; tells whether there was anything. */

@@ -2,8 +2,8 @@
  * Reads numbers by their text. `JSON.parse` with a reviver can do that too (its `context.source`), at four times the time: a body of nothing
  * but such numbers would hold the worker up.
  */
-import { stringEnd } from '../../core/strict-json.ts'
-import { type JsonObject, put } from './json-value.ts'
+import { type JsonObject, put } from './members.ts'
+import { type JsonProblem, parseStrictJson, type StrictJsonOptions, stringEnd } from './strict-json.ts'
 
 /** Whole numbers of so many digits are the same in every reader (2^53 has 16). */
 const EXACT_DIGITS = 15
@@ -32,6 +32,17 @@ const LITERALS: ReadonlyMap<string, readonly [string, unknown]> = new Map([
   ['f', ['false', false]],
   ['n', ['null', null]],
 ])
+
+/**
+ * Reads JSON as {@link parseStrictJson} does. Numbers that JavaScript would write in another way (`1.0`, `12345678901234567890`, `1e3`) are
+ * kept as raw JSON: they may be money.
+ */
+export function parseExactJson(bytes: Buffer, options: StrictJsonOptions): { readonly value: unknown } | JsonProblem {
+  const parsed = parseStrictJson(bytes, options)
+  if (!('value' in parsed)) return parsed
+  const text = bytes.toString()
+  return hasOddNumber(text) ? { value: readExactly(text) } : parsed
+}
 
 /** Whether any number would not come out of JavaScript as it went in. @param text valid JSON */
 export function hasOddNumber(text: string): boolean {
