@@ -1,5 +1,7 @@
 /** A plan from an OpenAPI file. */
+
 import { pointerOf } from '../../core/strict-json.ts'
+import type { Violation } from '../../core/violations.ts'
 import type { Api, Operation, Parameter } from './api.ts'
 import type { Engine, Validator } from './engine.ts'
 import { OperationTable } from './operations.ts'
@@ -8,7 +10,7 @@ import { readParameter, type Sources } from './parameters.ts'
 import { type BodyRules, bodyRules, type ContentRules, type Plan, type Rules } from './plan.ts'
 import { spelled } from './shape.ts'
 import { ENCODING_FAULT, parseCookies, parsePairs } from './text-forms.ts'
-import { type Violation, violationsOf } from './violations.ts'
+import { violationsOf } from './violations.ts'
 
 interface CheckedParameter {
   readonly parameter: Parameter

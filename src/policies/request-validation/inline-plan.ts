@@ -1,6 +1,8 @@
 /** A plan from schemas that stand in the configuration. */
+
 import type { Exchange } from '../../core/exchange.ts'
 import { pointerOf } from '../../core/strict-json.ts'
+import type { Violation } from '../../core/violations.ts'
 import type { Engine } from './engine.ts'
 import { isObject, type JsonSchema } from './json-schema.ts'
 import { isForm } from './media-types.ts'
@@ -8,7 +10,7 @@ import type { RequestValidationOptions } from './options.ts'
 import { type BodyRules, bodyRules, type ContentRules, type Plan, type Rules } from './plan.ts'
 import { coerce, localDeref, type Shape, sameInstance, shapeOf } from './shape.ts'
 import { ENCODING_FAULT, type PairFault, parsePairs, valuesOf } from './text-forms.ts'
-import { type Violation, violationsOf } from './violations.ts'
+import { violationsOf } from './violations.ts'
 
 const JSON_TYPES = ['application/json', 'application/*+json']
 

@@ -1,10 +1,10 @@
 import type { Exchange } from '../../core/exchange.ts'
 import type { Reply } from '../../core/reply.ts'
 import { refuse } from '../../core/reply.ts'
+import type { Violation } from '../../core/violations.ts'
 import type { Validator } from './engine.ts'
 import { inRange, parseMediaType, type Reading, readingOf } from './media-types.ts'
 import type { Shape } from './shape.ts'
-import type { Violation } from './violations.ts'
 
 /** What requests are checked against, whatever form it was written in. */
 export interface Plan {

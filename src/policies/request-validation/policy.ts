@@ -2,13 +2,14 @@ import type { Exchange } from '../../core/exchange.ts'
 import type { OptionFiles, PolicyDefinition, PolicySteps, Verdict } from '../../core/policy.ts'
 import { type Reply, refuse } from '../../core/reply.ts'
 import { parseStrictJson, pointerOf } from '../../core/strict-json.ts'
+import { refuseFor, type Violation } from '../../core/violations.ts'
 import { apiPlan } from './api-plan.ts'
 import { inlinePlan } from './inline-plan.ts'
 import type { RequestValidationOptions } from './options.ts'
 import { type Chosen, chooseContent, isEncoded, type Plan } from './plan.ts'
 import type { Shape } from './shape.ts'
 import { ENCODING_FAULT, parsePairs, valuesOf } from './text-forms.ts'
-import { refusal, type Violation, violationsOf } from './violations.ts'
+import { violationsOf } from './violations.ts'
 
 /** Deepest nesting of a body's arrays and objects. */
 const JSON_DEPTH_MAX = 64
@@ -119,5 +120,5 @@ function readForm(body: Buffer, shape: Shape): ReadBody {
 
 function refused(exchange: Exchange, violations: readonly Violation[], tells: boolean, complete = true): Reply {
   for (const { in: place, pointer, message } of violations.slice(0, 5)) exchange.trace?.note(`${place} ${pointer} ${message}`)
-  return refusal(violations, tells, complete)
+  return tells ? refuseFor(violations, complete) : refuse('request_invalid')
 }

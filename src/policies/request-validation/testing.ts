@@ -1,9 +1,9 @@
 /** What the tests of this policy share. */
 
 import type { PolicySteps, PolicySurroundings, Remark, Verdict } from '../../core/policy.ts'
+import type { Violation } from '../../core/violations.ts'
 import { compilePolicy, contextWith, type ExchangeShape, exchangeOf, onRequest } from '../testing.ts'
 import { requestValidation } from './policy.ts'
-import type { Violation } from './violations.ts'
 
 const around: PolicySurroundings = {
   optionsOf: () => undefined,

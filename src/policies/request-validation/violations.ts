@@ -1,33 +1,10 @@
-/** What a client is told of a request that does not fit. Never more of its own values than the names on the way to them. */
+/** What a client is told of a request that does not fit: errors of ajv as violations. */
 import type { ErrorObject } from 'ajv/dist/2020.js'
-import { type Reply, refuse } from '../../core/reply.ts'
 import { boundPointer, pointerPart } from '../../core/strict-json.ts'
+import type { Violation } from '../../core/violations.ts'
 import type { Findings } from './engine.ts'
 
-export interface Violation {
-  readonly in: 'body' | 'query' | 'header' | 'path' | 'cookie'
-  /** A JSON pointer (RFC 6901) into the body, or of a parameter's name: `/limit`. */
-  readonly pointer: string
-  readonly message: string
-  /** The keyword of JSON Schema that is violated. */
-  readonly keyword?: string
-}
-
-const TOLD_MAX = 20
 const SCHEMA_TEXT_MAX = 120
-
-/** A refusal that lists the first 20 violations. `complete` is false when there may be more than are given. */
-export function refusal(violations: readonly Violation[], tells: boolean, complete = true): Reply {
-  if (!tells) return refuse('request_invalid')
-  const told = violations.slice(0, TOLD_MAX)
-  const more = violations.length - told.length
-  const detail = !complete
-    ? 'The request does not fit its schema; only the first violation was looked for'
-    : violations.length === 1
-      ? 'The request does not fit its schema in one place'
-      : `The request does not fit its schema in ${violations.length} places${more > 0 ? `; the first ${TOLD_MAX} are listed` : ''}`
-  return refuse('request_invalid', detail, [], { violations: told, ...(more > 0 && { violationsOmitted: more }) })
-}
 
 /** A reply for bodies that take too long to check. */
 export const TOO_COMPLEX = 'is too complex to be checked'
