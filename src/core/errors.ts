@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'permission_denied'
   | 'consumer_denied'
   | 'address_denied'
+  | 'origin_denied'
   | 'client_certificate_missing'
   | 'client_certificate_invalid'
   | 'rate_limited'

@@ -162,6 +162,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     sentence: 'Forbidden',
     meaning: "The client's address is not one that `ip-access` lets pass.",
   },
+  origin_denied: {
+    status: 403,
+    grpcStatus: 7,
+    sentence: 'The page that asks may not open WebSockets here',
+    meaning: 'The request for a WebSocket comes from the page of an origin that `cors` does not allow.',
+  },
   client_certificate_missing: {
     status: 403,
     grpcStatus: 16,

@@ -5,8 +5,14 @@ declare module 'ws' {
   export class WebSocket extends EventEmitter {
     static readonly OPEN: number
     readonly readyState: number
-    constructor(address: string)
-    send(data: string | Buffer): void
+    /** Bytes that wait to be sent. */
+    readonly bufferedAmount: number
+    constructor(address: string, options?: { readonly headers?: Readonly<Record<string, string>>; readonly maxPayload?: number })
+    send(data: string | Buffer, options?: { readonly binary?: boolean; readonly fin?: boolean }): void
+    ping(data: string): void
+    pause(): void
+    resume(): void
     close(code?: number, reason?: string): void
+    terminate(): void
   }
 }

@@ -181,7 +181,8 @@ test('what a service says of sharing is replaced', async () => {
 test('with `preflightContinue` the service has the word on preflights, and only there', async () => {
   const options = { origins: [APP], preflightContinue: true }
   const steps = await compilePolicy(cors, options)
-  assert.deepEqual([steps.onRequest, steps.answersPreflight], [undefined, undefined])
+  assert.equal(steps.answersPreflight, false)
+  assert.equal(onRequest(steps, exchangeOf({ ...OPTIONS, headers: PREFLIGHT })), undefined)
   const own: Fields = [['Access-Control-Allow-Origin', 'https://its.own']]
   assert.deepEqual(await shared(options, PREFLIGHT, { ...OPTIONS, own }), ['access-control-allow-origin: https://its.own'])
   assert.deepEqual(await shared(options, FROM_APP, { own }), ['vary: Origin', `access-control-allow-origin: ${APP}`])
@@ -245,4 +246,28 @@ for (const [options, authenticates, expected] of REVIEWED) {
 test('an origin is read as browsers write it', () => {
   assert.deepEqual(parseOriginRule('HTTPS://*.Example.com:443'), { kind: 'wildcard', prefix: 'https://', suffix: '.example.com' })
   assert.deepEqual(parseOriginRule('http://APP.example:80'), { kind: 'exact', origin: 'http://app.example' })
+})
+
+test('a WebSocket for the page of another site is refused, also where preflights go on', async () => {
+  for (const options of [{ origins: [APP] }, { origins: [APP], preflightContinue: true }]) {
+    const steps = await compilePolicy(cors, options)
+    const outcome = (...origins: string[]) => {
+      const exchange = exchangeOf({ authority: 'Api.example:8443', headers: origins.map((origin) => ['Origin', origin] as const) })
+      exchange.request.upgrade = 'websocket'
+      return onRequest(steps, exchange)?.code
+    }
+    for (const fine of [[], [APP], ['https://api.example:8443'], ['http://api.example:8443']]) assert.equal(outcome(...fine), undefined)
+    for (const wrong of [
+      ['https://evil.example'],
+      ['null'],
+      ['https://api.example'],
+      ['https://evil.example/api.example:8443'],
+      ['https://evil.example', 'https://api.example:8443'],
+      [''],
+    ])
+      assert.equal(outcome(...wrong), 'origin_denied', wrong.join())
+  }
+  const exchange = exchangeOf({ headers: [['Origin', 'https://evil.example']] })
+  exchange.request.upgrade = 'websocket'
+  assert.equal(onRequest(await compilePolicy(cors, { origins: ['*'] }), exchange), undefined)
 })

@@ -1,8 +1,8 @@
-import type { Exchange } from '../../core/exchange.ts'
+import type { Exchange, RequestHead } from '../../core/exchange.ts'
 import type { Headers } from '../../core/headers.ts'
 import type { PolicyDefinition } from '../../core/policy.ts'
 import { isPreflight } from '../../core/preflight.ts'
-import { answer } from '../../core/reply.ts'
+import { answer, refuse } from '../../core/reply.ts'
 import { compileOrigins, type OriginRule, parseOriginRule } from './origin.ts'
 import { reviewCors } from './review.ts'
 import type { CorsOptions } from './schema.ts'
@@ -20,6 +20,12 @@ const SHARING_FIELDS = [
 /** The response step says what it allows: it runs for every answer. */
 const PREFLIGHT_ANSWER = answer(204)
 
+/**
+ * Browsers let the scripts of every site open WebSockets, and send cookies with them, unasked: that the page is none that may do so is for the
+ * server to see (RFC 6455, 10.2).
+ */
+const STRANGER = refuse('origin_denied')
+
 type Field = readonly [name: string, value: string]
 
 export const cors: PolicyDefinition<CorsOptions> = {
@@ -29,16 +35,23 @@ export const cors: PolicyDefinition<CorsOptions> = {
   review: reviewCors,
   compile(options) {
     const { preflightContinue } = options
-    const share = compileSharing(options)
+    const rules = options.origins.map(checkedRule)
+    // The schema refuses it beside credentials: the answer is then the same for every origin, and caches may share it.
+    const isPublic = rules.some(({ kind }) => kind === 'any')
+    const takes = compileOrigins(rules)
+    const share = compileSharing(options, isPublic, takes)
     return {
-      ...(!preflightContinue && {
-        answersPreflight: true,
-        onRequest: ({ request, trace }) => {
-          if (!isPreflight(request)) return undefined
-          trace?.note(`preflight for ${request.headers.get('Access-Control-Request-Method')}`)
-          return PREFLIGHT_ANSWER
-        },
-      }),
+      answersPreflight: !preflightContinue,
+      onRequest({ request, trace }) {
+        if (request.upgrade === 'websocket') {
+          if (isPublic || isOwnPage(request) || takes(request.headers.get('Origin') ?? '')) return undefined
+          trace?.note('a WebSocket for the page of an origin that is not allowed')
+          return STRANGER
+        }
+        if (preflightContinue || !isPreflight(request)) return undefined
+        trace?.note(`preflight for ${request.headers.get('Access-Control-Request-Method')}`)
+        return PREFLIGHT_ANSWER
+      },
       onResponse(exchange) {
         const preflight = isPreflight(exchange.request)
         if (!(preflight && preflightContinue)) share(exchange, preflight)
@@ -48,11 +61,20 @@ export const cors: PolicyDefinition<CorsOptions> = {
   },
 }
 
-function compileSharing(options: CorsOptions): (exchange: Exchange, preflight: boolean) => void {
-  const rules = options.origins.map(checkedRule)
-  // The schema refuses it beside credentials: the answer is then the same for every origin, and caches may share it.
-  const isPublic = rules.some(({ kind }) => kind === 'any')
-  const takes = compileOrigins(rules)
+/**
+ * Whether a request is not from a page of another site: from no browser, or from a page that came from here too. The scheme is left out, which
+ * may have ended at a proxy in front.
+ */
+function isOwnPage({ headers, authority }: RequestHead): boolean {
+  const origins = headers.getAll('Origin')
+  return origins.length === 0 || (origins.length === 1 && origins[0]?.replace(/^https?:\/\//, '') === authority.toLowerCase())
+}
+
+function compileSharing(
+  options: CorsOptions,
+  isPublic: boolean,
+  takes: (origin: string) => boolean,
+): (exchange: Exchange, preflight: boolean) => void {
   const echoes = options.headers.includes('*')
   const actualFields = fieldsOfActual(options)
   const preflightFields = fieldsOfPreflight(options, echoes)
