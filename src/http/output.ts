@@ -43,6 +43,11 @@ export class Output {
     this.length += bytes.copy(this.buffer, this.length, start, end)
   }
 
+  /** {@link flush}, if what is there is for this transport. */
+  flushOf(transport: Transport): void {
+    if (this.#transport === transport) this.flush()
+  }
+
   /** Hands everything to the kernel. Returns false when the connection is now stalled, with bytes that wait. */
   flush(): boolean {
     const transport = this.#transport
