@@ -4,6 +4,10 @@ import { once } from 'node:events'
 import { openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
+export const PROXY_CORE = 0
+/** Of the load and of what stands behind the proxies. */
+export const LOAD_CORE = 1
+
 /** Clock ticks a second in /proc (USER_HZ, 100 on every Linux that Node runs on). */
 const TICK_MS = 10
 const STOP_TIMEOUT_MS = 3000

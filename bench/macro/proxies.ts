@@ -4,27 +4,21 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Chain, chainRoute, chainStores } from './chain.ts'
-import { freePort, type Running, startPinned, versionOf } from './process.ts'
-import { nginxCache, type Work, workRoute } from './work.ts'
+import { chainRoute, chainStores } from './chain.ts'
+import { haproxyFront, nginxFront, type TlsFiles, turnpikeFront } from './front.ts'
+import { freePort, PROXY_CORE, type Running, startPinned, versionOf } from './process.ts'
+import type { Needs } from './scenario.ts'
+import type { Services } from './upstream.ts'
+import { haproxyWork, nginxWork, turnpikeWork } from './work.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
-const PROXY_CORE = 0
 
-export interface Setup {
+export interface Setup extends Needs {
   /** A folder of its own for files. */
   readonly folder: string
-  /** `host:port` of the service for everything. */
-  readonly upstream: string
-  /** `host:port` of the service that swallows uploads below /upload. */
-  readonly sink: string
-  /** Routes `/route-0/*` … beside the one for everything. */
-  readonly routes: number
-  /** Where the limits of the full chain are kept, for who has one; null for a bare proxy. */
-  readonly chain: Chain | null
+  readonly services: Services
+  readonly tlsFiles: TlsFiles
   readonly redisPort: number | null
-  /** What else a route does; null for a bare proxy. */
-  readonly work: Work | null
 }
 
 export interface Contender {
@@ -42,9 +36,10 @@ const nginx: Contender = {
   name: 'nginx',
   version: versionOf('nginx', '-v'),
   routesMax: Number.POSITIVE_INFINITY,
-  async start({ folder, upstream, sink, routes, work }) {
+  async start({ folder, services, tlsFiles, front, routes, work }) {
     const port = await freePort()
-    const cache = nginxCache(work, folder)
+    const edge = nginxFront(front, tlsFiles)
+    const extra = nginxWork(work, folder, services)
     const locations = numbers(routes).map((route) => `location /route-${route}/ { proxy_pass http://service; }`)
     const file = join(folder, 'nginx.conf')
     writeFileSync(
@@ -61,16 +56,17 @@ http {
   proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_set_header X-Request-ID $request_id;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $http_host;
   add_header X-Request-ID $request_id;
-  upstream service { server ${upstream}; keepalive 128; keepalive_requests 1000000000; }
-  upstream sink { server ${sink}; keepalive 4; }
-  ${cache.http}
+  upstream service { server ${services.http}; keepalive 128; keepalive_requests 1000000000; }
+  upstream sink { server ${services.sink}; keepalive 4; }
+  ${edge.http}
+  ${extra.http}
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port}${edge.listen} backlog=4096;
     location / { proxy_pass http://service; }
     location /upload { proxy_pass http://sink; }
     location = /nginx-status { stub_status; access_log off; }
     ${locations.join('\n    ')}
-    ${cache.server}
+    ${extra.server}
   }
 }
 `,
@@ -83,13 +79,15 @@ const haproxy: Contender = {
   name: 'haproxy',
   version: versionOf('haproxy', '-v'),
   routesMax: Number.POSITIVE_INFINITY,
-  async start({ folder, upstream, sink, routes }) {
+  async start({ folder, services, tlsFiles, front, routes, work }) {
     const port = await freePort()
+    const edge = haproxyFront(front, tlsFiles)
+    const extra = haproxyWork(work, services)
     const stats = await freePort()
     const file = join(folder, 'haproxy.cfg')
     writeFileSync(
       join(folder, 'routes.map'),
-      ['/upload sink', ...numbers(routes).map((route) => `/route-${route}/ service`), ''].join('\n'),
+      ['/upload sink', ...extra.map, ...numbers(routes).map((route) => `/route-${route}/ service`), ''].join('\n'),
     )
     writeFileSync(
       file,
@@ -97,6 +95,7 @@ const haproxy: Contender = {
   nbthread 1
   maxconn 9000
   log stdout len 4096 format raw local0
+  ${edge.global}
 defaults
   mode http
   log global
@@ -106,12 +105,12 @@ defaults
   timeout http-keep-alive 75s
   http-reuse always
 frontend in
-  bind 127.0.0.1:${port} backlog 4096
+  bind 127.0.0.1:${port} backlog 4096${edge.bind}
   unique-id-format %[uuid()]
   unique-id-header X-Request-ID
   http-after-response set-header X-Request-ID %[unique-id]
   http-request capture req.hdr(User-Agent) len 128
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto ${front === 'tls' ? 'https' : 'http'}
   http-request set-header X-Forwarded-Host %[req.hdr(Host)]
   option forwardfor
   log-format '{"time":"%t","method":"%HM","uri":"%HU","status":%ST,"bytes":%B,"ms":%Ta,"upstream":"%s","upstream_ms":%Tr,"id":"%ID","client":"%ci","agent":"%[capture.req.hdr(0),json]"}'
@@ -120,10 +119,10 @@ frontend stats
   bind 127.0.0.1:${stats}
   http-request use-service prometheus-exporter if { path /metrics }
 backend service
-  server one ${upstream}
+  server one ${services.http}
 backend sink
-  server one ${sink}
-`,
+  server one ${services.sink}
+${extra.backends}`,
     )
     return { port, running: startPinned(PROXY_CORE, ['haproxy', '-f', file], join(folder, 'access.log')) }
   },
@@ -134,7 +133,7 @@ const caddy: Contender = {
   version: versionOf('caddy', 'version'),
   // It tries routes one after the other.
   routesMax: 10,
-  async start({ folder, upstream, sink, routes }) {
+  async start({ folder, services, routes }) {
     const port = await freePort()
     const admin = await freePort()
     const file = join(folder, 'Caddyfile')
@@ -164,13 +163,13 @@ http://127.0.0.1:${port}, http://localhost:${port} {
   }
   header X-Request-ID {http.request.uuid}
   handle /upload* {
-    ${proxyTo(sink)}
+    ${proxyTo(services.sink)}
   }
   ${numbers(routes)
-    .map((route) => `handle /route-${route}/* {\n    ${proxyTo(upstream)}\n  }`)
+    .map((route) => `handle /route-${route}/* {\n    ${proxyTo(services.http)}\n  }`)
     .join('\n  ')}
   handle {
-    ${proxyTo(upstream)}
+    ${proxyTo(services.http)}
   }
 }
 `,
@@ -187,24 +186,25 @@ const turnpike: Contender = {
   name: 'turnpike',
   version: existsSync(join(ROOT, 'bin', 'turnpike')) ? packageVersion() : null,
   routesMax: Number.POSITIVE_INFINITY,
-  async start({ folder, upstream, sink, routes, chain, redisPort, work }) {
+  async start({ folder, services, tlsFiles, front, routes, chain, redisPort, work }) {
     const port = await freePort()
+    const extra = turnpikeWork(work, folder, services)
     const admin = await freePort()
     const file = join(folder, 'turnpike.yaml')
     writeFileSync(
       file,
-      `listeners: [{ host: 127.0.0.1, port: ${port} }]
+      `listeners: [{ host: 127.0.0.1, port: ${port}${turnpikeFront(front, tlsFiles)} }]
 admin: { port: ${admin} }
 workers: 1
 accessLog: { output: ${folder}/access.log }
 limits: { bodyBytesMax: 2GiB }
 ${chain === null ? '' : chainStores(redisPort)}services:
-  service: { targets: ["${upstream}"] }
-  sink: { targets: ["${sink}"] }
-routes:
+  service: { targets: ["${services.http}"] }
+  sink: { targets: ["${services.sink}"] }
+${extra.services}routes:
   everything: { path: /*, service: service }
   upload: { path: /upload/*, service: sink }
-${chain === null ? '' : chainRoute(chain)}${workRoute(work)}${numbers(routes)
+${chain === null ? '' : chainRoute(chain)}${extra.routes}${numbers(routes)
   .map((route) => `  route-${route}: { path: /route-${route}/*, service: service }\n`)
   .join('')}`,
     )

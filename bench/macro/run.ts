@@ -7,22 +7,27 @@
 import '../../scripts/node-guard.ts'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { onParentGone } from '../../scripts/parent.ts'
 import { LiveLine, paint, table } from '../../scripts/terminal.ts'
-import { stopAll, versionOf } from './process.ts'
+import { answers200, writeTlsFiles } from './front.ts'
+import { LOAD_CORE, stopAll, versionOf } from './process.ts'
 import { type Contender, PROXIES, type Setup } from './proxies.ts'
-import { type Figures, type Scenario, type Subject, scenarios } from './scenarios.ts'
-import { LOAD_CORE, startRedis, startSink, startUpstream } from './upstream.ts'
+import type { Figures, Needs, Scenario, Subject } from './scenario.ts'
+import { scenarios } from './scenarios.ts'
+import { startRedis, startServices } from './upstream.ts'
 
 const READY_TIMEOUT_MS = 30_000
 const RESULTS = join(import.meta.dirname, '..', 'results')
 /** What `--quick` measures, when nothing else is asked for. */
 const QUICK_SCENARIOS = ['keep-alive', 'varying']
+
+/** What every scenario needs, and where it and others are found. */
+const PROGRAMS = ['nginx', 'wrk', 'curl', 'openssl', 'taskset']
+const PACKAGES: Readonly<Record<string, string>> = { nginx: 'nginx-light', taskset: 'util-linux', h2load: 'nghttp2-client' }
 
 interface Row {
   readonly scenario: string
@@ -56,24 +61,12 @@ function choose<T extends { readonly name: string }>(all: readonly T[], names: s
     .map((name) => all.find((one) => one.name === name) ?? fail(`No ${what} ${name}; there are ${all.map((one) => one.name).join(', ')}.`))
 }
 
-function answers200(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const attempt = request({ host: '127.0.0.1', port, agent: false, timeout: 1000 }, (response) => {
-      response.resume()
-      resolve(response.statusCode === 200)
-    })
-    attempt.on('timeout', () => attempt.destroy())
-    attempt.on('error', () => resolve(false))
-    attempt.end()
-  })
-}
-
 /** Starts a proxy and waits for its first 200. @throws when that takes too long, with the place of its log */
 async function startSubject(proxy: Contender, setup: Setup): Promise<{ readonly subject: Subject; stop(): Promise<void> }> {
   mkdirSync(setup.folder, { recursive: true })
   const startedAt = performance.now()
   const { running, port } = await proxy.start(setup)
-  while (!(await answers200(port))) {
+  while (!(await answers200(setup.front, port))) {
     if (running.child.exitCode !== null || performance.now() - startedAt > READY_TIMEOUT_MS) {
       throw new Error(`${proxy.name} does not answer; its files are kept in ${setup.folder}`)
     }
@@ -95,18 +88,11 @@ function medians(all: readonly Figures[]): Figures {
 }
 
 /** Measures one scenario: all proxies in each round, one after the other. */
-async function measure(
-  scenario: Scenario,
-  proxies: readonly Contender[],
-  base: Omit<Setup, 'routes' | 'chain' | 'work'>,
-  line: LiveLine,
-): Promise<Row[]> {
-  const able = proxies.filter(({ name, routesMax }) => scenario.routes <= routesMax && (scenario.only?.includes(name) ?? true))
+async function measure(scenario: Scenario, proxies: readonly Contender[], base: Omit<Setup, keyof Needs>, line: LiveLine): Promise<Row[]> {
+  const able = proxies.filter(({ name, routesMax }) => scenario.needs.routes <= routesMax && (scenario.only?.includes(name) ?? true))
   const setupOf = (proxy: Contender, round: number): Setup => ({
     ...base,
-    routes: scenario.routes,
-    chain: scenario.chain,
-    work: scenario.work,
+    ...scenario.needs,
     folder: join(base.folder, `${scenario.name}-${proxy.name}-${round}`),
   })
   const results = new Map<string, Figures[]>(able.map(({ name }) => [name, []]))
@@ -116,6 +102,7 @@ async function measure(
       line.show(`${scenario.name}: warming ${proxy.name}`)
       const { subject } = await startSubject(proxy, setupOf(proxy, 0))
       lasting.set(proxy.name, subject)
+      await scenario.check?.(subject)
       await scenario.measure(subject, scenario.warmSeconds?.(proxy.name) ?? (options.quick ? 1 : 3))
     }
   }
@@ -169,10 +156,6 @@ function render(scenario: Scenario, rows: readonly Row[]): string {
 
 if (process.platform !== 'linux' || availableParallelism() < 2)
   fail('The benchmark needs Linux and two cores: one for the proxy, one for the load.')
-const missing = ['nginx', 'wrk', 'curl', 'taskset'].filter((program) => versionOf('command -v', `${program} && echo 1.0`) === null)
-if (missing.length > 0)
-  fail(`Not installed: ${missing.join(', ')}. On Debian: apt-get install nginx-light haproxy caddy wrk curl util-linux`)
-
 const chosen = choose(PROXIES, options.only, 'proxy')
 const present = chosen.filter(({ version }) => version !== null)
 for (const { name } of chosen.filter(({ version }) => version === null))
@@ -181,16 +164,16 @@ for (const { name } of chosen.filter(({ version }) => version === null))
 const folder = mkdtempSync(join(tmpdir(), 'turnpike-bench-'))
 // nginx serves files as another user when we are root.
 chmodSync(folder, 0o755)
-const wanted = choose(
-  scenarios(join(folder, '1g')),
-  options.scenario ?? (options.quick ? QUICK_SCENARIOS.join(',') : undefined),
-  'scenario',
-)
+const wanted = choose(scenarios(folder), options.scenario ?? (options.quick ? QUICK_SCENARIOS.join(',') : undefined), 'scenario')
+const needed = new Set([...PROGRAMS, ...wanted.flatMap(({ programs = [] }) => programs)])
+const missing = [...needed].filter((program) => versionOf('command -v', `${program} && echo 1.0`) === null)
+if (missing.length > 0) {
+  const packages = missing.map((program) => PACKAGES[program] ?? program)
+  fail(`Not installed: ${missing.join(', ')}. On Debian: apt-get install ${packages.join(' ')}`)
+}
 const line = new LiveLine()
 const rows: Row[] = []
-const wantsRedis = wanted.some(({ chain }) => chain === 'redis')
-if (wantsRedis && versionOf('redis-server', '--version') === null)
-  fail('Not installed: redis-server. On Debian: apt-get install redis-server')
+const wantsRedis = wanted.some(({ needs }) => needs.chain === 'redis')
 const cleanUp = async (): Promise<void> => {
   line.end()
   await stopAll()
@@ -205,11 +188,11 @@ onParentGone(abandon)
 // We share the load's core: whatever we do ourselves must not take from the proxy's.
 execFileSync('taskset', ['-a', '-c', '-p', String(LOAD_CORE), String(process.pid)], { stdio: 'ignore' })
 try {
-  const upstream = await startUpstream(folder)
-  const sink = await startSink()
+  const services = await startServices(folder)
+  const tlsFiles = writeTlsFiles(folder)
   const redisPort = wantsRedis ? await startRedis(folder) : null
   for (const scenario of wanted) {
-    const found = await measure(scenario, present, { folder, upstream, sink, redisPort }, line)
+    const found = await measure(scenario, present, { folder, services, tlsFiles, redisPort }, line)
     rows.push(...found)
     line.print(`\n${render(scenario, found)}`)
   }

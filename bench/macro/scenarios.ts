@@ -5,123 +5,49 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { type Chain, chainToken } from './chain.ts'
-import { cpuOf, familyOf, memoryOf, resetPeak } from './process.ts'
-import { GIB, LOAD_CORE } from './upstream.ts'
-import { orderJson, WORK_PATHS, type Work } from './work.ts'
+import { chainToken } from './chain.ts'
+import { grpcScenarios } from './grpc.ts'
+import { HTTP2 } from './http2.ts'
+import { costOf, wrk } from './load.ts'
+import { familyOf, LOAD_CORE, memoryOf, resetPeak } from './process.ts'
+import { BARE, type Needs, PEERS, type Scenario } from './scenario.ts'
+import { HANDSHAKES } from './tls.ts'
+import { GIB } from './upstream.ts'
+import { WEBSOCKET } from './websocket.ts'
+import { orderJson, WORK_PATHS } from './work.ts'
 
 const execute = promisify(execFile)
-const SCRIPT = join(import.meta.dirname, 'wrk', 'load.lua')
-const CONNECTIONS = 64
 const IDLE_CONNECTIONS = 5000
 /** The route for everything and that of uploads, which every proxy has. */
 const COMMON_ROUTES = 2
 
-/** A proxy that is running and ready. */
-export interface Subject {
-  readonly name: string
-  readonly port: number
-  readonly pid: number
-  /** Milliseconds from its start to its first 200. */
-  readonly startMs: number
-}
-
-/** Figures by name; the names carry the unit. */
-export type Figures = Readonly<Record<string, number>>
-
-export interface Scenario {
-  readonly name: string
-  readonly says: string
-  /** Routes beside the one for everything. */
-  readonly routes: number
-  /** Whether Turnpike does the whole chain; the others stay bare. */
-  readonly chain: Chain | null
-  /** What else Turnpike's route does. */
-  readonly work: Work | null
-  /** Who can do the same; all when it is left out. */
-  readonly only?: readonly string[]
-  /** Seconds of load before the first round; long where a state has to be filled. */
-  readonly warmSeconds?: (proxy: string) => number
-  /** Whether the proxy must be fresh for every round. */
-  readonly fresh: boolean
-  measure(subject: Subject, seconds: number): Promise<Figures>
-}
-
-interface LoadResult {
-  readonly requests: number
-  readonly seconds: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly errors: number
-}
-
-async function load(port: number, kind: string, path: string, parameter: number | string, seconds: number): Promise<LoadResult> {
-  const args = [
-    '-t1',
-    `-c${CONNECTIONS}`,
-    `-d${seconds}s`,
-    '--latency',
-    '-s',
-    SCRIPT,
-    `http://127.0.0.1:${port}`,
-    '--',
-    kind,
-    path,
-    String(parameter),
-  ]
-  const { stdout } = await execute('taskset', ['-c', String(LOAD_CORE), 'wrk', ...args])
-  const result: unknown = JSON.parse(/^\{.*\}$/m.exec(stdout)?.[0] ?? 'null')
-  if (!isLoadResult(result)) throw new Error(`wrk said: ${stdout}`)
-  return result
-}
-
-function isLoadResult(value: unknown): value is LoadResult {
-  return typeof value === 'object' && value !== null && 'requests' in value && 'p99Ms' in value
-}
-
-interface LoadOptions {
-  /** Routes beside the one for everything. */
-  readonly routes?: number
-  readonly chain?: Chain
-  readonly work?: Work
-  readonly only?: readonly string[]
-}
-
 /** Long enough for load.lua to name every key once. */
 const FILL_SECONDS = 90
 
+const PLAIN = { kind: 'same', path: '/', parameter: 0 }
+
 /** Load of `kind` on `path`, in CPU time of all the proxy's processes. */
-function loadScenario(name: string, says: string, kind: string, path: string, options: LoadOptions = {}): Scenario {
-  const { routes = 0, chain = null, work = null, only } = options
-  const parameter = work === 'transform' ? orderJson() : chain === null ? routes : chainToken()
+function loadScenario(
+  name: string,
+  says: string,
+  kind: string,
+  path: string,
+  options: Partial<Needs> & { readonly only?: readonly string[] } = {},
+): Scenario {
+  const { only, ...rest } = options
+  const needs = { ...BARE, ...rest }
+  const { front, routes, chain, work } = needs
+  const request = { kind, path, parameter: work === 'transform' ? orderJson() : chain === null ? routes : chainToken() }
   return {
     name,
     says,
-    routes,
-    chain,
-    work,
+    needs,
     ...(only !== undefined && { only }),
     // At 15,000 requests a second each of a million keys has come by in 67 s; the others keep no state.
     ...(chain === 'keys' && { warmSeconds: (proxy: string) => (proxy === 'turnpike' ? FILL_SECONDS : 3) }),
+    ...(chain === 'redis' && { programs: ['redis-server'] }),
     fresh: false,
-    async measure({ port, pid, name: proxy }, seconds) {
-      const pids = familyOf(pid)
-      const before = cpuOf(pids)
-      const { requests, seconds: took, p50Ms, p99Ms, errors } = await load(port, kind, path, parameter, seconds)
-      const after = cpuOf(pids)
-      if (errors > 0) throw new Error(`${proxy} answered ${errors} of ${requests} requests with an error`)
-      const userUs = ((after.userMs - before.userMs) * 1000) / requests
-      const systemUs = ((after.systemMs - before.systemMs) * 1000) / requests
-      return {
-        requestsPerSecond: requests / took,
-        cpuUs: userUs + systemUs,
-        userUs,
-        systemUs,
-        p50Ms,
-        p99Ms,
-        peakBytes: memoryOf(pids).peak,
-      }
-    },
+    measure: (subject, seconds) => costOf(subject, () => wrk(front, subject.port, request, seconds)),
   }
 }
 
@@ -137,13 +63,11 @@ async function requestOnce(port: number): Promise<Socket> {
 const idle: Scenario = {
   name: '5000-idle',
   says: `memory of ${IDLE_CONNECTIONS} idle connections that did one request each`,
-  routes: 0,
-  chain: null,
-  work: null,
+  needs: BARE,
   fresh: true,
   async measure({ port, pid }) {
     // Memory that any load takes once is no cost of a connection.
-    await load(port, 'same', '/', 0, 2)
+    await wrk('http', port, PLAIN, 2)
     await sleep(1000)
     const pids = familyOf(pid)
     const before = memoryOf(pids).now
@@ -182,12 +106,10 @@ async function transfer(port: number, args: readonly string[], figure: string): 
 const oneGib = (sparseFile: string): Scenario => ({
   name: '1GiB',
   says: 'one body of 1 GiB down, and one up',
-  routes: 0,
-  chain: null,
-  work: null,
+  needs: BARE,
   fresh: true,
   async measure({ port, pid }) {
-    await load(port, 'same', '/64k', 0, 1)
+    await wrk('http', port, { ...PLAIN, path: '/64k' }, 1)
     const pids = familyOf(pid)
     const direction = async (args: readonly string[], figure: string): Promise<{ rate: number; growth: number }> => {
       resetPeak(pids)
@@ -204,15 +126,13 @@ const oneGib = (sparseFile: string): Scenario => ({
 const start: Scenario = {
   name: 'start',
   says: 'from the start of the process to the first 200',
-  routes: 0,
-  chain: null,
-  work: null,
+  needs: BARE,
   fresh: true,
   measure: ({ startMs }) => Promise.resolve({ startMs }),
 }
 
-/** @param sparseFile a file of 1 GiB to send */
-export function scenarios(sparseFile: string): readonly Scenario[] {
+/** @param folder has a file `1g` of 1 GiB to send; others are put there */
+export function scenarios(folder: string): readonly Scenario[] {
   return [
     loadScenario('keep-alive', 'the same head every time, 115-byte answers', 'same', '/'),
     loadScenario('varying', 'path, cookie and trace headers change on every request', 'varying', '/'),
@@ -235,8 +155,13 @@ export function scenarios(sparseFile: string): readonly Scenario[] {
     loadScenario('transform', 'POST of 2 KiB of JSON, Turnpike changes it both ways; the others bare', 'json', WORK_PATHS.transform, {
       work: 'transform',
     }),
+    loadScenario('tls', 'as keep-alive, by HTTP/1.1 over TLS', 'same', '/', { front: 'tls', only: PEERS }),
+    ...HANDSHAKES,
+    ...HTTP2,
+    ...grpcScenarios(join(folder, 'call')),
+    WEBSOCKET,
     idle,
-    oneGib(sparseFile),
+    oneGib(join(folder, '1g')),
     start,
   ]
 }

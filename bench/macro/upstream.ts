@@ -3,19 +3,38 @@ import { once } from 'node:events'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { freePort, startPinned } from './process.ts'
+import { nginxGrpcServer } from './grpc.ts'
+import { freePort, LOAD_CORE, startPinned } from './process.ts'
+import { startEcho } from './websocket.ts'
 import { orderJson } from './work.ts'
 
-export const LOAD_CORE = 1
 export const GIB = 2 ** 30
 
-/** 115 bytes. */
 const SMALL = '{"id":1234567,"name":"Ada Lovelace","email":"ada@example.com","roles":["reader","writer"],"active":true,"page":10}\n'
 
-/** Starts nginx with `/` (115 bytes of JSON), `/64k` and `/1g`. @returns `host:port` */
-export async function startUpstream(folder: string): Promise<string> {
-  if (SMALL.length !== 115) throw new Error(`the small answer has ${SMALL.length} bytes`)
+export const SMALL_BYTES = SMALL.length
+
+/** `host:port` of what stands behind the proxies. */
+export interface Services {
+  /** Answers `/` (115 bytes of JSON), `/json/`, `/64k` and `/1g`. */
+  readonly http: string
+  /** Answers unary calls, by HTTP/2 without TLS. */
+  readonly grpc: string
+  /** Swallows uploads below /upload. */
+  readonly sink: string
+  /** Echoes messages of WebSockets. */
+  readonly echo: string
+}
+
+export async function startServices(folder: string): Promise<Services> {
+  return { ...(await startUpstream(folder)), sink: await startSink(), echo: await startEcho() }
+}
+
+/** Starts nginx as service of HTTP and gRPC. */
+async function startUpstream(folder: string): Promise<Pick<Services, 'http' | 'grpc'>> {
+  if (SMALL_BYTES !== 115) throw new Error(`the small answer has ${SMALL_BYTES} bytes`)
   const port = await freePort()
+  const grpcPort = await freePort()
   writeFileSync(join(folder, '64k'), Buffer.alloc(65_536, 'turnpike '))
   writeFileSync(join(folder, '1g'), '')
   truncateSync(join(folder, '1g'), GIB)
@@ -35,15 +54,16 @@ http {
     location = /64k { root ${folder}; }
     location = /1g { root ${folder}; }
   }
+  ${nginxGrpcServer(folder, grpcPort)}
 }
 `,
   )
   startPinned(LOAD_CORE, ['nginx', '-e', `${folder}/upstream-error.log`, '-c', file], join(folder, 'upstream.log'))
-  return `127.0.0.1:${port}`
+  return { http: `127.0.0.1:${port}`, grpc: `127.0.0.1:${grpcPort}` }
 }
 
 /** Starts a server that reads a body of known length or in chunks to its end, keeps nothing and answers 204. @returns `host:port` */
-export async function startSink(): Promise<string> {
+async function startSink(): Promise<string> {
   const server = createServer((socket) => {
     let head = ''
     let left = -1

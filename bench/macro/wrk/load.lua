@@ -1,19 +1,5 @@
--- One browser's requests. Arguments: kind (same | plain | json | varying | routes | chain | chain-keys), path, number of routes, the token or the body.
+-- One browser's requests; its headers come with -H. Arguments: kind (same | plain | json | varying | routes | chain | chain-keys), path, number of routes, the token or the body.
 -- Prints one line of JSON when it is done.
-
-local BROWSER = {
-  ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
-  ["Accept"] = "application/json, text/plain, */*",
-  ["Accept-Language"] = "en-GB,en;q=0.9,de;q=0.8",
-  ["Accept-Encoding"] = "gzip, deflate, br, zstd",
-  ["Cache-Control"] = "no-cache",
-  ["Referer"] = "https://shop.example.com/account/orders?page=2",
-  ["Origin"] = "https://shop.example.com",
-  ["Sec-Fetch-Site"] = "same-site",
-  ["Sec-Fetch-Mode"] = "cors",
-  ["Sec-Fetch-Dest"] = "empty",
-  ["Cookie"] = "session=4f9d2c7a1be84d06a5c3e8f2d7b19a60; theme=dark; consent=all",
-}
 
 local kind, path, routes = "same", "/", 1
 local requests = {}
@@ -21,7 +7,6 @@ local count = 0
 
 function init(args)
   kind, path, routes = args[1], args[2], tonumber(args[3])
-  for name, value in pairs(BROWSER) do wrk.headers[name] = value end
   if kind == "routes" then
     for route = 0, routes - 1 do requests[route] = wrk.format("GET", "/route-" .. route .. path) end
   else
