@@ -48,6 +48,8 @@ export class FrameReader {
   length = 0
   /** The stream that a HEADERS or PRIORITY frame wants to depend on; -1 where it says nothing. The scheme itself is gone from RFC 9113. */
   dependency = -1
+  /** Counts what has been read whole: frames, of which those of one field block are one. */
+  heads = 0
   readonly #sink: FrameSink
   readonly #header = Buffer.alloc(FRAME_HEADER_BYTES)
   #headerLength = 0
@@ -193,6 +195,7 @@ export class FrameReader {
     } else if (type === PRIORITY) this.dependency = readUint31(bytes, from)
     if (type === HEADERS || type === CONTINUATION) this.#continues = flags & FLAG_END_HEADERS ? 0 : this.streamId
     this.#left = -1
+    if (this.#continues === 0) this.heads++
     this.#sink.onFrame(bytes, from, to)
   }
 
