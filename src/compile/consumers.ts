@@ -1,6 +1,14 @@
 import type { ConsumerIr } from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
-import type { BasicCredential, ConsumerDirectory, HmacCredential, JwtCredential, KeyCredential, Owned } from '../core/consumers.ts'
+import type {
+  BasicCredential,
+  CertificateCredential,
+  ConsumerDirectory,
+  HmacCredential,
+  JwtCredential,
+  KeyCredential,
+  Owned,
+} from '../core/consumers.ts'
 import { parsePasswordHash, type ScryptCost } from '../core/password-hash.ts'
 
 /** Makes the directory of consumers: what authentication looks credentials up in. */
@@ -10,6 +18,7 @@ export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory 
   const usernames = new Map<string, Owned<BasicCredential>[]>()
   const hmacKeyIds = new Map<string, Owned<HmacCredential>[]>()
   const jwtKeys = new Map<string, Owned<JwtCredential>[]>()
+  const certificates = new Map<string, Owned<CertificateCredential>>()
   const costs = new Map<string, ScryptCost>()
   for (const { name, groups, credentials, policies, routes } of irs) {
     const consumer: Consumer = { name, groups, hasPolicies: policies.length > 0 || routes.length > 0 }
@@ -29,6 +38,9 @@ export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory 
         case 'jwt':
           push(jwtKeys, credential.key, { consumer, credential })
           break
+        case 'certificate':
+          certificates.set(`${credential.by} ${credential.value}`, { consumer, credential })
+          break
       }
     }
   }
@@ -37,6 +49,7 @@ export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory 
     byUsername: (username) => usernames.get(username) ?? NONE,
     byHmacKeyId: (keyId) => hmacKeyIds.get(keyId) ?? NONE,
     byJwtKey: (key) => jwtKeys.get(key) ?? NONE,
+    byCertificate: (by, value) => certificates.get(`${by} ${value}`),
     byName: (name) => consumers.get(name),
     scryptCosts: [...costs.values()],
   }

@@ -1,8 +1,9 @@
 /** The native form of consumers: who calls, with credentials and policies of their own. */
+import { normalAlternativeName } from '../core/client-certificate.ts'
 import { API_KEY_CHARS_MAX } from '../core/consumers.ts'
 import { ALGORITHM_NAMES } from '../core/jwt-algorithms.ts'
 import { PASSWORD_CHARS_MAX, parsePasswordHash } from '../core/password-hash.ts'
-import { list, object, oneOf, record, secret, text, z } from '../core/schema.ts'
+import { distinguishedName, list, object, oneOf, record, secret, text, z } from '../core/schema.ts'
 import { instant } from './instant.ts'
 import { jwtKeyProblem } from './jwt-keys.ts'
 
@@ -25,11 +26,11 @@ const period = {
   expires: instant().optional().describe('From when on it does not hold any more. Two credentials that overlap make a rotation.'),
 }
 
-/** Exactly one of two ways to say a secret. */
-function checkOneOf(names: readonly [string, string], { value, issues }: z.core.ParsePayload<Readonly<Record<string, unknown>>>): void {
-  const [one, other] = names
-  if ((value[one] === undefined) !== (value[other] === undefined)) return
-  issues.push({ code: 'custom', input: value, message: `expected one of \`${one}\` and \`${other}\`` })
+/** Exactly one of several ways to say a credential. */
+function checkOneOf(names: readonly string[], { value, issues }: z.core.ParsePayload<Readonly<Record<string, unknown>>>): void {
+  if (names.filter((name) => value[name] !== undefined).length === 1) return
+  const quoted = names.map((name) => `\`${name}\``)
+  issues.push({ code: 'custom', input: value, message: `expected one of ${quoted.slice(0, -1).join(', ')} and ${quoted.at(-1) ?? ''}` })
 }
 
 const keyText = () =>
@@ -94,6 +95,29 @@ const jwt = object({
   if (problem !== null) context.addIssue({ code: 'custom', path: [...problem.path], message: problem.message })
 })
 
+const certificate = object({
+  fingerprint: z
+    .string()
+    .regex(/^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$/, {
+      error: 'expected the SHA-256 of the certificate: 64 hexadecimal digits, as `openssl x509 -fingerprint -sha256` prints them',
+    })
+    .transform((digits) => digits.replaceAll(':', '').toLowerCase())
+    .optional()
+    .describe('SHA-256 of the certificate, colons allowed: exactly this one, until it is renewed.'),
+  subject: distinguishedName().optional().describe('Its subject as RFC 4514 writes it: `CN=app,O=Example`.'),
+  san: z
+    .string()
+    .transform((written, context) => {
+      const name = normalAlternativeName(written)
+      if (name !== null) return name
+      context.addIssue({ code: 'custom', message: 'expected `DNS:app.example`, `URI:spiffe://example/app` or `email:app@example.com`' })
+      return z.NEVER
+    })
+    .optional()
+    .describe('One of its alternative names: `DNS:…`, `URI:…` or `email:…`.'),
+  ...period,
+}).check((payload) => checkOneOf(['fingerprint', 'subject', 'san'], payload))
+
 /** One consumer. */
 export const consumer = <P extends z.ZodType>(policies: P) =>
   object({
@@ -106,6 +130,9 @@ export const consumer = <P extends z.ZodType>(policies: P) =>
     jwt: list(jwt, { max: CREDENTIALS_MAX })
       .default([])
       .describe('Keys that its tokens are signed with, for `jwt` with `consumers: true`.'),
+    certificates: list(certificate, { max: CREDENTIALS_MAX })
+      .default([])
+      .describe('TLS client certificates, for `client-certificate`; they count only where the CA of a listener has issued them.'),
     policies: policies
       .optional()
       .describe('Policies for this consumer, by kind: in place of those of the route. Only kinds that act once the consumer is known.'),

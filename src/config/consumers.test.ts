@@ -157,3 +157,32 @@ test('the cost of a hash in a file has bounds on both sides', () => {
   ])
     assert.equal(of(cost), null, cost)
 })
+
+test('certificates are kept in the form in which they are compared', async () => {
+  const fingerprint = 'AB'.repeat(32).replaceAll(/(..)(?=.)/g, '$1:')
+  const { ir } = await load(`
+  a:
+    certificates:
+      - { fingerprint: "${fingerprint}", expires: 2027-01-01 }
+      - { subject: "cn = app , O=Example\\\\, Inc." , id: by-name }
+      - { san: "dns:App.Example" }`)
+  const marks = ir.consumers[0]?.credentials.map((one) => (one.kind === 'certificate' ? [one.id, one.by, one.value] : []))
+  assert.deepEqual(marks, [
+    ['a-certificate-1', 'fingerprint', 'ab'.repeat(32)],
+    ['by-name', 'subject', 'CN=app,O=Example\\, Inc.'],
+    ['a-certificate-3', 'san', 'DNS:app.example'],
+  ])
+})
+
+test('a certificate is known by one thing, and to one consumer once', async () => {
+  const of = (...certificates: string[]) =>
+    problemsIn(`${BASE}consumers: { a: { certificates: [${certificates.join(', ')}] }, b: { certificates: [{ san: "DNS:b" }] } }`)
+  assert.deepEqual(await of('{ subject: "CN=a" }'), [])
+  assert.match((await of('{ subject: "CN=a", san: "DNS:a" }')).join(), /expected one of `fingerprint`, `subject` and `san`/)
+  assert.match((await of('{}')).join(), /expected one of/)
+  assert.match((await of('{ subject: a }')).join(), /expected a name as RFC 4514 writes it/)
+  assert.match((await of('{ san: "IP:192.0.2.1" }')).join(), /expected `DNS:app.example`/)
+  assert.match((await of('{ fingerprint: "00" }')).join(), /64 hexadecimal digits/)
+  assert.match((await of('{ subject: "CN=a" }', '{ subject: "cn=a" }')).join(), /this `subject` is already that of `a`/)
+  assert.match((await of('{ san: "dns:B" }')).join(), /this `san` is already that of `a`/)
+})

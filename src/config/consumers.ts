@@ -1,6 +1,6 @@
 /** Consumers of the native form to the intermediate representation: what their schema cannot see is checked here. */
 import { createHash, hash } from 'node:crypto'
-import type { Credential } from '../core/consumers.ts'
+import type { CertificateMark, Credential } from '../core/consumers.ts'
 import { nearest } from '../core/nearest.ts'
 import { hashPassword, LOAD_COST } from '../core/password-hash.ts'
 import type { Problem } from './diagnostics.ts'
@@ -60,7 +60,7 @@ class Translator {
     }
   }
 
-  *#credentials(name: string, path: ConfigPath, { keys, basic, hmac, jwt }: NativeConsumer): Generator<Credential> {
+  *#credentials(name: string, path: ConfigPath, { keys, basic, hmac, jwt, certificates }: NativeConsumer): Generator<Credential> {
     for (const [index, key] of keys.entries()) {
       const at = [...path, 'keys', index]
       const written = typeof key === 'string' ? { key } : key
@@ -86,6 +86,12 @@ class Translator {
       const { key, algorithm, secret, publicKey } = entry
       this.#take(`jwt ${key}`, name, [...at, 'key'], 'this `key`', PASSWORDS_PER_NAME_MAX)
       yield { kind: 'jwt', ...this.#period(name, 'jwt', index, at, entry), key, algorithm, secret: secret ?? publicKey ?? '' }
+    }
+    for (const [index, entry] of certificates.entries()) {
+      const at = [...path, 'certificates', index]
+      const [by, value] = markOf(entry)
+      this.#take(`certificate ${by} ${value}`, name, [...at, by], `this \`${by}\``, 1)
+      yield { kind: 'certificate', ...this.#period(name, 'certificate', index, at, entry), by, value }
     }
   }
 
@@ -146,6 +152,12 @@ class Translator {
   #error(path: ConfigPath, message: string, part: 'key' | 'value' = 'value'): void {
     this.#problems.push({ severity: 'error', location: locate(this.#around.tree, path, part), message })
   }
+}
+
+/** What a certificate is known by; its schema has seen that it is one thing. */
+function markOf({ fingerprint, subject, san }: NativeConsumer['certificates'][number]): readonly [CertificateMark, string] {
+  if (fingerprint !== undefined) return ['fingerprint', fingerprint]
+  return subject === undefined ? ['san', san ?? ''] : ['subject', subject]
 }
 
 interface Period {

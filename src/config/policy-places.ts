@@ -122,12 +122,14 @@ class Reviewer {
   readonly #routes = new Map<PolicyIr, number>()
   readonly #stores: ReadonlySet<StoreName>
   readonly #consumers: ReadonlySet<string>
+  readonly #clientCertificates: boolean
 
   constructor(ir: GatewayIr, tree: ConfigNode, definitions: Definitions) {
     this.#definitions = definitions
     this.#tree = tree
     this.#stores = new Set<StoreName>(ir.stores.redis === null ? ['memory'] : ['memory', 'redis'])
     this.#consumers = new Set(ir.consumers.map(({ name }) => name))
+    this.#clientCertificates = ir.listeners.some(({ tls }) => tls !== null && tls.clientCertificates !== null)
     this.#addPaths(['policies'], ir.policies)
     for (const { name, policies } of ir.services) this.#addPaths(['services', name, 'policies'], policies)
     for (const { name, policies } of ir.routes) this.#addPaths(['routes', name, 'policies'], policies)
@@ -157,6 +159,7 @@ class Reviewer {
         only !== undefined || inForce.some(({ kind, mode }) => mode === 'enforce' && this.#definitions.get(kind)?.authenticates === true),
       stores: this.#stores,
       consumers: this.#consumers,
+      clientCertificates: this.#clientCertificates,
     }
     for (const policy of inForce) {
       if (only?.includes(policy) === false) continue

@@ -104,12 +104,21 @@ const CONFLICT = refuse('credentials_conflict')
 export function deny({ caller }: Exchange, refusal: Reply): Verdict {
   if (!caller.anyOf) return refusal
   if (caller.refusal === null) caller.refusal = refusal
-  else caller.refusal = joinChallenges(isMissing(caller.refusal) && !isMissing(refusal) ? refusal : caller.refusal, caller.refusal, refusal)
+  else caller.refusal = joinChallenges(weightOf(refusal) > weightOf(caller.refusal) ? refusal : caller.refusal, caller.refusal, refusal)
   return undefined
 }
 
-function isMissing({ code }: Reply): boolean {
-  return code === 'token_missing' || code === 'credentials_missing'
+/** Whether it is for want of a credential, and not for a wrong one. */
+export function isMissing(refusal: Reply): boolean {
+  return weightOf(refusal) < WRONG
+}
+
+const WRONG = 2
+
+/** Of a certificate a client can be asked for nothing later than in its handshake: a 401 tells it what else would do. */
+function weightOf({ code }: Reply): number {
+  if (code === 'client_certificate_missing') return 0
+  return code === 'token_missing' || code === 'credentials_missing' ? 1 : WRONG
 }
 
 /** RFC 9110, 11.6.1: a 401 names every scheme that would do. */

@@ -43,7 +43,18 @@ export interface JwtCredential extends CredentialBase {
   readonly secret: string
 }
 
-export type Credential = KeyCredential | BasicCredential | HmacCredential | JwtCredential
+/** A client certificate, by one of the things that it says. Only what is said by one that was verified counts. */
+export interface CertificateCredential extends CredentialBase {
+  readonly kind: 'certificate'
+  readonly by: CertificateMark
+  /** 64 hexadecimal digits in lower case; a name by `formatDistinguishedName`; or one by `normalAlternativeName`. */
+  readonly value: string
+}
+
+/** What a certificate is known by. */
+export type CertificateMark = 'fingerprint' | 'subject' | 'san'
+
+export type Credential = KeyCredential | BasicCredential | HmacCredential | JwtCredential | CertificateCredential
 
 /** A credential that was found, and whose it is. */
 export interface Owned<C extends Credential = Credential> {
@@ -58,6 +69,7 @@ export interface ConsumerDirectory {
   byUsername(username: string): readonly Owned<BasicCredential>[]
   byHmacKeyId(keyId: string): readonly Owned<HmacCredential>[]
   byJwtKey(key: string): readonly Owned<JwtCredential>[]
+  byCertificate(by: CertificateMark, value: string): Owned<CertificateCredential> | undefined
   byName(name: string): Consumer | undefined
   /** Every cost that passwords are hashed with, so that a name that nobody has can cost what another does. */
   readonly scryptCosts: readonly ScryptCost[]

@@ -102,6 +102,8 @@ export interface PolicySurroundings {
   readonly authenticates: boolean
   readonly stores: ReadonlySet<StoreName>
   readonly consumers: ReadonlySet<string>
+  /** Whether any listener asks its clients for certificates. */
+  readonly clientCertificates: boolean
 }
 
 /** Something to be said of a policy's options. */

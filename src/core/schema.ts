@@ -7,6 +7,7 @@
  * with `.prefault('5s')`, in the written form, and to all else with `.default(…)`.
  */
 import * as z from 'zod'
+import { formatDistinguishedName, parseDistinguishedName } from './distinguished-name.ts'
 import { nearest } from './nearest.ts'
 
 export * as z from 'zod'
@@ -28,6 +29,22 @@ export function object<Shape extends z.ZodRawShape>(shape: Shape) {
       return issue.keys.map((key) => unknownKeyMessage(key, valid)).join('\n')
     },
   })
+}
+
+/** The name of a subject or an issuer, as RFC 4514 writes it. Gives it in the one form that `formatDistinguishedName` has. */
+export function distinguishedName() {
+  return z
+    .string()
+    .max(4_096)
+    .transform((written, context) => {
+      const name = parseDistinguishedName(written)
+      if (name !== null) return formatDistinguishedName(name)
+      context.addIssue({
+        code: 'custom',
+        message: 'expected a name as RFC 4514 writes it: `CN=app,O=Example`, the most specific part first',
+      })
+      return z.NEVER
+    })
 }
 
 /** What to say of a key that is not among `valid`. */

@@ -4,6 +4,7 @@ import { authentication } from './authentication/policy.ts'
 import { authorize } from './authorize/policy.ts'
 import { basic } from './basic/policy.ts'
 import { cache } from './cache/policy.ts'
+import { clientCertificate } from './client-certificate/policy.ts'
 import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
 import { grpcWeb } from './grpc-web/policy.ts'
@@ -37,7 +38,9 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   securityHeaders,
   // Before anything that costs: a request that is too large is refused for the price of a comparison.
   requestSize,
-  // First of those that authenticate: its user is what a second credential has to agree with.
+  // First of those that authenticate: the connection has proved it already, so that it costs a look-up.
+  clientCertificate,
+  // Before the other credentials of a request: its user is what a second one has to agree with.
   jwt,
   // What costs least first: where one credential is enough, a digest may save a password's hash.
   apiKey,

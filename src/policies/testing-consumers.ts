@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { systemClock } from '../core/clock.ts'
 import type {
   BasicCredential,
+  CertificateCredential,
   ConsumerDirectory,
   Credential,
   HmacCredential,
@@ -30,6 +31,8 @@ export function directoryOf(consumers: TestConsumers): ConsumerDirectory {
     byUsername: (name) => found((one): one is BasicCredential => one.kind === 'basic' && one.username === name),
     byHmacKeyId: (keyId) => found((one): one is HmacCredential => one.kind === 'hmac' && one.keyId === keyId),
     byJwtKey: (key) => found((one): one is JwtCredential => one.kind === 'jwt' && one.key === key),
+    byCertificate: (by, value) =>
+      found((one): one is CertificateCredential => one.kind === 'certificate' && one.by === by && one.value === value)[0],
     byName: (name) => (Object.hasOwn(consumers, name) ? { name, groups: [], hasPolicies: false } : undefined),
     scryptCosts: found((one): one is BasicCredential => one.kind === 'basic').flatMap(
       ({ credential }) => parsePasswordHash(credential.passwordHash) ?? [],

@@ -18,6 +18,10 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
     full: { origins: ['https://a.example', '~https://x'], headers: ['*'], exposedHeaders: ['X-A'], credentials: true, maxAge: '1h' },
   },
   'security-headers': { minimal: {}, full: { contentSecurityPolicy: "default-src 'none'", hsts: { always: true }, override: true } },
+  'client-certificate': {
+    minimal: {},
+    full: { allowUnknown: true, user: 'common-name', issuers: ['CN=CA'], forward: true },
+  },
   jwt: {
     minimal: { secret: 'a secret' },
     full: {

@@ -63,11 +63,19 @@ test('a configuration that lets nobody pass, or names nobody, is refused', async
   const schema = await authentication.loadSchema()
   const messages = (options: unknown, authenticates: boolean) =>
     authentication
-      .review?.(schema.parse(options), { optionsOf: () => undefined, authenticates, stores: new Set(), consumers: new Set(['guest']) })
+      .review?.(schema.parse(options), {
+        optionsOf: () => undefined,
+        authenticates,
+        stores: new Set(),
+        consumers: new Set(['guest']),
+        clientCertificates: false,
+      })
       .map(({ severity, path, message }) => `${severity} ${path.join('.')} ${message.split(':')[0]}`)
   assert.deepEqual(messages({}, true), [])
   assert.deepEqual(messages({ anonymous: 'guest' }, true), [])
-  assert.deepEqual(messages({}, false), ['error  no policy that authenticates (`jwt`, `api-key`, `basic`, `hmac`) is in force here'])
+  assert.deepEqual(messages({}, false), [
+    'error  no policy that authenticates (`client-certificate`, `jwt`, `api-key`, `basic`, `hmac`) is in force here',
+  ])
   assert.deepEqual(messages({ anonymous: 'guests' }, true), ['error anonymous there is no consumer `guests`; did you mean `guest`?'])
   await assert.rejects(compilePolicy(authentication, { anonymous: 'guests' }, contextOf({}).context), /no consumer guests/)
   assert.deepEqual(await problemsOf(authentication, { anonymous: 'guest', require: 'all' }), [

@@ -1,4 +1,4 @@
-import { admit } from '../../core/caller.ts'
+import { admit, isMissing } from '../../core/caller.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { PolicyDefinition, Remark, Verdict } from '../../core/policy.ts'
@@ -14,7 +14,8 @@ export const authentication: PolicyDefinition<AuthenticationOptions> = {
   review({ anonymous }, { authenticates, consumers }) {
     const remarks: Remark[] = []
     if (!authenticates) {
-      const message = 'no policy that authenticates (`jwt`, `api-key`, `basic`, `hmac`) is in force here: nobody could pass'
+      const message =
+        'no policy that authenticates (`client-certificate`, `jwt`, `api-key`, `basic`, `hmac`) is in force here: nobody could pass'
       remarks.push({ severity: 'error', path: [], message })
     }
     if (anonymous !== undefined && !consumers.has(anonymous)) {
@@ -42,8 +43,8 @@ export const authentication: PolicyDefinition<AuthenticationOptions> = {
         const { caller } = exchange
         if (caller.isKnown) return undefined
         const { refusal } = caller
-        const isMissing = refusal === null || refusal.code === 'token_missing' || refusal.code === 'credentials_missing'
-        if (nobody === undefined || !isMissing) return refusal ?? MISSING
+        const hasNone = refusal === null || isMissing(refusal)
+        if (nobody === undefined || !hasNone) return refusal ?? MISSING
         exchange.trace?.note(`no credential: taken for consumer ${nobody.name}`)
         return admit(exchange, { method: 'anonymous', consumer: nobody })
       },

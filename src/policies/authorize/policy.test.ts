@@ -181,7 +181,13 @@ test('options without a condition, and conditions without a name, are refused', 
 test('a route where nobody is known, and names that no consumer has, are errors', async () => {
   const schema = await authorize.loadSchema()
   const options = schema.parse({ consumers: { allow: ['app', 'ap'], deny: ['x'] } })
-  const around: PolicySurroundings = { optionsOf: () => undefined, authenticates: true, stores: new Set(), consumers: new Set(['app']) }
+  const around: PolicySurroundings = {
+    optionsOf: () => undefined,
+    authenticates: true,
+    stores: new Set(),
+    consumers: new Set(['app']),
+    clientCertificates: false,
+  }
   const remarks = authorize.review?.(options, around) ?? []
   assert.deepEqual(
     remarks.map(({ path }) => path),

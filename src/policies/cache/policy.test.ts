@@ -323,7 +323,13 @@ test('other options begin with an empty cache', async () => {
 
 test('check tells of what cannot work or does nothing', async () => {
   const schema = await cache.loadSchema()
-  const around: PolicySurroundings = { optionsOf: () => undefined, authenticates: true, stores: new Set(['memory']), consumers: new Set() }
+  const around: PolicySurroundings = {
+    optionsOf: () => undefined,
+    authenticates: true,
+    stores: new Set(['memory']),
+    consumers: new Set(),
+    clientCertificates: false,
+  }
   const remarks = (written: object): unknown => {
     const options: CacheOptions = schema.parse(written)
     return cache.review?.(options, around).map(({ severity, path }) => `${severity} ${path.join('.')}`)

@@ -234,7 +234,13 @@ const REVIEWED: readonly (readonly [options: Readonly<Record<string, unknown>>, 
 ]
 for (const [options, authenticates, expected] of REVIEWED) {
   test(`check says of ${JSON.stringify(options)}${authenticates ? ' with authentication' : ''}: ${expected.join() || 'nothing'}`, () => {
-    const around: PolicySurroundings = { optionsOf: () => undefined, authenticates, stores: new Set(), consumers: new Set() }
+    const around: PolicySurroundings = {
+      optionsOf: () => undefined,
+      authenticates,
+      stores: new Set(),
+      consumers: new Set(),
+      clientCertificates: false,
+    }
     const remarks = cors.review?.(schema.parse(options), around) ?? []
     assert.deepEqual(
       remarks.map(({ severity, path }) => `${severity} ${path.join('.')}`),

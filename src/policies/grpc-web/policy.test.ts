@@ -142,6 +142,7 @@ test('a cors policy that keeps browsers from calling is remarked upon', () => {
       authenticates: false,
       stores: new Set(),
       consumers: new Set(),
+      clientCertificates: false,
     } satisfies PolicySurroundings).map(({ message }) => message)
   assert.deepEqual(remarksBeside(undefined), [])
   assert.deepEqual(remarksBeside({ headers: ['*'] }), [])

@@ -328,7 +328,13 @@ test('refusals name what has to be covered, and the service does not see the sig
 })
 
 test('options that let signatures cover too little are warned of', async () => {
-  const surroundings = { optionsOf: () => undefined, authenticates: true, stores: new Set<never>(), consumers: new Set<string>() }
+  const surroundings = {
+    optionsOf: () => undefined,
+    authenticates: true,
+    stores: new Set<never>(),
+    consumers: new Set<string>(),
+    clientCertificates: false,
+  }
   const schema = await hmac.loadSchema()
   const remarks = (requiredHeaders: string[]) => hmac.review?.(schema.parse({ requiredHeaders }), surroundings).length
   assert.deepEqual(

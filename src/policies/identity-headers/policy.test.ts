@@ -45,6 +45,11 @@ test('default names stay out of reach when others are written or none is', async
   assert.deepEqual(await told(options, { subject: 'u', claims: { email: 'u@example.com' } }, forged), ['x-me: u', 'x-mail: u@example.com'])
 })
 
+test('no client says which certificate it has shown', async () => {
+  const forged = ['Client-Cert', 'client_cert', 'Client-Cert-Chain', 'CLIENT_CERT_CHAIN'].map((name) => [name, ':AA==:'] as const)
+  assert.deepEqual(await told({ subject: false }, { subject: 'u' }, forged), ['x-auth-method: jwt'])
+})
+
 test('roles and permissions are those of the record, else of the claims', async () => {
   const options = { subject: false, method: false, roles: 'X-Roles', permissions: 'X-Permissions' }
   const claims = { roles: ['a', 'b,admin'], permissions: 'p' }

@@ -8,7 +8,13 @@ import { BlockSet, comparable, parseBlock } from './block.ts'
 import { ipAccess } from './policy.ts'
 import { schema } from './schema.ts'
 
-const AROUND: PolicySurroundings = { optionsOf: () => undefined, authenticates: false, stores: new Set(), consumers: new Set() }
+const AROUND: PolicySurroundings = {
+  optionsOf: () => undefined,
+  authenticates: false,
+  stores: new Set(),
+  consumers: new Set(),
+  clientCertificates: false,
+}
 
 /** Whether a client from there may pass, alone and again behind another one, so that a kept verdict shows. */
 async function passes(options: unknown, address: string): Promise<boolean> {

@@ -355,7 +355,13 @@ test('RSA keys below 2048 bits are refused', async () => {
 
 test('a short secret, a missing audience and keys over http are remarked on', async () => {
   const schema = await jwt.loadSchema()
-  const around = { optionsOf: () => undefined, authenticates: true, stores: new Set<never>(), consumers: new Set<string>() }
+  const around = {
+    optionsOf: () => undefined,
+    authenticates: true,
+    stores: new Set<never>(),
+    consumers: new Set<string>(),
+    clientCertificates: false,
+  }
   const remarks = (written: unknown) =>
     jwt.review?.(schema.parse(written), around).map(({ path, severity }) => `${severity} ${path.join('.')}`)
   assert.deepEqual(remarks({ secret: 'short' }), ['warning secret', 'warning '])

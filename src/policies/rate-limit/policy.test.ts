@@ -416,6 +416,7 @@ test('the review warns of limits that never apply, and refuses those that nothin
       authenticates: true,
       stores: new Set(['memory']),
       consumers: new Set<string>(),
+      clientCertificates: false,
       ...around,
     }
     return (rateLimit.review?.(options, surroundings) ?? []).map(

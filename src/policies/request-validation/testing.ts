@@ -10,6 +10,7 @@ const around: PolicySurroundings = {
   authenticates: false,
   stores: new Set(),
   consumers: new Set(),
+  clientCertificates: false,
 }
 
 /** Options as workers get them: defaults filled in, files read, sent as JSON. */

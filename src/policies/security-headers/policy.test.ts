@@ -6,7 +6,13 @@ import { compilePolicy, type ExchangeShape, exchangeOf, fieldsOf, onResponse, pr
 import { securityHeaders } from './policy.ts'
 import { schema } from './schema.ts'
 
-const AROUND: PolicySurroundings = { optionsOf: () => undefined, authenticates: false, stores: new Set(), consumers: new Set() }
+const AROUND: PolicySurroundings = {
+  optionsOf: () => undefined,
+  authenticates: false,
+  stores: new Set(),
+  consumers: new Set(),
+  clientCertificates: false,
+}
 const DEFAULTS = ['x-content-type-options: nosniff', 'x-frame-options: DENY', 'referrer-policy: no-referrer']
 const HSTS = 'strict-transport-security: max-age=31536000'
 

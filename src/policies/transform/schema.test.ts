@@ -11,6 +11,7 @@ test('a template that a cache would keep from the first request is told', async 
       authenticates: false,
       stores: new Set<never>(),
       consumers: new Set<string>(),
+      clientCertificates: false,
     }
     return transform.review?.((await transform.loadSchema()).parse({ response }), around).map(({ message }) => message.slice(0, 36))
   }
@@ -27,6 +28,7 @@ test('a request that a cache would take for another one is told', async () => {
       authenticates: false,
       stores: new Set<never>(),
       consumers: new Set<string>(),
+      clientCertificates: false,
     }
     const remarks = transform.review?.((await transform.loadSchema()).parse({ request }), around) ?? []
     return remarks.map(({ message }) => /look at `(.*?)`/.exec(message)?.[1])

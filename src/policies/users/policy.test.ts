@@ -421,7 +421,13 @@ test('a URL in which a name could change whom is asked is refused', async () => 
 
 test('a store that is not configured is an error, a route where nobody is known a warning', async () => {
   const schema = await users.loadSchema()
-  const around: PolicySurroundings = { optionsOf: () => undefined, authenticates: true, stores: new Set(['memory']), consumers: new Set() }
+  const around: PolicySurroundings = {
+    optionsOf: () => undefined,
+    authenticates: true,
+    stores: new Set(['memory']),
+    consumers: new Set(),
+    clientCertificates: false,
+  }
   const severities = (store: string, authenticates = true) =>
     users.review?.(schema.parse({ url: 'http://a/{sub}', store }), { ...around, authenticates })?.map(({ severity }) => severity)
   assert.deepEqual(severities('none'), [])
