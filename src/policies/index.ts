@@ -7,6 +7,7 @@ import { cache } from './cache/policy.ts'
 import { clientCertificate } from './client-certificate/policy.ts'
 import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
+import { grpcTranscoding } from './grpc-transcoding/policy.ts'
 import { grpcWeb } from './grpc-web/policy.ts'
 import { headers } from './headers/policy.ts'
 import { hmac } from './hmac/policy.ts'
@@ -73,4 +74,6 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   // Puts another protocol in place of the client's: all others speak of what the client sees, so that it acts behind them, and before them on
   // responses.
   grpcWeb,
+  // As that one; which of the two a request is for, its Content-Type says.
+  grpcTranscoding,
 ]

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { Exchange } from '../../src/core/exchange.ts'
+import type { PolicyDefinition, PolicySteps } from '../../src/core/policy.ts'
 import { z } from '../../src/core/schema.ts'
 import { POLICIES } from '../../src/policies/index.ts'
-import { compilePolicy, exchangeOf } from '../../src/policies/testing.ts'
+import { exchangeOf, testContext } from '../../src/policies/testing.ts'
 
 /** The smallest valid options of each kind, and options that make it do all it can. */
 const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly full: unknown }>> = {
@@ -109,6 +110,20 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
     },
   },
   'grpc-web': { minimal: {}, full: {} },
+  'grpc-transcoding': {
+    minimal: { reflection: { address: '127.0.0.1:9' } },
+    full: {
+      proto: ['protos/shop.proto'],
+      importPaths: ['protos'],
+      services: ['shop.Shop'],
+      basePath: '/a',
+      autoMapping: true,
+      ignoreUnknownParameters: true,
+      ignoreUnknownFields: true,
+      messageBytesMax: '1KiB',
+      print: { defaults: true, enumsAsNumbers: true, protoNames: true },
+    },
+  },
   redirect: { minimal: { to: '/x' }, full: { to: 'https://{host}{path}?{query}', status: 302, preserveQuery: false } },
   'static-response': { minimal: {}, full: { status: 404, headers: { 'X-A': '1' }, body: 'gone', contentType: 'text/html' } },
   transform: {
@@ -144,6 +159,25 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
     minimal: {},
     full: { request: { remove: ['X-A'], set: { Host: 'h', 'X-B': '1' } }, response: { add: { 'X-C': '1' }, rename: { 'X-D': 'X-E' } } },
   },
+}
+
+/** What options name as files. */
+const FILES: Readonly<Record<string, string>> = {
+  'protos/shop.proto': `
+    syntax = "proto3";
+    package shop;
+    import "google/api/annotations.proto";
+    service Shop { rpc Get(Item) returns (Item) { option (google.api.http) = { get: "/{name}" }; } }
+    message Item { string name = 1; string q = 2; }`,
+}
+
+/** As workers do it: with options whose files have been read. */
+async function compileExample(policy: PolicyDefinition<unknown>, written: unknown): Promise<PolicySteps> {
+  const options = (await policy.loadSchema()).parse(written)
+  const read = (path: string): Promise<string> => Promise.resolve(FILES[path] ?? assert.fail(path))
+  const resolved = await policy.resolve?.(options, { read, readBytes: async (path) => Buffer.from(await read(path)) })
+  await policy.load?.()
+  return policy.compile(resolved ?? options, testContext)
 }
 
 /** All that no step may change: what was received, who sent it, and what the runtime keeps. */
@@ -203,7 +237,7 @@ for (const policy of POLICIES) {
 
   test(`${kind}: steps change the edits of an exchange and nothing else`, async () => {
     for (const options of [minimal, full]) {
-      const steps = await compilePolicy(policy, options)
+      const steps = await compileExample(policy, options)
       for (const trusted of [false, true]) {
         const exchange = exchangeOf({
           trusted,
@@ -232,7 +266,7 @@ for (const policy of POLICIES) {
   })
 
   test(`${kind}: the same request gives the same verdict twice`, async () => {
-    const steps = await compilePolicy(policy, full)
+    const steps = await compileExample(policy, full)
     const verdict = async () => (await steps.onRequest?.(exchangeOf({ path: '/a/b' }))) ?? null
     assert.deepEqual(await verdict(), await verdict())
   })
