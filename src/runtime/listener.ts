@@ -7,6 +7,7 @@ import type { Logger, Metrics } from '../core/observe.ts'
 import { Deadline, type TimerWheel } from '../core/timers.ts'
 import { unmapAddress } from '../http/h1/client-address.ts'
 import { ServerConnection } from '../http/h1/server-connection.ts'
+import { ServerSession } from '../http/h2/server-session.ts'
 import type { DownstreamConnection, ExchangeHandler, Peer, ServerContext } from '../http/http.ts'
 import { ProtocolDetector } from '../http/protocol-detector.ts'
 import { type SecureConnection, TlsAcceptor } from '../http/tls-acceptor.ts'
@@ -218,8 +219,8 @@ export class Listener {
 
   #serve(protocol: 'http/1.1' | 'h2', accept: (owner: TransportOwner) => Transport, peer: Peer): DownstreamConnection & TransportOwner {
     const onClosed = (closed: DownstreamConnection): boolean => this.connections.delete(closed)
-    void protocol
-    const connection = new ServerConnection(accept, peer, this.#context, onClosed)
+    const Connection = protocol === 'h2' ? ServerSession : ServerConnection
+    const connection = new Connection(accept, peer, this.#context, onClosed)
     if (!connection.transport.closed) this.connections.add(connection)
     return connection
   }
