@@ -12,6 +12,8 @@ export interface UpstreamConnection {
   readonly idle: boolean
   /** Requests that its connection has carried before: a first request cannot meet a connection that died of age. */
   readonly requestsServed: number
+  /** Whether a request can still be refused unread when its body is under way, so that any method may be tried again (RFC 9113, 8.7). */
+  readonly mayRefuse: boolean
   /** The service takes no more of the body for now: `onWritable` tells when it does. */
   readonly stalled: boolean
   /** Writes the request head; with a body, it goes out together with what of the body is there (`requestBody.flush`). */

@@ -132,6 +132,8 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
   }
 
   onConnected(connection: UpstreamConnection): void {
+    // Until now something else may have stood for it.
+    this.#connection = connection
     const exchange = this.#exchange
     const { request } = exchange
     const { attempt } = (this.#plan as RoutePlan).steps

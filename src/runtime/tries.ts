@@ -7,7 +7,7 @@ import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import { backoffMs, isRepeatable, mayRetry } from '../upstream/retry.ts'
 import { REFUSED, type Service } from '../upstream/service.ts'
 import type { Target } from '../upstream/target.ts'
-import { sentMethod } from './upstream-request.ts'
+import { sentMethod, sentUpgrade } from './upstream-request.ts'
 
 /** What may follow a failed try: another on a new connection at once, another after a wait, or nothing. */
 export type NextTry = 'fresh' | 'later' | 'none'
@@ -97,7 +97,7 @@ export class Tries {
       error: null,
     }
     exchange.attempts.push(this.#attempt)
-    return target.acquire(handler, fresh)
+    return target.acquire(handler, fresh, sentUpgrade(exchange, this.#plan) !== '')
   }
 
   /** The request is written to a connection. */
@@ -134,6 +134,7 @@ export class Tries {
    * @param connection that failed, if there was one. @param isBodyKept whether another try can have the body from its beginning.
    */
   after(error: GatewayError, connection: UpstreamConnection | null, isBodyKept: boolean): NextTry {
+    if (this.#target !== null) this.#service?.warnOf(this.#target, error)
     // The server closed an unused connection just when it was taken; a second time it is no chance.
     const isUsed = connection !== null && connection.requestsServed > 0
     this.#diedOfAge = isUsed && error.code === 'upstream_reset_before_headers' && !this.#freshTried
@@ -196,7 +197,7 @@ export class Tries {
     if (retry === undefined) return 0
     if (isGrpc && retry.attempts > 1 && retry.grpcStatuses.length > 0) return retry.bodyBytesMax
     // A fallback takes what no service has seen, and what may be sent twice.
-    if (!isRepeatable(sentMethod(this.#exchange), retry)) return 0
+    if (!isRepeatable(sentMethod(this.#exchange), retry) && !connection.mayRefuse) return 0
     const mayFollow = retry.attempts > 1 || connection.requestsServed > 0 || this.#plan?.fallback?.service != null
     return mayFollow ? retry.bodyBytesMax : 0
   }

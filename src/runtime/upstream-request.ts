@@ -15,6 +15,11 @@ export function isGrpcCall(exchange: Exchange): boolean {
   return sentMethod(exchange) === 'POST' && isGrpcType(exchange.request.headers.get('Content-Type'))
 }
 
+/** The protocol that the service is asked to switch to: what the client asks for, where the route allows it. Empty for none. */
+export function sentUpgrade({ request: { upgrade } }: Exchange, plan: RoutePlan | null): string {
+  return upgrade !== '' && plan?.ir?.upgrades.includes(upgrade) === true ? upgrade : ''
+}
+
 /** What is sent to a target for this exchange: the head as policies left it, with the Host that the service wants to see. */
 export function upstreamRequest(
   exchange: Exchange,
@@ -30,14 +35,13 @@ export function upstreamRequest(
   if (authority !== null) request.headers.delete('Host')
   // A body that is translated has another length, which nobody knows yet: by the client's the service would take the rest for a request.
   if (bodyLength === LENGTH_UNKNOWN && exchange.requestFilter !== null) request.headers.delete('Content-Length')
-  const { upgrade } = request
   return {
     method: sentMethod(exchange),
     target: forward.query === '' ? forward.path : `${forward.path}?${forward.query}`,
     authority,
     headers: request.headers,
     bodyLength,
-    upgrade: upgrade !== '' && plan.ir?.upgrades.includes(upgrade) ? upgrade : '',
+    upgrade: sentUpgrade(exchange, plan),
     expectsContinue: request.expectsContinue,
     version: request.majorVersion === 2 ? '2' : request.minorVersion === 1 ? '1.1' : '1.0',
     // The status of a call comes in trailers, which who translates reads, if not the client.

@@ -19,7 +19,7 @@ const IR: ActiveCheckIr = {
   unhealthyAfter: 3,
   healthyAfter: 2,
 }
-const SETTINGS = { connectTimeoutMs: 1, idleTimeoutMs: 1, connectionsMax: 1, responseHeadBytesMax: 1 }
+const SETTINGS = { connectTimeoutMs: 1, idleTimeoutMs: 1, connectionsMax: 1, responseHeadBytesMax: 1, tls: null, protocol: 'auto' } as const
 const CONTEXT = { wheel: new TimerWheel(), connections: new Figure(), connectionsTotal: new Figure() }
 
 interface Check {

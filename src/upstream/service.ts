@@ -1,18 +1,21 @@
 import type { ServiceIr, TargetIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
-import type { ErrorCode } from '../core/errors.ts'
+import type { ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Logger } from '../core/observe.ts'
+import { ClientTls } from '../http/tls-peer.ts'
 import { type Balancer, createBalancer, TargetGroup } from './balancer.ts'
 import { Breaker, REFUSED, type Tickets } from './breaker.ts'
 import { type ConcurrencyGate, FifoGate } from './concurrency.ts'
+import { ConnectWarnings } from './connect-warnings.ts'
 import { ServiceHealth } from './health.ts'
 import { judge } from './outcome.ts'
+import type { TargetContext, TargetSettings } from './pool-context.ts'
 import { RetryBudget } from './retry.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { BreakerMetrics, ServiceMetrics } from './service-metrics.ts'
 import type { BreakerPosition, ServiceState } from './service-state.ts'
-import { Target, type TargetContext, type TargetSettings } from './target.ts'
+import { Target } from './target.ts'
 import { TargetCheck } from './target-check.ts'
 
 export { REFUSED } from './breaker.ts'
@@ -38,7 +41,10 @@ export class Service {
   readonly #settings: TargetSettings
   readonly #tickets: Tickets = { last: 0 }
   readonly #health: ServiceHealth
+  readonly #connectWarnings: ConnectWarnings
   #ir: ServiceIr
+  /** What {@link #settings}' TLS was made of. */
+  #writtenTls = ''
   #targets = new Map<string, Target>()
   /** What discovery told last; the configuration's own where nothing is discovered. */
   #listed: readonly TargetIr[] = []
@@ -54,9 +60,10 @@ export class Service {
     this.#ir = ir
     this.#clock = clock
     this.#context = context
-    this.#settings = { connectTimeoutMs: 0, idleTimeoutMs: 0, connectionsMax: 0, responseHeadBytesMax: 0 }
+    this.#settings = { connectTimeoutMs: 0, idleTimeoutMs: 0, connectionsMax: 0, responseHeadBytesMax: 0, tls: null, protocol: 'auto' }
     this.budget = new RetryBudget(ir.retryBudget.ratio, ir.retryBudget.minPerSecond, clock.now())
     const { log, wheel, scheduler, metrics } = context
+    this.#connectWarnings = new ConnectWarnings(ir.name, log, clock)
     this.#health = new ServiceHealth(ir.health, {
       service: ir.name,
       clock,
@@ -98,6 +105,8 @@ export class Service {
       idleTimeoutMs: ir.idleTimeoutMs,
       connectionsMax: ir.connectionsMax,
       responseHeadBytesMax: ir.responseHeadBytesMax,
+      tls: this.#tlsOf(ir),
+      protocol: ir.protocol,
     } satisfies TargetSettings)
     this.budget.ratio = ir.retryBudget.ratio
     this.budget.minPerSecond = ir.retryBudget.minPerSecond
@@ -105,6 +114,14 @@ export class Service {
     this.#applyGate(ir)
     if (ir.discovery === null) this.#listed = ir.targets
     return this.#applyTargets(ir)
+  }
+
+  /** A renewed certificate is another text: the same text gives the same object, and so keeps connections. */
+  #tlsOf({ tls }: ServiceIr): TargetSettings['tls'] {
+    const written = JSON.stringify(tls)
+    if (written === this.#writtenTls) return this.#settings.tls
+    this.#writtenTls = written
+    return tls === null ? null : new ClientTls(tls)
   }
 
   /** Takes over what discovery has found. The services of a configuration that lists its targets do not listen. */
@@ -120,6 +137,7 @@ export class Service {
       const key = `${host} ${port}`
       const target = this.#targets.get(key) ?? new Target(host, port, weight, this.#settings, this.#context)
       target.weight = weight
+      target.renew()
       targets.set(key, target)
     }
     for (const [key, target] of this.#targets) if (!targets.has(key)) target.retire()
@@ -185,6 +203,11 @@ export class Service {
       breaker.settle(ticket, isDealtWith ? 'neither' : outcome, error ?? status, this.#clock.now())
     }
     if (error !== null && this.#ir.discovery !== null && error.startsWith('upstream_connect_')) this.#context.onUnreachable(this.name)
+  }
+
+  /** A try could not reach its target: what the code leaves out is told to the operator, not each time. */
+  warnOf(target: Target, error: GatewayError): void {
+    this.#connectWarnings.tell(target.label, error)
   }
 
   #onBreaker(from: BreakerPosition, to: BreakerPosition, cause: string): void {

@@ -1,30 +1,14 @@
-import { GatewayError } from '../core/errors.ts'
-import type { Counter, Gauge } from '../core/observe.ts'
-import type { TimerWheel } from '../core/timers.ts'
-import { ClientConnection } from '../http/h1/client-connection.ts'
-import type { ConnectionPool, UpstreamHandler } from '../http/h1/upstream-handler.ts'
+import type { GatewayError } from '../core/errors.ts'
+import type { Address, Wire } from '../http/dial.ts'
+import type { UpstreamHandler } from '../http/h1/upstream-handler.ts'
+import { TlsPeer } from '../http/tls-peer.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
+import { ConnectionCount, type TargetContext, type TargetSettings } from './pool-context.ts'
+import { TargetConnections } from './target-connections.ts'
 import { TargetHealth } from './target-health.ts'
 
-/** A server that says `Keep-Alive: timeout=N` closes about then: a connection is given up a little earlier, so that no request meets the closing. */
-const KEEP_ALIVE_MARGIN_MS = 1_000
-
-export interface TargetSettings {
-  connectTimeoutMs: number
-  idleTimeoutMs: number
-  connectionsMax: number
-  responseHeadBytesMax: number
-}
-
-/** What all targets of a worker share. */
-export interface TargetContext {
-  readonly wheel: TimerWheel
-  readonly connections: Gauge
-  readonly connectionsTotal: Counter
-}
-
-/** One address of a service, with its pool of connections. It outlives reloads for as long as its service names it. */
-export class Target implements ConnectionPool {
+/** One address of a service, with its connections. It outlives reloads for as long as its service names it. */
+export class Target implements Address {
   readonly host: string
   readonly port: number
   readonly label: string
@@ -38,74 +22,65 @@ export class Target implements ConnectionPool {
   turn = 0
   /** Exchanges that are with it now; what least-connections and power-of-two look at. */
   inFlight = 0
-  readonly wheel: TimerWheel
-  readonly #settings: TargetSettings
+  readonly #settings: Readonly<TargetSettings>
   readonly #context: TargetContext
-  /** Unused connections, the one used last at the end. */
-  readonly #idle: ClientConnection[] = []
-  #open = 0
-  #retired = false
+  readonly #count: ConnectionCount
+  #tls: TargetSettings['tls']
+  #protocol: TargetSettings['protocol']
+  #connections: TargetConnections
 
-  constructor(host: string, port: number, weight: number, settings: TargetSettings, context: TargetContext) {
+  /** @param settings of its service; they may change, see {@link renew} */
+  constructor(host: string, port: number, weight: number, settings: Readonly<TargetSettings>, context: TargetContext) {
     this.host = host
     this.port = port
     this.label = `${host.includes(':') ? `[${host}]` : host}:${port}`
     this.weight = weight
     this.effectiveWeight = weight
-    this.wheel = context.wheel
     this.#settings = settings
     this.#context = context
+    this.#count = new ConnectionCount(context)
+    this.#tls = settings.tls
+    this.#protocol = settings.protocol
+    this.#connections = this.#newConnections()
   }
 
-  get headBytesMax(): number {
-    return this.#settings.responseHeadBytesMax
+  #newConnections(): TargetConnections {
+    const context = { address: this, settings: this.#settings, wheel: this.#context.wheel, count: this.#count }
+    return new TargetConnections(context, this.wire())
   }
 
-  /** Connections that are open, in use or not. */
+  /** How it is spoken to now, by who has no part in its pools. No TLS session is resumed by that, so that its certificate is verified. */
+  wire(): Wire {
+    const { tls, protocol } = this.#settings
+    return { tls: tls === null ? null : new TlsPeer(tls, this.host), protocol }
+  }
+
+  /** Connections that are open, in use or not, or in the making. */
   get open(): number {
-    return this.#open
+    return this.#count.open
   }
 
   /**
-   * Gives a connection: an unused one at once, which is returned; or a new one, which `handler.onConnected` gets later. It is in
-   * `handler.onFailed` too that a failure is told.
-   * @param fresh asks for a new one, after a used one turned out to be dead.
+   * Gives a connection: one that is there at once, which is returned; or one that is being made, for which something stands that can be
+   * given up, and which `handler.onConnected` gets later. It is in `handler.onFailed` too that a failure is told.
+   * @param fresh asks for a new one, after a used one turned out to be dead. @param needsHttp1 for requests that switch protocols
    */
-  acquire(handler: UpstreamHandler, fresh: boolean): UpstreamConnection | GatewayError {
-    const idle = fresh ? undefined : this.#idle.pop()
-    if (idle !== undefined) {
-      idle.assign(handler)
-      return idle
-    }
-    if (this.#open >= this.#settings.connectionsMax) {
-      return new GatewayError('upstream_connections_exhausted', `${this.label}: all connections are in use`, 'upstream', 'if-unsent')
-    }
-    this.#open++
-    this.#context.connections.add(1)
-    this.#context.connectionsTotal.add(1)
-    return new ClientConnection(this.host, this.port, this.#settings.connectTimeoutMs, this, handler)
+  acquire(handler: UpstreamHandler, fresh: boolean, needsHttp1 = false): UpstreamConnection | GatewayError {
+    return this.#connections.acquire(handler, fresh, needsHttp1)
   }
 
-  onReusable(connection: ClientConnection): void {
-    if (this.#retired) {
-      connection.abort()
-      return
-    }
-    const promised = connection.keepAliveMs > 0 ? Math.max(connection.keepAliveMs - KEEP_ALIVE_MARGIN_MS, 1) : Number.POSITIVE_INFINITY
-    connection.expireAfter(Math.min(this.#settings.idleTimeoutMs, promised))
-    this.#idle.push(connection)
-  }
-
-  onGone(connection: ClientConnection): void {
-    this.#open--
-    this.#context.connections.add(-1)
-    const index = this.#idle.lastIndexOf(connection)
-    if (index !== -1) this.#idle.splice(index, 1)
+  /** The settings may be others: new connections are made by the new ones, and the old ones end with what they carry. */
+  renew(): void {
+    const { tls, protocol } = this.#settings
+    if (tls === this.#tls && protocol === this.#protocol) return
+    this.#tls = tls
+    this.#protocol = protocol
+    this.#connections.retire()
+    this.#connections = this.#newConnections()
   }
 
   /** No service names it any more: unused connections close now, the others after their exchange. */
   retire(): void {
-    this.#retired = true
-    for (const connection of this.#idle.slice()) connection.abort()
+    this.#connections.retire()
   }
 }

@@ -33,6 +33,12 @@ export class Authority {
     return this.#sign(hosts[0] ?? 'localhost', ['-addext', `subjectAltName=${names}`])
   }
 
+  /** As {@link forServer}, long ago. */
+  forExpiredServer(): Certificate {
+    const key = this.forServer().key
+    return { cert: signExpired(key, { cert: this.cert, key: this.#key }), key }
+  }
+
   /** @param name its common name, which is the user's */
   forClient(name: string): Certificate {
     return this.forSubject(`/CN=${name}`)
@@ -75,13 +81,36 @@ function make(args: readonly string[], issuer: Certificate | null, alternativeNa
     const config = alternativeNames === null ? [] : ['-config', configFile, '-utf8']
     const signed = issuer === null ? [] : ['-CA', issuerFile, '-CAkey', issuerFile]
     const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-    const { status, stderr } = spawnSync(openssl ?? 'openssl', [...kind, '-keyout', key, '-out', cert, ...config, ...signed, ...args], {
-      encoding: 'utf8',
-      timeout: 30_000,
-    })
-    if (status !== 0) throw new Error(`openssl failed: ${stderr}`)
+    run([...kind, '-keyout', key, '-out', cert, ...config, ...signed, ...args])
     return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** `openssl req` signs from now on only; `openssl ca` from any day, but wants a folder that looks like an authority's. */
+function signExpired(key: string, issuer: Certificate): string {
+  const folder = mkdtempSync(join(tmpdir(), 'turnpike-certificates-'))
+  const [config, request, cert] = ['ca.cnf', 'request.pem', 'cert.pem'].map((name) => join(folder, name)) as [string, string, string]
+  try {
+    const files = [`database = ${join(folder, 'index.txt')}`, `new_certs_dir = ${folder}`, 'rand_serial = yes']
+    const rules = ['default_md = sha256', 'policy = names', 'x509_extensions = extensions', '[names]', 'commonName = supplied']
+    const extensions = ['[extensions]', 'subjectAltName = DNS:localhost,IP:127.0.0.1,IP:::1']
+    writeFileSync(config, [...['[ca]', 'default_ca = own', '[own]'], ...files, ...rules, ...extensions, ''].join('\n'))
+    writeFileSync(join(folder, 'index.txt'), '')
+    writeFileSync(join(folder, 'key.pem'), key)
+    writeFileSync(join(folder, 'issuer.pem'), `${issuer.cert}${issuer.key}`)
+    run(['req', '-new', '-key', join(folder, 'key.pem'), '-subj', '/CN=localhost', '-out', request])
+    const when = ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z']
+    const authority = ['-cert', join(folder, 'issuer.pem'), '-keyfile', join(folder, 'issuer.pem')]
+    run(['ca', '-batch', '-notext', '-config', config, ...authority, ...when, '-in', request, '-out', cert])
+    return readFileSync(cert, 'utf8')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function run(args: readonly string[]): void {
+  const { status, stderr } = spawnSync(openssl ?? 'openssl', args, { encoding: 'utf8', timeout: 30_000 })
+  if (status !== 0) throw new Error(`openssl failed: ${stderr}`)
 }

@@ -31,6 +31,8 @@ export interface Rig {
   metric(name: string, labels?: Readonly<Record<string, string>>): number
   /** Every exchange that has ended, in order. */
   readonly logged: readonly Logged[]
+  /** Warnings of the event log, with their fields, as JSON. */
+  readonly warnings: readonly string[]
   connect(paused?: boolean): Promise<Peer>
   /** Sends `request` and returns every byte that comes until the gateway ends the connection. */
   exchange(request: string): Promise<{ readonly text: string; readonly ending: Ending }>
@@ -91,7 +93,12 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
 
   const logged: Logged[] = []
   const faults: unknown[] = []
-  const log = { info: () => {}, warn: () => {}, error: (fields: unknown) => faults.push(fields) }
+  const warnings: string[] = []
+  const log = {
+    info: () => {},
+    warn: (fields: object, message: string) => warnings.push(JSON.stringify({ ...fields, message })),
+    error: (fields: unknown) => faults.push(fields),
+  }
   const parts = { clock: systemClock, log, metrics: new MetricsRegistry() }
   const gateway = new Gateway({
     ...parts,
@@ -131,6 +138,7 @@ export async function startRig(context: TestContext, options: RigOptions = {}): 
         .filter((series) => Object.entries(labels).every(([label, value]) => series.labels[label] === value))
         .reduce((sum, { values }) => sum + (values[0] ?? 0), 0),
     logged,
+    warnings,
     connect: connectClient,
     upstreamConnections: targetsOpen,
     drain: (timeoutMs) => gateway.drain(timeoutMs),

@@ -2,8 +2,9 @@ import { LENGTH_UNKNOWN } from '../../core/body.ts'
 import { GatewayError } from '../../core/errors.ts'
 import { Headers } from '../../core/headers.ts'
 import { Deadline } from '../../core/timers.ts'
+import { isTlsFault, reasonOf } from '../connect-fault.ts'
 import { upstreamOutput } from '../output.ts'
-import { Transport, type TransportOwner } from '../transport.ts'
+import type { Transport, TransportOwner } from '../transport.ts'
 import { TransportTunnel } from '../tunnel.ts'
 import type { UpstreamConnection } from '../upstream-connection.ts'
 import { acceptsKey } from '../websocket-handshake.ts'
@@ -12,13 +13,12 @@ import { Framing, frameResponse } from './framing.ts'
 import { HEAD_TOO_LARGE, INCOMPLETE, parseResponseHead, StatusLine } from './parser.ts'
 import { type RequestBodyOwner, RequestBodyWriter } from './request-body-writer.ts'
 import { requestHeadSizeMax, type UpstreamRequest, writeRequestHead } from './request-head.ts'
-import { type ConnectionPool, connectError, NOBODY, type UpstreamHandler } from './upstream-handler.ts'
+import { type ConnectionPool, NOBODY, type UpstreamHandler } from './upstream-handler.ts'
 
-const CONNECTING = 0
-const IDLE = 1
-const HEAD = 2
-const BODY = 3
-const CLOSED = 4
+const IDLE = 0
+const HEAD = 1
+const BODY = 2
+const CLOSED = 3
 
 /** More 1xx responses than this for one request are an attempt to keep us busy (RFC 9110, 15.2 sets no bound). */
 const INFORMATIONAL_MAX = 32
@@ -34,6 +34,7 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
   readonly requestBody: RequestBodyWriter
   /** Requests that this connection has carried before the present one: a first request cannot meet a connection that died of age. */
   requestsServed = 0
+  readonly mayRefuse = false
   /** Milliseconds for which the server said it keeps an idle connection; 0 when it did not say. */
   keepAliveMs = 0
   /** A byte of the request may have reached the service. */
@@ -44,7 +45,7 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
   readonly #decoder = new ChunkedDecoder()
   readonly #headers = new Headers()
   readonly #deadline: Deadline
-  #state = CONNECTING
+  #state = IDLE
   #handler: UpstreamHandler | null
   #method = ''
   #upgrade = ''
@@ -62,13 +63,14 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
   #reusable = false
   #detained = false
 
-  constructor(host: string, port: number, connectTimeoutMs: number, pool: ConnectionPool, handler: UpstreamHandler) {
+  /** Takes over a connection that stands, for its first request. */
+  constructor(transport: Transport, pool: ConnectionPool, handler: UpstreamHandler) {
     this.#pool = pool
     this.#handler = handler
     this.requestBody = new RequestBodyWriter(this)
-    this.#deadline = new Deadline(() => this.#onDeadline())
-    pool.wheel.set(this.#deadline, connectTimeoutMs)
-    this.transport = Transport.connect(host, port, this)
+    this.#deadline = new Deadline(() => this.#close())
+    this.transport = transport
+    transport.owner = this
   }
 
   get isClosed(): boolean {
@@ -81,12 +83,6 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
 
   get stalled(): boolean {
     return this.transport.stalled
-  }
-
-  onConnected(): void {
-    this.#pool.wheel.clear(this.#deadline)
-    this.#state = IDLE
-    this.#handler?.onConnected(this)
   }
 
   /** Closes the connection by itself after `delayMs` in the pool. */
@@ -311,7 +307,7 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
   }
 
   onReadEnd(): void {
-    if (this.#state === BODY && this.#framing.body === 'close') {
+    if (this.#state === BODY && this.#framing.body === 'close' && this.transport.endsWhole) {
       const handler = this.#handler
       this.#handler = null
       this.#close()
@@ -327,19 +323,12 @@ export class ClientConnection implements UpstreamConnection, TransportOwner, Req
 
   #onLost(error: Error | null): void {
     if (this.#state === CLOSED) return
-    const detail = `${this.#pool.label}: ${error?.message ?? 'connection closed'}`
-    if (this.#state === CONNECTING) this.#failWith(connectError(error, detail))
+    const detail = `${this.#pool.label}: ${reasonOf(error) ?? 'connection closed'}`
+    // In TLS 1.3 a service judges our certificate when we take the handshake for done already (RFC 8446, 4.4.2.4).
+    if (this.#state === HEAD && isTlsFault(error)) this.#failWith(new GatewayError('upstream_tls_failed', detail, 'upstream', 'safe'))
     else if (this.#state === HEAD) this.#failWith(new GatewayError('upstream_reset_before_headers', detail, 'upstream', 'safe'))
     else if (this.#state === BODY) this.#failWith(new GatewayError('upstream_body_aborted', detail, 'upstream'))
     else this.#close()
-  }
-
-  #onDeadline(): void {
-    if (this.#state === CONNECTING) {
-      this.#failWith(new GatewayError('upstream_connect_timeout', `${this.#pool.label}: no connection in time`, 'upstream', 'if-unsent'))
-    } else {
-      this.#close()
-    }
   }
 
   #fail(code: 'upstream_head_too_large' | 'upstream_response_malformed' | 'upstream_body_aborted', detail: string): void {

@@ -1,5 +1,5 @@
 import type { BodySink } from '../../core/body.ts'
-import { GatewayError } from '../../core/errors.ts'
+import type { GatewayError } from '../../core/errors.ts'
 import type { TunnelEnd } from '../../core/exchange.ts'
 import type { Headers } from '../../core/headers.ts'
 import type { TimerWheel } from '../../core/timers.ts'
@@ -41,13 +41,4 @@ export interface ConnectionPool {
   /** The connection is clean and may serve another request. */
   onReusable(connection: ClientConnection): void
   onGone(connection: ClientConnection): void
-}
-
-/** Why no connection could be made, from what the system says. */
-export function connectError(error: Error | null, detail: string): GatewayError {
-  const code = error !== null && 'code' in error ? error.code : ''
-  if (code === 'ECONNREFUSED') return new GatewayError('upstream_connect_refused', detail, 'upstream', 'if-unsent', error)
-  if (code === 'ETIMEDOUT') return new GatewayError('upstream_connect_timeout', detail, 'upstream', 'if-unsent', error)
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new GatewayError('upstream_dns_failed', detail, 'upstream', 'if-unsent', error)
-  return new GatewayError('upstream_connect_failed', detail, 'upstream', 'if-unsent', error)
 }
