@@ -42,8 +42,10 @@ export class AbuseGuard {
   spend(kind: AbuseKind): boolean {
     this.#buckets ??= full(this.#now())
     const bucket = this.#buckets[kind]
-    if (bucket.tokens < 1) this.#refill(kind, bucket)
-    bucket.tokens--
+    const { burst, perSecond } = ALLOWANCES[kind]
+    const now = this.#now()
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond) - 1
+    bucket.at = now
     return bucket.tokens >= 0
   }
 
@@ -52,13 +54,6 @@ export class AbuseGuard {
     if (this.#buckets === null) return
     const bucket = this.#buckets[kind]
     bucket.tokens = Math.min(ALLOWANCES[kind].burst, bucket.tokens + tokens)
-  }
-
-  #refill(kind: AbuseKind, bucket: { tokens: number; at: number }): void {
-    const now = this.#now()
-    const { burst, perSecond } = ALLOWANCES[kind]
-    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond)
-    bucket.at = now
   }
 }
 

@@ -108,12 +108,17 @@ export class TestClient implements FrameSink, FieldSink {
   }
 
   /** Waits for a line of {@link frames} that matches, from the line `from` on. */
-  async line(pattern: RegExp, from = 0): Promise<string> {
+  line(pattern: RegExp, from = 0): Promise<string> {
     const seen = this.frames.slice(from).find((line) => pattern.test(line))
-    if (seen !== undefined) return seen
-    return await new Promise((resolve) => {
+    if (seen !== undefined) return Promise.resolve(seen)
+    return new Promise((resolve) => {
       this.#waiting.push({ pattern, from, resolve })
     })
+  }
+
+  /** Waits until something is so, which a frame has to bring about. */
+  async until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await this.line(/./, this.frames.length)
   }
 
   /** Waits until all that was sent has been looked at: a PING comes back. */

@@ -165,6 +165,11 @@ export class TestServer {
     return `http://127.0.0.1:${this.port}`
   }
 
+  /** Waits until so many connections have closed. */
+  async untilClosed(count = 1): Promise<void> {
+    while (this.closed < count) await new Promise(setImmediate)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const session of this.sessions) session.cut()
     await new Promise((resolve) => {
