@@ -96,7 +96,7 @@ function signExpired(key: string, issuer: Certificate): string {
     const files = [`database = ${join(folder, 'index.txt')}`, `new_certs_dir = ${folder}`, 'rand_serial = yes']
     const rules = ['default_md = sha256', 'policy = names', 'x509_extensions = extensions', '[names]', 'commonName = supplied']
     const extensions = ['[extensions]', 'subjectAltName = DNS:localhost,IP:127.0.0.1,IP:::1']
-    writeFileSync(config, [...['[ca]', 'default_ca = own', '[own]'], ...files, ...rules, ...extensions, ''].join('\n'))
+    writeFileSync(config, ['[ca]', 'default_ca = own', '[own]', ...files, ...rules, ...extensions, ''].join('\n'))
     writeFileSync(join(folder, 'index.txt'), '')
     writeFileSync(join(folder, 'key.pem'), key)
     writeFileSync(join(folder, 'issuer.pem'), `${issuer.cert}${issuer.key}`)
