@@ -27,7 +27,7 @@ export function renderGrpcRefusal(exchange: Exchange, reply: Reply, code: ErrorC
     for (const [name, value] of fields) headers.append(name, value)
     return EMPTY
   }
-  const frame = grpcWebTrailers([...fields, ['turnpike-error', code]])
+  const frame = grpcWebTrailers(fields)
   const inText = takesText(rpc, request.headers)
   headers.append('Content-Type', inText ? 'application/grpc-web-text+proto' : 'application/grpc-web+proto')
   return inText ? Buffer.from(frame.toString('base64')) : frame

@@ -204,10 +204,14 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
     sink.flush()
   }
 
-  /** Silence counts while somebody waits for the client. */
+  /**
+   * Silence counts while somebody waits for the client. Once the response has begun nobody does: both flow side by side (bidirectional calls of
+   * gRPC), and the silence of the response bounds the stream.
+   */
   #watchBody(): void {
     const { wheel, limits } = this.#session.context
-    if (this.#sink !== null && !this.#isPaused && !this.isRemoteClosed) wheel.set(this.#bodyDeadline, limits.bodyIdleTimeoutMs)
+    if (this.#sink !== null && !this.#isPaused && !this.isRemoteClosed && !this.headSent)
+      wheel.set(this.#bodyDeadline, limits.bodyIdleTimeoutMs)
     else wheel.clear(this.#bodyDeadline)
   }
 
@@ -297,6 +301,7 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
 
   sendHead(exchange: Exchange): void {
     this.sender.sendHead(exchange)
+    this.#watchBody()
   }
 
   openTunnel(): TunnelEnd {

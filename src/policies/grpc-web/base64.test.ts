@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { Base64Decoder } from './base64.ts'
 
 /** Decodes text that comes in these pieces. */
@@ -29,18 +29,21 @@ test('what was flushed in pieces and cut anywhere is decoded to the same bytes',
 })
 
 test('whatever is decoded, others decode to the same', () => {
-  const property = fc.property(fc.string({ unit: fc.constantFrom(...'AQgw=+/-\n'), maxLength: 12 }), (text) => {
-    let decoded: Buffer
-    try {
-      decoded = decode([text])
-    } catch {
-      return
-    }
-    // Piece by piece, since lenient decoders stop at the first padding.
-    const pieces = text.match(/.{4}/g) ?? []
-    assert.deepEqual(decoded, Buffer.concat(pieces.map((piece) => Buffer.from(piece, 'base64'))))
-    assert.equal(decoded.length === 0, text.length === 0)
-  })
+  const property = fc.property(
+    fc.string({ unit: fc.constantFrom('A', 'Q', 'g', 'w', '=', '+', '/', '-', '\n'), maxLength: 12 }),
+    (text) => {
+      let decoded: Buffer
+      try {
+        decoded = decode([text])
+      } catch {
+        return
+      }
+      // Piece by piece, since lenient decoders stop at the first padding.
+      const pieces = text.match(/.{4}/g) ?? []
+      assert.deepEqual(decoded, Buffer.concat(pieces.map((piece) => Buffer.from(piece, 'base64'))))
+      assert.equal(decoded.length === 0, text.length === 0)
+    },
+  )
   fc.assert(property, { seed: 7, numRuns: 5_000 })
 })
 
@@ -66,6 +69,6 @@ const MALFORMED = [
 for (const text of MALFORMED) {
   test(`${JSON.stringify(text)} is refused`, () => {
     assert.throws(() => decode([text]), { code: 'request_body_invalid', origin: 'downstream' })
-    assert.throws(() => decode([...text]), { code: 'request_body_invalid' })
+    assert.throws(() => decode(text.split('')), { code: 'request_body_invalid' })
   })
 }

@@ -5,9 +5,8 @@ import type { Headers } from '../../core/headers.ts'
 /** What a byte stands for (RFC 4648, 4); from {@link PADDING} on for none. */
 const SEXTETS = new Uint8Array(256).fill(0xff)
 const PADDING = 0x40
-for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {
-  SEXTETS[character.charCodeAt(0)] = value
-}
+const ALPHABET = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
+for (const [value, character] of ALPHABET.entries()) SEXTETS[character] = value
 SEXTETS[0x3d] = PADDING
 
 /**

@@ -21,7 +21,7 @@ function called(rpc: RpcKind, fields: Fields): Exchange {
 /** What the client gets of a response of these fields, pieces and trailers. */
 function answered(exchange: Exchange, fields: Fields, pieces: readonly string[] = [], trailers: Fields | null = null) {
   exchange.response.headers = Headers.from(fields)
-  steps.onUpstreamResponse?.(exchange)
+  assert.equal(steps.onUpstreamResponse?.(exchange), undefined)
   const given: Buffer[] = []
   const output = { data: (bytes: Buffer) => void given.push(Buffer.from(bytes)) }
   const filter = exchange.responseFilter
