@@ -49,6 +49,8 @@ export class ClientStream implements UpstreamConnection {
   /** What came while the reader was paused. */
   readonly #held = new HeldBytes()
   #trailers: Headers | null = null
+  /** Request and response have ended as they should, and nobody has taken the stream back or kept it out of use yet. */
+  #isReusable = false
   #isDetained = false
   /** What the session had read when the request was sent. */
   #sentAtRead = 0
@@ -184,8 +186,16 @@ export class ClientStream implements UpstreamConnection {
     this.#handler = null
     if (this.#state !== ENDED) this.#leave()
     this.#state = CLOSED
+    this.#isReusable = this.requestBody.done
     handler?.onEnd(trailers)
-    if (this.requestBody.done && !this.#isDetained) this.#session.reuse(this)
+    // The handler may have detained it, and given it back already.
+    if (this.#isReusable) this.#release()
+  }
+
+  /** Once for each response: one stream in the hands of two would mix their messages. */
+  #release(): void {
+    this.#isReusable = false
+    this.#session.reuse(this)
   }
 
   /** Nothing more comes. What is left of the request is of no use to a service that has answered it (RFC 9113, 8.1). */
@@ -274,13 +284,15 @@ export class ClientStream implements UpstreamConnection {
   }
 
   detain(): void {
+    if (!this.#isReusable) return
+    this.#isReusable = false
     this.#isDetained = true
   }
 
   giveBack(): void {
     if (!this.#isDetained) return
     this.#isDetained = false
-    if (this.requestBody.done) this.#session.reuse(this)
+    this.#release()
   }
 
   // --- the reader
