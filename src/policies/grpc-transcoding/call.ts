@@ -72,7 +72,7 @@ export class Call {
     try {
       merge(this.route.method.input, this.#bare, json, this.#read)
     } catch (error) {
-      throw error instanceof JsonFault ? new ParameterFault(source, error.message) : error
+      throw error instanceof JsonFault ? new ParameterFault(source, error.message.replace(/^(?:`[^`]*`|the body) /, '')) : error
     }
     this.#parameters.push(json)
   }

@@ -1,7 +1,8 @@
 /** JSON to messages and back (ProtoJSON), as strict as a gateway has to be. */
-import { type DescMessage, type JsonValue, type Message, mergeFromJson, type Registry } from '@bufbuild/protobuf'
+import { create, type DescField, type DescMessage, type JsonValue, type Message, mergeFromJson, type Registry } from '@bufbuild/protobuf'
 import { isFieldError, usedTypes } from '@bufbuild/protobuf/reflect'
-import { parseStrictJson } from '../../core/strict-json.ts'
+import { parseStrictJson, pointerOf } from '../../core/strict-json.ts'
+import { fieldOf } from './fields.ts'
 
 /** Deepest nesting of a body. */
 const DEPTH_MAX = 64
@@ -40,13 +41,14 @@ const INTEGER = /^-?\d+$/
  */
 function exactly(text: string, message: DescMessage): JsonValue {
   let isInexact = false
-  const value: JsonValue = JSON.parse(text, (_name, inner: unknown, { source }: { source?: string } = {}) => {
+  const value: unknown = JSON.parse(text, (_name, inner: unknown, { source }: { source?: string } = {}) => {
     if (typeof inner !== 'number' || Number.isSafeInteger(inner) || source === undefined || !INTEGER.test(source)) return inner
     isInexact = true
     return source
   })
   if (isInexact && holdsAnyJson(message)) throw new JsonFault('an integer beyond 2^53 is to be written in quotes')
-  return value
+  // JSON, as it was before.
+  return value as JsonValue
 }
 
 const anyJson = new WeakMap<DescMessage, boolean>()
@@ -68,21 +70,60 @@ function holdsAnyJson(message: DescMessage): boolean {
   return holds
 }
 
-/** Merges JSON into a message. Throws a {@link JsonFault} that names the field. */
+/** Merges JSON into a message. Throws a {@link JsonFault} that says where the first fault is, as a JSON pointer. */
 export function merge(desc: DescMessage, message: Message, json: JsonValue, options: ReadOptions): void {
   try {
     mergeFromJson(desc, message, json, options)
   } catch (error) {
-    throw new JsonFault(reasonOf(error))
+    const found = JSON.stringify(json).length <= LOCATED_CHARS_MAX ? locate(desc, json, options, '') : null
+    const { pointer, reason } = found ?? { pointer: '', reason: reasonOf(error) }
+    throw new JsonFault(`${pointer === '' ? 'the body' : `\`${pointer}\``} ${reason}`)
   }
 }
 
-/** What the library says, with the field's full name and without its own way of speaking. */
+/** Larger JSON costs too much to be looked through once more for the place of a fault. */
+const LOCATED_CHARS_MAX = 65_536
+
+interface Located {
+  readonly pointer: string
+  readonly reason: string
+}
+
+/** Where the first fault is: each member is tried by itself. Null where they are good each for itself. */
+function locate(desc: DescMessage, json: JsonValue, options: ReadOptions, pointer: string): Located | null {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return { pointer, reason: `is no ${desc.typeName}` }
+  for (const [name, value] of Object.entries(json)) {
+    const at = pointer + pointerOf([name])
+    const field = fieldOf(desc, name)
+    if (field === undefined && !options.ignoreUnknownFields && !name.startsWith('[')) return { pointer: at, reason: 'is not known' }
+    try {
+      mergeFromJson(desc, create(desc), { [name]: value }, options)
+    } catch (error) {
+      return (field === undefined ? null : locateIn(field, value, options, at)) ?? { pointer: at, reason: reasonOf(error) }
+    }
+  }
+  return null
+}
+
+/** Of a field's value what is wrong within it; null where that is the value itself. */
+function locateIn(field: DescField, value: JsonValue, options: ReadOptions, pointer: string): Located | null {
+  const { message } = field
+  if (message === undefined || message.typeName.startsWith('google.protobuf.')) return null
+  if (field.fieldKind === 'message') return locate(message, value, options, pointer)
+  if (typeof value !== 'object' || value === null) return null
+  for (const [key, item] of Object.entries(value)) {
+    const found = locate(message, item, options, pointer + pointerOf([key]))
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** What the library says, without what it was at and what it is called there. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'the JSON is not the message that is expected'
-  const { cause } = error
-  const reason = isFieldError(cause)
-    ? `\`${cause.field().parent.typeName}.${cause.field().name}\`: ${cause.message}`
-    : error.message.replace(/^cannot decode /, '')
+  const text = error instanceof Error ? (isFieldError(error.cause) ? error.cause.message : error.message) : 'is not what is expected'
+  const reason = text
+    .replace(/^cannot decode (?:(?:message|enum|field) )?/, '')
+    .replace(/ from JSON/, '')
+    .replace(/^([\w.]+: )/, 'is no $1')
   return reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason
 }

@@ -50,7 +50,8 @@ async function readDescriptors(names: readonly string[], files: OptionFiles): Pr
       try {
         return readDescriptorSet(bytes)
       } catch (error) {
-        throw new Error(`the file \`${name}\` is no FileDescriptorSet: ${error instanceof Error ? error.message : String(error)}`)
+        const reason = error instanceof Error ? error.message : String(error)
+        throw new Error(`the file \`${name}\` is no FileDescriptorSet: ${reason}`, { cause: error })
       }
     }),
   )

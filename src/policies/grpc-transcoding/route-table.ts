@@ -12,8 +12,14 @@ interface Node<T> {
   readonly rests: Leaves<T>
 }
 
+/** A route, and the path that its variables look at: without the verb. */
+export interface FoundRoute<T> {
+  readonly route: T
+  readonly segments: readonly string[]
+}
+
 /** What a request finds: a route, or the methods that would have found one; null where no template fits its path. */
-export type Found<T> = { readonly route: T } | { readonly allowed: readonly string[] } | null
+export type Found<T> = FoundRoute<T> | { readonly allowed: readonly string[] } | null
 
 /**
  * Finds the route for a path. Of several that fit, literal text goes before `*` and `*` before `**`, from the first segment on, and a template
@@ -62,7 +68,7 @@ const USUAL = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT']
 class Search<T> {
   readonly #method: string
   readonly #allowed = new Set<string>()
-  #found: { readonly route: T } | null = null
+  #found: FoundRoute<T> | null = null
 
   constructor(method: string) {
     this.#method = method
@@ -80,18 +86,18 @@ class Search<T> {
 
   #visit(node: Node<T>, segments: readonly string[], at: number, verb: string): boolean {
     const segment = segments[at]
-    if (segment === undefined) return this.#take(node.ends, verb) || this.#take(node.rests, verb)
+    if (segment === undefined) return this.#take(node.ends, segments, verb) || this.#take(node.rests, segments, verb)
     const literal = node.literals.get(segment)
     if (literal !== undefined && this.#visit(literal, segments, at + 1, verb)) return true
     if (node.any !== null && this.#visit(node.any, segments, at + 1, verb)) return true
-    return this.#take(node.rests, verb)
+    return this.#take(node.rests, segments, verb)
   }
 
-  #take(leaves: Leaves<T>, verb: string): boolean {
+  #take(leaves: Leaves<T>, segments: readonly string[], verb: string): boolean {
     const byMethod = leaves.get(verb)
     if (byMethod === undefined) return false
     const route = byMethod.get(this.#method) ?? (this.#method === 'HEAD' ? undefined : byMethod.get('*'))
-    if (route !== undefined) this.#found = { route }
+    if (route !== undefined) this.#found = { route, segments }
     else for (const method of byMethod.keys()) for (const one of method === '*' ? USUAL : [method]) this.#allowed.add(one)
     return route !== undefined
   }

@@ -113,12 +113,12 @@ class Transcoder {
     if (api === null) return NOT_YET
     const { path } = forward
     if (!path.startsWith(`${this.#basePath}/`)) return UNKNOWN
-    const segments = path.slice(this.#basePath.length + 1).split('/')
-    const found = api.table.find(request.method, segments)
+    const found = api.table.find(request.method, path.slice(this.#basePath.length + 1).split('/'))
     if (found === null) return UNKNOWN
     if ('allowed' in found) return refuse('method_not_allowed', null, [['Allow', found.allowed.join(', ')]])
+    const { route, segments } = found
     try {
-      return new Call(api, found.route, segments, forward.query, answerForm(found.route.method.methodKind, request.headers), this.#options)
+      return new Call(api, route, segments, forward.query, answerForm(route.method.methodKind, request.headers), this.#options)
     } catch (error) {
       if (error instanceof ParameterFault) return refuseFor([error.violation])
       throw error

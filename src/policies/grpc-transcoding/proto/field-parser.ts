@@ -153,7 +153,7 @@ export class FieldParser {
       field.jsonName = reader.string('a name in quotes')
       return true
     }
-    if (this.#file.syntax === 'proto3') throw reader.fault('proto3 has no defaults of one’s own', token)
+    if (this.#file.syntax === 'proto3') throw reader.fault('proto3 has no defaults of its own', token)
     if (field.label === Label.REPEATED) throw reader.fault('repeated fields have no default', token)
     field.defaultValue = this.#default(field)
     return true

@@ -126,7 +126,11 @@ class Linker {
 
   /** As C++ looks names up: the first part decides on the scope, as long as it can hold the others. */
   #lookUp(name: string, scope: string, sees: (symbol: Symbol) => boolean): string | null {
-    if (name.startsWith('.')) return this.#symbols.has(name.slice(1)) ? name.slice(1) : null
+    const isSeen = (full: string): boolean => {
+      const symbol = this.#symbols.get(full)
+      return symbol !== undefined && sees(symbol)
+    }
+    if (name.startsWith('.')) return isSeen(name.slice(1)) ? name.slice(1) : null
     const [first = ''] = name.split('.', 1)
     const isPath = first !== name
     for (let around: string | null = scope; around !== null; around = outer(around)) {
@@ -137,7 +141,7 @@ class Linker {
         // A field or a method of the same name is not what a type is looked for by.
         if (['message', 'enum', 'extension', 'service'].includes(symbol.kind)) return prefix + name
       } else if (['message', 'package', 'enum', 'service'].includes(symbol.kind)) {
-        if (this.#symbols.has(prefix + name)) return prefix + name
+        if (isSeen(prefix + name)) return prefix + name
         // A package is in several files; of a type there is one, which is meant then.
         if (symbol.kind !== 'package') return null
       }
