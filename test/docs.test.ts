@@ -1,7 +1,7 @@
 /** What the documents say is true: examples of configurations are right, and links lead somewhere. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -76,6 +76,12 @@ function placeCertificates(text: string, folder: string): void {
   for (const name of names) writeFileSync(join(folder, name), name.endsWith('.key') ? key : name.startsWith('ca') ? authority.cert : cert)
 }
 
+/** Puts the WSDL of the example beside a configuration that names it. */
+function placeWsdl(text: string, folder: string): void {
+  if (!text.includes('stock.wsdl')) return
+  for (const name of ['stock.wsdl', 'stock.xsd']) copyFileSync(join(ROOT, 'examples', 'soap', name), join(folder, name))
+}
+
 /** Runs `turnpike check` on a file, with every variable it names set, and fails with what it says. */
 function assertRight(file: string): void {
   const names = [...readFileSync(file, 'utf8').matchAll(/\$\{env:(\w+)\}/g)].map((match) => match[1] ?? '')
@@ -95,6 +101,7 @@ for (const example of DOCUMENTS.flatMap((file) => fencedBlocks(file, 'yaml'))) {
     const file = join(folder, 'turnpike.yaml')
     writeFileSync(file, text)
     placeCertificates(text, folder)
+    placeWsdl(text, folder)
     assertRight(file)
   })
 }

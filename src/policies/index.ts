@@ -21,6 +21,7 @@ import { requestSize } from './request-size/policy.ts'
 import { requestValidation } from './request-validation/policy.ts'
 import { rewrite } from './rewrite/policy.ts'
 import { securityHeaders } from './security-headers/policy.ts'
+import { soap } from './soap/policy.ts'
 import { staticResponse } from './static-response/policy.ts'
 import { transform } from './transform/policy.ts'
 import { users } from './users/policy.ts'
@@ -76,4 +77,6 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   grpcWeb,
   // As that one; which of the two a request is for, its Content-Type says.
   grpcTranscoding,
+  // As those; it finds its operations by method and path as the policies above leave them.
+  soap,
 ]

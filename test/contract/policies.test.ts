@@ -155,6 +155,21 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
     },
   },
   rewrite: { minimal: { stripPrefix: '/a' }, full: { stripPrefix: '/a', path: { match: 'b', replace: 'c' }, addPrefix: '/d' } },
+  soap: {
+    minimal: { wsdl: 'examples/soap/stock.wsdl' },
+    full: {
+      wsdl: 'examples/soap/stock.wsdl',
+      service: 'StockService',
+      port: 'StockPort',
+      basePath: '/a',
+      endpointPath: '/services/stock',
+      operations: { GetQuote: { method: 'GET', path: '/quotes/:symbol' } },
+      expose: ['GetQuote', 'PlaceOrder'],
+      faults: { UnknownSymbol: 404 },
+      usernameToken: { username: 'gateway', password: 'secret', type: 'digest' },
+      bodyBytesMax: '2KiB',
+    },
+  },
   headers: {
     minimal: {},
     full: { request: { remove: ['X-A'], set: { Host: 'h', 'X-B': '1' } }, response: { add: { 'X-C': '1' }, rename: { 'X-D': 'X-E' } } },
@@ -169,6 +184,12 @@ const FILES: Readonly<Record<string, string>> = {
     import "google/api/annotations.proto";
     service Shop { rpc Get(Item) returns (Item) { option (google.api.http) = { get: "/{name}" }; } }
     message Item { string name = 1; string q = 2; }`,
+  'examples/soap/stock.wsdl': textOf('examples/soap/stock.wsdl'),
+  'examples/soap/stock.xsd': textOf('examples/soap/stock.xsd'),
+}
+
+function textOf(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 }
 
 /** As workers do it: with options whose files have been read. */
