@@ -13,6 +13,6 @@ export function review(_options: GrpcWebOptions, { optionsOf }: PolicySurroundin
   const missing = SET_BY_CLIENTS.filter((name) => !allowed.has(name.toLowerCase()))
   if (missing.length === 0) return []
   const names = missing.map((name) => `\`${name}\``).join(' and ')
-  const message = `\`cors\` does not let scripts set ${names}, as clients of gRPC-Web do: browsers then make no call. Put it into its \`headers\``
+  const message = `\`cors\` does not let scripts set ${names}, as clients of gRPC-Web do: browsers then make no call. Name them in its \`headers\``
   return [{ severity: 'warning', path: [], message }]
 }
