@@ -156,6 +156,7 @@ export function scenarios(folder: string): readonly Scenario[] {
       work: 'transform',
     }),
     loadScenario('tls', 'as keep-alive, by HTTP/1.1 over TLS', 'same', '/', { front: 'tls', only: PEERS }),
+    loadScenario('tls-64KiB', 'answers of 64 KiB, by HTTP/1.1 over TLS', 'same', '/64k', { front: 'tls', only: PEERS }),
     ...HANDSHAKES,
     ...HTTP2,
     ...grpcScenarios(join(folder, 'call')),
