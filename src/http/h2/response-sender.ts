@@ -4,6 +4,7 @@ import type { Exchange } from '../../core/exchange.ts'
 import type { Headers } from '../../core/headers.ts'
 import { EventBoundary, isEventStream } from '../event-boundary.ts'
 import { downstreamOutput } from '../output.ts'
+import { ByteQueue } from './byte-queue.ts'
 import { SendWindow } from './flow-control.ts'
 import type { FrameWriter, PendingSender } from './frame-writer.ts'
 import { FRAME_SIZE_MAX } from './frames.ts'
@@ -40,7 +41,7 @@ export class ResponseSender implements BodySink, PendingSender {
   /** Bytes of the body still to come; LENGTH_UNKNOWN where it ends by END_STREAM alone. */
   #remaining = 0
   /** What waits for a window or for a client that reads: what one call gave at most, since callers pause. */
-  #pending: Buffer[] = []
+  readonly #pending = new ByteQueue()
   #isHandedOver = false
   #trailers: Headers | null = null
   /** The stream is over for us: nothing is written any more. */
@@ -77,7 +78,7 @@ export class ResponseSender implements BodySink, PendingSender {
   /** Forgets what waits: the stream is over. */
   close(): void {
     this.#isClosed = true
-    if (this.#pending.length > 0) this.#pending = []
+    this.#pending.clear()
     if (this.#isQueued) this.#writer.unqueue(this)
     this.#isQueued = false
     this.#trailers = null
@@ -123,7 +124,7 @@ export class ResponseSender implements BodySink, PendingSender {
     } else this.#events.note(bytes, start, end)
     if (this.#exchange !== null) this.#exchange.responseBytes += size
     const at = this.#pending.length === 0 ? this.#write(bytes, start, end, this.#owner.isBusy ? QUANTUM_BYTES : size) : start
-    if (at < end) this.#pending.push(Buffer.from(bytes.subarray(at, end)))
+    this.#pending.push(bytes, at, end)
     this.#waitFor()
     const takesMore = this.#pending.length === 0 && !this.#writer.stalled
     if (!takesMore) this.#wantsDrain = true
@@ -160,12 +161,8 @@ export class ResponseSender implements BodySink, PendingSender {
 
   sendPending(): void {
     this.#isQueued = false
-    const piece = this.#pending[0]
-    if (piece !== undefined) {
-      const at = this.#write(piece, 0, piece.length, FRAME_SIZE_MAX)
-      if (at === piece.length) this.#pending.shift()
-      else if (at > 0) this.#pending[0] = piece.subarray(at)
-    }
+    const piece = this.#pending.first()
+    if (piece !== null) this.#pending.drop(this.#write(piece, 0, piece.length, FRAME_SIZE_MAX))
     this.#waitFor()
     if (this.#pending.length > 0) return
     if (!this.#isHandedOver) return this.onDrain()

@@ -33,7 +33,9 @@ const FLOODS: Readonly<Record<string, Flood>> = {
     repeat(300, (i) => Buffer.concat([c.headers(2 * i + 1), frame(WINDOW_UPDATE, 0, 2 * i + 1, uint32(0x7fffffff))])),
   'streams that data behind their end has us reset': (c) =>
     repeat(300, (i) => Buffer.concat([c.headers(2 * i + 1), frame(DATA, 0, 2 * i + 1, 'x')])),
-  'streams that a wrong length has us reset': (c) => repeat(300, (i) => c.headers(2 * i + 1, [...GET, ['connection', 'x']])),
+  'streams that a field of HTTP/1.1 has us reset': (c) => repeat(300, (i) => c.headers(2 * i + 1, [...GET, ['connection', 'x']])),
+  'streams with a length that their data is not of': (c) =>
+    repeat(300, (i) => Buffer.concat([c.headers(2 * i + 1, [...POST, ['content-length', '1']], OPEN), frame(DATA, 0, 2 * i + 1, 'xy')])),
   'streams beyond those we take': (c) => repeat(1200, (i) => c.headers(2 * i + 1)),
   // CVE-2024-27316
   'empty CONTINUATION frames': (c) => Buffer.concat([c.headers(1, GET, 0), repeat(100, () => frame(CONTINUATION, 0, 1))]),
@@ -62,7 +64,16 @@ function bombEntry(): Buffer {
 
 for (const [what, flood] of Object.entries(FLOODS)) {
   test(`a flood of ${what} ends with ENHANCE_YOUR_CALM`, async () => {
-    await using server = await TestServer.start({ answer: () => {} })
+    // What is well-formed is never answered.
+    await using server = await TestServer.start({
+      answer: (handler) =>
+        handler.body(
+          () => {},
+          (error) => {
+            if (error.code === 'request_framing_invalid') handler.reply(400)
+          },
+        ),
+    })
     using client = await TestClient.connect(server.port)
     client.send(flood(client))
     assert.equal(await client.goaway(), 'ENHANCE_YOUR_CALM')

@@ -92,6 +92,11 @@ export class ServerFrames implements FrameSink {
     return false
   }
 
+  /** The client has sent a malformed message: a cheap way to have us give a request up. */
+  countFault(): void {
+    this.#spend('reset')
+  }
+
   onFrameFault(code: number, reason: string): void {
     this.#session.fail(code, reason)
   }

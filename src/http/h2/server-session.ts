@@ -33,7 +33,7 @@ export class ServerSession implements DownstreamConnection, TransportOwner, Stre
   readonly writer: FrameWriter
   readonly active: Map<number, ServerStream> = new Map()
   readonly window: ReceiveWindow = new ReceiveWindow(CONNECTION_WINDOW_BYTES)
-  readonly closed: ClosedStreams = new ClosedStreams()
+  readonly closed: ClosedStreams
   lastServedId: number = STREAM_ID_MAX
   readonly #frames: ServerFrames
   readonly #onClosed: (session: ServerSession) => void
@@ -67,6 +67,7 @@ export class ServerSession implements DownstreamConnection, TransportOwner, Stre
     this.transport = accept(this)
     this.writer = new FrameWriter(this.transport, this)
     const { streamsMax, headBytesMax } = context.limits
+    this.closed = new ClosedStreams(2 * streamsMax)
     this.writer.ownSettings([
       MAX_CONCURRENT_STREAMS,
       streamsMax,
@@ -190,6 +191,10 @@ export class ServerSession implements DownstreamConnection, TransportOwner, Stre
     this.writer.flushSoon()
   }
 
+  onMalformed(): void {
+    this.#frames.countFault()
+  }
+
   onStreamClosed(stream: ServerStream, isReusable: boolean): void {
     this.active.delete(stream.id)
     stream.close()
@@ -217,6 +222,7 @@ export class ServerSession implements DownstreamConnection, TransportOwner, Stre
   // --- writing
 
   onWritten(): void {
+    if (this.#isGone) return
     const { wheel, limits } = this.context
     const waits = this.writer.stalled || this.writer.isWindowShut
     if (waits === this.#isWriteAwaited) return this.#bound()

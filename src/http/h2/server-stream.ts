@@ -5,6 +5,7 @@ import type { Headers } from '../../core/headers.ts'
 import { Deadline } from '../../core/timers.ts'
 import { clientBehindProxies } from '../h1/client-address.ts'
 import type { DownstreamStream, ExchangeHandler, Peer, ServerContext } from '../http.ts'
+import { ByteQueue } from './byte-queue.ts'
 import { ReceiveWindow } from './flow-control.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { CANCEL, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR } from './frames.ts'
@@ -25,6 +26,8 @@ export interface StreamOwner {
   giveBack(bytes: number): void
   /** The sink of this stream has been given something; it is flushed at the end of the read. */
   touch(stream: ServerStream): void
+  /** The client's message was malformed, which is counted. */
+  onMalformed(): void
   /** The stream is over. @param isReusable its exchange ended as it should */
   onStreamClosed(stream: ServerStream, isReusable: boolean): void
   /** As {@link onStreamClosed}, by an error: RST_STREAM is to be sent. */
@@ -54,7 +57,7 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
   #isPaused = false
   #isDelivering = false
   /** Received and not yet given. */
-  #held: Buffer[] = []
+  readonly #held = new ByteQueue()
   #received = 0
   #trailers: Headers | null = null
   /** Why the request body cannot go on; nothing of it is given any more. */
@@ -145,7 +148,7 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
       // Nobody will read it: the window of the connection is the other streams' too, that of the stream stays used up.
       this.#session.giveBack(size)
     } else if (this.#sink === null || this.#isPaused || this.#held.length > 0 || this.#isDelivering) {
-      this.#held.push(Buffer.from(bytes.subarray(start, end)))
+      this.#held.push(bytes, start, end)
     } else {
       this.#give(this.#sink, bytes, start, end)
       this.#watchBody()
@@ -163,8 +166,10 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
 
   /** RFC 9113, 8.1.1: the stream ends with an error, but may be answered before. */
   #malformed(detail: string): void {
+    if (this.#resetCode !== NO_ERROR) return
     this.#resetCode = PROTOCOL_ERROR
     this.#failBody(new GatewayError('request_framing_invalid', detail, 'downstream'))
+    this.#session.onMalformed()
   }
 
   #give(sink: BodySink, bytes: Buffer, start: number, end: number): void {
@@ -190,9 +195,9 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
   #deliver(): void {
     if (this.#isDelivering) return
     this.#isDelivering = true
-    for (let sink = this.#sink; sink !== null && !this.#isPaused && this.#held.length > 0; sink = this.#sink) {
-      const piece = this.#held.shift() as Buffer
-      this.#give(sink, piece, 0, piece.length)
+    for (let piece = this.#held.first(); piece !== null && this.#sink !== null && !this.#isPaused; piece = this.#held.first()) {
+      this.#held.drop(piece.length)
+      this.#give(this.#sink, piece, 0, piece.length)
     }
     this.#isDelivering = false
     this.#watchBody()
@@ -228,10 +233,9 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
   }
 
   #dropHeld(): void {
-    if (this.#held.length === 0) return
-    let bytes = 0
-    for (const piece of this.#held) bytes += piece.length
-    this.#held = []
+    const bytes = this.#held.length
+    if (bytes === 0) return
+    this.#held.clear()
     this.#session.giveBack(bytes)
   }
 
