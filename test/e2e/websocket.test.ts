@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { Agent, createServer, type IncomingMessage, request as requestHttp } from 'node:http'
+import { Agent, createServer, type IncomingMessage, type RequestListener, request as requestHttp } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ServerSocket, WebSocket, WebSocketServer } from 'ws'
+import { Authority, certificatesMissing } from '../services/certificates.ts'
 import { eventually, GatewayProcess } from './gateway-process.ts'
 import { workersOf } from './worker-connections.ts'
 
@@ -21,10 +23,19 @@ interface Scenario {
   readonly served: ServerSocket[]
 }
 
-/** A gateway of one worker in front of a service. @param serve what the service does with a WebSocket; it echoes by itself when left out */
-async function start(t: TestContext, serve: (socket: ServerSocket, request: IncomingMessage) => void = echo): Promise<Scenario> {
+/**
+ * A gateway of one worker in front of a service.
+ * @param serve what the service does with a WebSocket; it echoes by itself when left out @param authority for TLS on both sides
+ */
+async function start(
+  t: TestContext,
+  serve: (socket: ServerSocket, request: IncomingMessage) => void = echo,
+  authority: Authority | null = null,
+): Promise<Scenario> {
   const served: ServerSocket[] = []
-  const server = createServer((_request, response) => response.end('plain'))
+  const answer: RequestListener = (_request, response) => response.end('plain')
+  const certificate = authority?.forServer()
+  const server = certificate === undefined ? createServer(answer) : createSecureServer(certificate, answer)
   const sockets = new WebSocketServer({
     server,
     maxPayload: 128 * MIB,
@@ -43,14 +54,14 @@ async function start(t: TestContext, serve: (socket: ServerSocket, request: Inco
     server.closeAllConnections()
   })
   const { port } = server.address() as AddressInfo
-  const config = `
-listeners: [{ host: 127.0.0.1, port: 0 }]
-admin: { port: 0 }
-accessLog: false
-services: { main: { targets: ["127.0.0.1:${port}"] } }
-routes: { all: { path: /*, service: main } }
-`
-  const gateway = await new GatewayProcess(t, { config }).ready()
+  const config = {
+    listeners: [{ host: '127.0.0.1', port: 0, ...(certificate !== undefined && { tls: { certificates: [certificate] } }) }],
+    admin: { port: 0 },
+    accessLog: false,
+    services: { main: { targets: [`127.0.0.1:${port}`], ...(authority !== null && { tls: { ca: authority.cert } }) } },
+    routes: { all: { path: '/*', service: 'main' } },
+  }
+  const gateway = await new GatewayProcess(t, { config: JSON.stringify(config) }).ready()
   return { url: gateway.url.replace('http', 'ws'), gateway, served }
 }
 
@@ -58,8 +69,8 @@ function echo(socket: ServerSocket): void {
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
 }
 
-async function open(url: string): Promise<WebSocket> {
-  const socket = new WebSocket(url, { maxPayload: 128 * MIB })
+async function open(url: string, ca?: string): Promise<WebSocket> {
+  const socket = new WebSocket(url, { maxPayload: 128 * MIB, ...(ca !== undefined && { ca }) })
   await once(socket, 'open')
   return socket
 }
@@ -187,36 +198,47 @@ async function stuck(bufferedAmount: () => number): Promise<void> {
   }
 }
 
-for (const slow of ['client', 'service'] as const) {
-  test(`a ${slow} that does not read holds the sender back, and the gateway keeps nothing of it`, TIMEOUT, async (t) => {
-    const { url, gateway, served } = await start(t, () => {})
-    const [worker] = workersOf(gateway)
-    const message = Buffer.alloc(MIB, 1)
-    const transfer = async (isSlow: boolean): Promise<number> => {
-      const client = await open(url)
-      const service = served.at(-1)
-      assert.ok(service !== undefined)
-      const [from, to] = slow === 'client' ? [service, client] : [client, service]
-      let received = 0
-      to.on('message', (data: Buffer) => {
-        received += data.length
-      })
-      if (isSlow) to.pause()
-      for (let i = 0; i < MESSAGES; i++) from.send(message)
-      if (isSlow) await stuck(() => from.bufferedAmount)
-      const bytes = residentBytes(worker)
-      to.resume()
-      await eventually(
-        async () => received,
-        (count) => count === MESSAGES * MIB,
-      )
-      client.terminate()
-      return bytes
-    }
-    // What a transfer at full speed leaves behind in the worker is not the slow one's.
-    await transfer(false)
-    const before = residentBytes(worker)
-    const during = await transfer(true)
-    assert.ok(during - before < GROWTH_MAX_BYTES, `${((during - before) / MIB).toFixed(1)} MiB more`)
-  })
+for (const [slow, isSecure] of [
+  ['client', false],
+  ['service', false],
+  ['client', true],
+  ['service', true],
+] as const) {
+  const options = { ...TIMEOUT, skip: isSecure && certificatesMissing }
+  test(
+    `a ${slow} that does not read${isSecure ? ', over TLS,' : ''} holds the sender back, and the gateway keeps nothing of it`,
+    options,
+    async (t) => {
+      const authority = isSecure ? new Authority() : null
+      const { url, gateway, served } = await start(t, () => {}, authority)
+      const [worker] = workersOf(gateway)
+      const message = Buffer.alloc(MIB, 1)
+      const transfer = async (isSlow: boolean): Promise<number> => {
+        const client = await open(url, authority?.cert)
+        const service = served.at(-1)
+        assert.ok(service !== undefined)
+        const [from, to] = slow === 'client' ? [service, client] : [client, service]
+        let received = 0
+        to.on('message', (data: Buffer) => {
+          received += data.length
+        })
+        if (isSlow) to.pause()
+        for (let i = 0; i < MESSAGES; i++) from.send(message)
+        if (isSlow) await stuck(() => from.bufferedAmount)
+        const bytes = residentBytes(worker)
+        to.resume()
+        await eventually(
+          async () => received,
+          (count) => count === MESSAGES * MIB,
+        )
+        client.terminate()
+        return bytes
+      }
+      // What a transfer at full speed leaves behind in the worker is not the slow one's.
+      await transfer(false)
+      const before = residentBytes(worker)
+      const during = await transfer(true)
+      assert.ok(during - before < GROWTH_MAX_BYTES, `${((during - before) / MIB).toFixed(1)} MiB more`)
+    },
+  )
 }

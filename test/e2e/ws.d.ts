@@ -1,6 +1,7 @@
 /** What the tests use of `ws`, which brings no types. */
 declare module 'ws' {
   import type { IncomingMessage, Server } from 'node:http'
+  import type { Server as SecureServer } from 'node:https'
 
   interface ServerSocket {
     /** Bytes that wait to be sent. */
@@ -18,7 +19,7 @@ declare module 'ws' {
 
   export class WebSocketServer {
     constructor(options: {
-      readonly server: Server
+      readonly server: Server | SecureServer
       readonly maxPayload?: number
       readonly verifyClient?: (info: { readonly req: IncomingMessage }) => boolean
     })

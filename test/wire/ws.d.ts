@@ -7,7 +7,10 @@ declare module 'ws' {
     readonly readyState: number
     /** Bytes that wait to be sent. */
     readonly bufferedAmount: number
-    constructor(address: string, options?: { readonly headers?: Readonly<Record<string, string>>; readonly maxPayload?: number })
+    constructor(
+      address: string,
+      options?: { readonly headers?: Readonly<Record<string, string>>; readonly maxPayload?: number; readonly ca?: string },
+    )
     send(data: string | Buffer, options?: { readonly binary?: boolean; readonly fin?: boolean }): void
     ping(data: string): void
     pause(): void
