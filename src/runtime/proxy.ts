@@ -14,6 +14,7 @@ import { CallDeadline } from './call-deadline.ts'
 import type { DetachedHandler } from './detached.ts'
 import { FailOver, markDivision } from './fail-over.ts'
 import { grpcStatusSeen } from './grpc-answer.ts'
+import { listenerReply } from './listener-rules.ts'
 import { runFinishSteps, runSteps } from './phases.ts'
 import type { ProxyContext } from './proxy-context.ts'
 import { runBodySteps } from './request-body.ts'
@@ -87,6 +88,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const snapshot = this.#context.snapshot()
     if (this.#match === null || this.#serial !== request.serial) this.#rpc = rpcKindOf(request)
     exchange.rpc = this.#rpc
+    const own = listenerReply(exchange)
+    if (own !== null) return this.#answerArrival(own)
     this.#begin()
     exchange.detacher = this.#context.detached
     // Routing looks at nothing but the head: the same head in the same configuration takes the same way.
@@ -121,12 +124,15 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   }
 
   onRefused(code: ErrorCode): void {
+    this.#answerArrival(refuse(code))
+  }
+
+  /** Answers what no route is looked for. The steps give it its request id; what they make of a request that may be none does not count. */
+  #answerArrival(reply: Reply): void {
     this.#begin()
     this.#plan = this.#context.snapshot().unmatched
     this.#exchange.route = this.#plan
-    const refusal = refuse(code)
-    // The steps give the refusal its request id; what they make of a request that is none does not count.
-    runSteps(this.#plan.steps.arrival, 0, this.#exchange, this.#reportFault, () => this.#answer(refusal))
+    runSteps(this.#plan.steps.arrival, 0, this.#exchange, this.#reportFault, () => this.#answer(reply))
   }
 
   startDetached(plan: RoutePlan, from: number, policy: string): void {
