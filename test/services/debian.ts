@@ -7,16 +7,16 @@ const INSTALL_TIMEOUT_MS = 180_000
 const reasons = new Map<string, string>()
 
 /**
- * The path of a program that tests need, installed from Debian's package when it is missing and we may (as root, or in CI).
+ * The path of a program that tests need, installed from Debian's packages when it is missing and we may (as root, or in CI).
  * @returns null when it cannot be had; {@link missingReason} then says why, for the test's skip.
  */
-export function ensureDebianProgram(program: string, debianPackage: string): string | null {
+export function ensureDebianProgram(program: string, ...debianPackages: readonly string[]): string | null {
   const found = findOnPath(program)
   if (found !== null) return found
   if (reasons.has(program)) return null
-  const reason = install(debianPackage)
+  const reason = install(debianPackages)
   const installed = findOnPath(program)
-  if (installed === null) reasons.set(program, reason ?? `the package ${debianPackage} holds no program ${program}`)
+  if (installed === null) reasons.set(program, reason ?? `the package ${debianPackages.join(' or ')} holds no program ${program}`)
   return installed
 }
 
@@ -26,10 +26,10 @@ export function missingReason(program: string): string {
 }
 
 /** @returns a sentence when the package cannot be installed, else null. */
-function install(debianPackage: string): string | null {
+function install(debianPackages: readonly string[]): string | null {
   const isRoot = process.getuid?.() === 0
-  if (!isRoot && process.env['CI'] === undefined) return `run "apt-get install ${debianPackage}", which needs root`
-  const words = ['install', '--yes', '--no-install-recommends', debianPackage]
+  if (!isRoot && process.env['CI'] === undefined) return `run "apt-get install ${debianPackages.join(' ')}", which needs root`
+  const words = ['install', '--yes', '--no-install-recommends', ...debianPackages]
   const first = aptGet(isRoot, words)
   if (first === null) return null
   // A machine whose lists are missing or old finds no package.

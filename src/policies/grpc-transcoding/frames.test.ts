@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { FrameFault, FrameReader, frameOf, messageEncodingOf } from './frames.ts'
 
 /** The messages of a body that comes in pieces which are gone behind each call. */

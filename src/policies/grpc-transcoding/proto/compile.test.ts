@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import * as fc from 'fast-check'
 import { compileProtos } from './compile.ts'
 
 /** Compiles files given as text; the first is the one that is asked for. */
@@ -98,7 +99,6 @@ test('files that come with the gateway need not be given', async () => {
 })
 
 test('a file of any bytes is parsed or refused, and never anything else', async () => {
-  const { default: fc } = await import('fast-check')
   const word = fc.constantFrom(
     'message',
     'A',
