@@ -155,7 +155,7 @@ test('all prepare before any commits', TIMEOUT, async (t) => {
     ],
   )
   assert.equal(made.servingCount, 2)
-  assert.deepEqual(made.listeners, [{ name: 'main', host: '127.0.0.1', port: 80 }])
+  assert.deepEqual(made.listeners, [{ name: 'main', host: '127.0.0.1', port: 80, scheme: 'http' }])
 })
 
 test(
