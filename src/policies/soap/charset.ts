@@ -19,6 +19,8 @@ const CHARSETS: ReadonlyMap<string, Charset> = new Map([
   ['latin1', 'iso-8859-1'],
 ])
 
+const DECLARATION_BYTES_MAX = 256
+
 /** The name that a declaration gives, in bytes that are ASCII as far as it reaches. */
 const DECLARED = /^<\?xml\s[^>]*?\bencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']/
 
@@ -30,7 +32,7 @@ const DECLARED = /^<\?xml\s[^>]*?\bencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)[
  */
 export function decodeXml(bytes: Buffer, named: string): string | undefined {
   const mark = markOf(bytes)
-  const declared = DECLARED.exec(bytes.latin1Slice(0, 256))?.[1] ?? ''
+  const declared = DECLARED.exec(bytes.subarray(0, DECLARATION_BYTES_MAX).latin1Slice())?.[1] ?? ''
   const fromType = named === '' ? undefined : CHARSETS.get(named.toLowerCase())
   const fromText = declared === '' ? undefined : CHARSETS.get(declared.toLowerCase())
   if ((named !== '' && fromType === undefined) || (named === '' && mark === null && declared !== '' && fromText === undefined))

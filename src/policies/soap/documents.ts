@@ -106,7 +106,8 @@ class DocumentReader {
   }
 
   async #readSchemaFile(file: string, root: XmlElement, lent: string): Promise<void> {
-    const key = `${file} ${lent}`
+    // A namespace of its own makes it the same document for everybody.
+    const key = `${file} ${attributeOf(root, 'targetNamespace') === undefined ? lent : ''}`
     if (this.#seen.has(key)) return
     this.#seen.add(key)
     await this.#readSchema(file, root, lent)

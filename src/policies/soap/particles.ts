@@ -48,11 +48,11 @@ function simplify(particle: ParticleDraft): ParticleDraft | null {
 /** Names the members of one object. */
 function name(scope: GroupDraft): Group {
   const names = new Names()
-  count(scope, 1, names)
+  const counts = countIn(scope, names)
   let lists = 0
   const finish = (part: ParticleDraft): Particle => {
     if (part.kind === 'any') return part
-    if (part.kind === 'element') return { ...part, ...names.use(part) }
+    if (part.kind === 'element') return { ...part, member: names.memberOf(part), array: (counts.get(keyOfDraft(part)) ?? 0) > 1 }
     if (part.max === 1) return { ...part, parts: part.parts.map(finish) }
     lists++
     return { ...name({ ...part, min: 1, max: 1 }), min: part.min, max: part.max, member: lists === 1 ? '$items' : `$items${lists}` }
@@ -60,34 +60,44 @@ function name(scope: GroupDraft): Group {
   return { ...scope, parts: scope.parts.map(finish) }
 }
 
-/** Counts how often each element can be there in one object. */
-function count(group: GroupDraft, factor: number, names: Names): void {
-  for (const part of group.parts) {
-    if (part.kind === 'element') names.add(part, times(part.max, factor))
-    else if (part.kind !== 'any' && part.max === 1) count(part, factor, names)
+function keyOfDraft({ name: { ns, local } }: ElementDraft): string {
+  return keyOf(ns, local)
+}
+
+/** How often each element can be there in one object: in a choice, as often as in the alternative that has it most. */
+function countIn(group: GroupDraft, names: Names): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  const add = (key: string, max: number): void => {
+    const before = counts.get(key) ?? 0
+    counts.set(key, Math.min(UNBOUNDED, group.kind === 'choice' ? Math.max(before, max) : before + max))
   }
+  for (const part of group.parts) {
+    if (part.kind === 'element') {
+      names.add(part)
+      add(keyOfDraft(part), part.max)
+    } else if (part.kind !== 'any' && part.max === 1) for (const [key, max] of countIn(part, names)) add(key, max)
+  }
+  return counts
 }
 
 class Names {
-  readonly #max = new Map<string, number>()
   readonly #types = new Map<string, string>()
   readonly #members = new Map<string, string>()
   readonly #taken = new Set<string>()
 
-  add({ name: qname, type }: ElementDraft, max: number): void {
-    const key = keyOf(qname.ns, qname.local)
+  add(draft: ElementDraft): void {
+    const key = keyOfDraft(draft)
+    const { name: qname, type } = draft
     const known = this.#types.get(key)
     if (known !== undefined && known !== type) throw new ContentFault(`\`${qname.local}\` stands twice, with different types`)
+    if (known !== undefined) return
     this.#types.set(key, type)
-    this.#max.set(key, Math.min(UNBOUNDED, (this.#max.get(key) ?? 0) + max))
-    if (this.#members.has(key)) return
     const member = this.#taken.has(qname.local) ? clark(qname) : qname.local
     this.#taken.add(member)
     this.#members.set(key, member)
   }
 
-  use({ name: qname }: ElementDraft): { readonly member: string; readonly array: boolean } {
-    const key = keyOf(qname.ns, qname.local)
-    return { member: this.#members.get(key) ?? qname.local, array: (this.#max.get(key) ?? 1) > 1 }
+  memberOf(draft: ElementDraft): string {
+    return this.#members.get(keyOfDraft(draft)) ?? draft.name.local
   }
 }
