@@ -23,6 +23,8 @@ const SPARE = [
     (name) => `google/protobuf/${name}.proto`,
   ),
 ]
+/** What a service is asked by. */
+const REFLECTION = 'grpc/reflection/v1/reflection.proto'
 const PROBLEMS_TOLD_MAX = 5
 
 const NO_FILES: ProtoSource = { read: () => Promise.resolve(null) }
@@ -31,7 +33,7 @@ const NO_FILES: ProtoSource = { read: () => Promise.resolve(null) }
 export async function resolveOptions(options: GrpcTranscodingOptions, files: OptionFiles): Promise<GrpcTranscodingOptions> {
   const needed = await compileProtos(NEEDED, NO_FILES)
   if (options.reflection !== undefined) {
-    return { ...(await withCa(options, files)), descriptorSet: encodeDescriptorSet(await compileProtos(SPARE, NO_FILES)) }
+    return { ...(await withCa(options, files)), descriptorSet: encodeDescriptorSet(await compileProtos([...SPARE, REFLECTION], NO_FILES)) }
   }
   const own = options.proto === undefined ? await readDescriptors(options.descriptors ?? [], files) : await readProtos(options, files)
   const set = inOrder([...own, ...needed], await compileProtos(SPARE, NO_FILES))
