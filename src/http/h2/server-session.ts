@@ -155,9 +155,11 @@ export class ServerSession implements DownstreamConnection, TransportOwner, Stre
     this.#watchReading()
   }
 
+  /** Nothing more comes of the client: no window will be opened either. */
   #endUnanswered(): void {
     for (const stream of this.active.values()) {
-      if (!stream.headSent) stream.abort(new GatewayError('client_closed', 'the client closed while it waited', 'downstream'), null)
+      if (stream.headSent && !stream.isShut && !this.writer.isWindowShut) continue
+      stream.abort(new GatewayError('client_closed', 'the client closed while it waited', 'downstream'), null)
     }
     this.#waitsFor = ANSWER
   }

@@ -131,6 +131,11 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
     return this.#isActive
   }
 
+  /** The response waits for the client to open the window of this stream. */
+  get isShut(): boolean {
+    return this.#isWindowShut
+  }
+
   /** How long the exchange has lasted, in milliseconds. */
   get ageMs(): number {
     return this.#session.context.clock.now() - this.exchange.startedAt

@@ -75,13 +75,5 @@ for (let i = 1; i < FIELDS.length; i++) {
   STATIC_STARTS[i] = (STATIC_STARTS[i - 1] as number) + (STATIC_NAME_LENGTHS[i - 1] as number) + (STATIC_VALUE_LENGTHS[i - 1] as number) + 4
 }
 
-/** Static indices that are written without a search. */
-export const INDEX_AUTHORITY = 1
-export const INDEX_METHOD_GET = 2
-export const INDEX_METHOD_POST = 3
-export const INDEX_PATH = 4
-export const INDEX_SCHEME_HTTP = 6
-export const INDEX_SCHEME_HTTPS = 7
-export const INDEX_STATUS = 8
 /** The index of a status that has one of its own, else 0. */
 export const STATUS_INDEX: Readonly<Record<number, number>> = { 200: 8, 204: 9, 206: 10, 304: 11, 400: 12, 404: 13, 500: 14 }
