@@ -19,6 +19,9 @@ const hostName = z
   .string()
   .regex(/^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$/, { error: 'expected a host such as `example.com` or `*.example.com`' })
 
+/** One host: a certificate may be for a star, nobody can be asked for one. */
+const serverName = hostName.refine((name) => !name.startsWith('*'), { error: 'expected a host such as `example.com`' })
+
 /** A listener's TLS. */
 export const listenerTls = object({
   certificates: list(
@@ -54,7 +57,7 @@ export const serviceTls = z.union([
     cert: pem('The certificate to show to targets, with its chain').optional(),
     key: pemKey('Its private key').optional(),
     passphrase: secret().optional().describe('What the private key is encrypted with.'),
-    serverName: hostName
+    serverName: serverName
       .optional()
       .describe("The name that is asked for (SNI), and that certificates must hold. Default: the target's own."),
     verify: z

@@ -327,6 +327,19 @@ test('requests that come before anybody knows what is spoken wait for one connec
   assert.equal(rig.metric('gateway_upstream_connections_total'), 1)
 })
 
+test('a client that leaves while a connection is made ends it when nobody else waits for it', { skip }, async (t) => {
+  const silent = createTcpServer((socket) => socket.on('error', () => {}).resume())
+  const rig = await rigFor(t, await listen(t, silent), { tls: { ca } })
+  const clients = await Promise.all([rig.connect(), rig.connect()])
+  for (const client of clients) client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await eventually(() => rig.metric('gateway_requests_in_flight') === 2 && rig.upstreamConnections() === 1, 'both to wait for one')
+  clients[0]?.reset()
+  await rig.loggedCount(1)
+  assert.equal(rig.upstreamConnections(), 1)
+  clients[1]?.reset()
+  await eventually(() => rig.upstreamConnections() === 0, 'the connection to be given up')
+})
+
 test('where it turns out to be HTTP/1.1 each gets a connection of its own', { skip }, async (t) => {
   const { port, sockets } = await secureService(t, good)
   const rig = await rigFor(t, port, { tls: { ca } })
