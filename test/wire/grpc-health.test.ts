@@ -43,7 +43,7 @@ async function grpcServer(
   })
 }
 
-function start(t: TestContext, ports: readonly number[], grpcService = '', tls: { ca: string } | undefined = undefined): Promise<Rig> {
+function start(t: TestContext, ports: readonly number[], grpcService = '', tls?: { ca: string }): Promise<Rig> {
   const active = { kind: 'grpc', grpcService, interval: '100ms', timeout: '90ms', unhealthyAfter: 1, healthyAfter: 1 } as const
   return startRig(t, {
     service: { protocol: 'h2', ...(tls !== undefined && { tls }), health: { active, panicPercent: 0 } },

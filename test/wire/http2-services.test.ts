@@ -201,7 +201,7 @@ test('a shutdown of the service loses nothing', async (t) => {
     const client = await rig.connect()
     while (!stop.aborted) {
       client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello')
-      if (!/^HTTP\/1\.1 200 /.test((await client.readResponse()).head)) failures++
+      if (!(await client.readResponse()).head.startsWith('HTTP/1.1 200 ')) failures++
     }
   })
   while (!stop.aborted) {

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import { array, double, assert as holds, integer, oneof, property, record } from 'fast-check'
 import { HeldBytes } from './held-bytes.ts'
 
 test('what was put in comes out, in whatever pieces', () => {
-  const step = fc.oneof(
-    fc.record({ push: fc.integer({ min: 1, max: 9_000 }) }),
-    fc.record({ push: fc.integer({ min: 1, max: 30 }) }),
+  const step = oneof(
+    record({ push: integer({ min: 1, max: 9_000 }) }),
+    record({ push: integer({ min: 1, max: 30 }) }),
     // How much of the first piece is used; the rest is put back.
-    fc.record({ take: fc.double({ min: 0, max: 1, noNaN: true }) }),
+    record({ take: double({ min: 0, max: 1, noNaN: true }) }),
   )
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+  holds(
+    property(array(step, { maxLength: 200 }), (steps) => {
       const held = new HeldBytes()
       let [put, taken] = [0, 0]
       for (const one of steps) {
