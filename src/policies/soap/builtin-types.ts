@@ -7,7 +7,7 @@ type Spec = readonly [primitive: Primitive, facets?: Facets, whiteSpace?: Simple
 const WHOLE: Facets = { fractionDigits: 0 }
 /** XML 1.0, 2.3, Nmtoken; Namespaces in XML, 3, NCName. */
 const NAME_START = '\\p{L}_'
-const NAME_REST = '\\p{L}\\p{Nd}\\p{M}._·-'
+const NAME_REST = '\\p{L}\\p{Nd}\\p{M}._·\\-'
 const NMTOKEN: Facets = { patterns: [`[${NAME_REST}:]+`] }
 const NCNAME: Facets = { patterns: [`[${NAME_START}][${NAME_REST}]*`] }
 

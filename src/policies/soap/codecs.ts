@@ -11,6 +11,8 @@ export interface ObjectScope {
   /** Whether elements that the schema does not name may be there, and how many. */
   readonly any: { readonly max: number } | null
   readonly members: ReadonlySet<string>
+  /** Whether a name stands in more than one place, of which one is a group that repeats: then the place of an element counts. */
+  readonly isAmbiguous: boolean
 }
 
 /** A group that repeats, each time an object. */
@@ -104,7 +106,16 @@ function scopeOf(group: Group): ObjectScope {
     else lists.push({ ...scopeOf(part), member: part.member, names: namesIn(part) })
   }
   for (const part of group.parts) visit(part)
-  return { group, elements, lists, any, members: membersWithin(group) }
+  return { group, elements, lists, any, members: membersWithin(group), isAmbiguous: isAmbiguous(elements, lists) }
+}
+
+function isAmbiguous(elements: ReadonlyMap<string, ElementUse>, lists: readonly ListScope[]): boolean {
+  const seen = new Set(elements.keys())
+  return lists.some(({ names }) => {
+    const isShared = [...names].some((name) => seen.has(name))
+    for (const name of names) seen.add(name)
+    return isShared
+  })
 }
 
 function namesIn(group: Group): ReadonlySet<string> {

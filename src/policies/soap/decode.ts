@@ -9,7 +9,7 @@ import { pointerOf } from '../../core/strict-json.ts'
 import { ANY_TYPE, builtinType } from './builtin-types.ts'
 import type { Codecs, ComplexCodec, ListScope, ObjectScope } from './codecs.ts'
 import { Misfit } from './facets.ts'
-import { splitTimes } from './list-items.ts'
+import { placesOf, splitTimes } from './list-items.ts'
 import type { ElementUse, Group, Particle } from './model.ts'
 import { keyOf, XSD, XSI } from './names.ts'
 import { fragmentText } from './raw-xml.ts'
@@ -98,12 +98,12 @@ export class Decoder {
   #members(scope: ObjectScope, children: readonly XmlElement[], object: JsonObject): void {
     const pending = new Map<ListScope, XmlElement[]>()
     const extra: string[] = []
-    for (const child of children) {
-      const key = keyOf(child.ns, child.local)
-      const use = scope.elements.get(key)
-      const list = scope.lists.find(({ names }) => names.has(key))
-      if (use !== undefined && (list === undefined || !Object.hasOwn(object, use.member))) this.#member(use, child, object)
-      else if (list !== undefined) addTo(pending, list, child)
+    const listOf = listsIn(scope, children)
+    for (const [index, child] of children.entries()) {
+      const use = scope.elements.get(keyOf(child.ns, child.local))
+      const list = listOf(index, child)
+      if (list !== undefined) addTo(pending, list, child)
+      else if (use !== undefined) this.#member(use, child, object)
       else if (scope.any !== null) extra.push(fragmentText([child]))
     }
     for (const [list, found] of pending) this.#within(list.member, () => put(object, list.member, this.#times(list, found)))
@@ -153,6 +153,16 @@ export class Decoder {
 
 function none(): never {
   throw new Error('an atomic type is made of no others')
+}
+
+/** Finds the group that repeats to which an element belongs: by its name, or, where names stand in several places, by its place. */
+function listsIn(
+  { group, lists, isAmbiguous }: ObjectScope,
+  children: readonly XmlElement[],
+): (index: number, child: XmlElement) => ListScope | undefined {
+  const places = isAmbiguous ? placesOf(group, children) : undefined
+  if (places !== undefined) return (index) => lists.find((list) => list.group === places[index])
+  return (_, { ns, local }) => lists.find(({ names }) => names.has(keyOf(ns, local)))
 }
 
 function addTo(map: Map<ListScope, XmlElement[]>, list: ListScope, child: XmlElement): void {

@@ -5,7 +5,7 @@ const SETS: Readonly<Record<string, string>> = {
   d: '\\p{Nd}',
   D: '\\P{Nd}',
   i: '\\p{L}_:',
-  c: '\\p{L}\\p{Nd}\\p{M}._:·-',
+  c: '\\p{L}\\p{Nd}\\p{M}._:·\\-',
   s: ' \\t\\n\\r',
   w: '\\p{L}\\p{M}\\p{N}\\p{S}',
 }
