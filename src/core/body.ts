@@ -8,9 +8,10 @@ export const LENGTH_UNKNOWN = -1
 export interface BodySink {
   /**
    * Takes `bytes[start..end)`. They are valid during the call only: who needs them longer copies them.
+   * @param isStable whether nobody changes them any more, so that they may be kept as they are: a whole body of a cache, say
    * @returns false when the source should pause until it is told to resume.
    */
-  onData(bytes: Buffer, start: number, end: number): boolean
+  onData(bytes: Buffer, start: number, end: number, isStable?: boolean): boolean
   /** The body is complete. Trailers are valid during the call only. */
   onEnd(trailers: Headers | null): void
   /** The body breaks off here; what came before is not a whole message. */

@@ -171,7 +171,7 @@ export class ResponseRelay {
     const body = downstream.responseBody
     for (const piece of pieces) {
       responseTap?.onData(piece, 0, piece.length)
-      body.onData(piece, 0, piece.length)
+      body.onData(piece, 0, piece.length, true)
     }
     if (ended) this.#end(trailers)
     else if (pieces.length > 0) body.flush()

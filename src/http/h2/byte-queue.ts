@@ -31,6 +31,16 @@ export class ByteQueue {
     this.#blocks.push(block)
   }
 
+  /** Adds bytes that nobody changes, without copying them. */
+  keep(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    this.length += bytes.length
+    const last = this.#blocks.at(-1)
+    if (last !== undefined) this.#blocks[this.#blocks.length - 1] = last.subarray(0, this.#end)
+    this.#blocks.push(bytes)
+    this.#end = bytes.length
+  }
+
   /** The first bytes that wait, in one piece; they stay until they are dropped. Null for none. */
   first(): Buffer | null {
     const block = this.#blocks[0]

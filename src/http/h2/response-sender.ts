@@ -113,7 +113,7 @@ export class ResponseSender implements BodySink, PendingSender {
 
   // --- the body
 
-  onData(bytes: Buffer, start: number, end: number): boolean {
+  onData(bytes: Buffer, start: number, end: number, isStable = false): boolean {
     const size = end - start
     if (size === 0 || !this.#hasBody || this.#isClosed || this.#isHandedOver) return true
     if (this.#endsWithEvent) return this.#endWithin(bytes, start, end)
@@ -124,7 +124,9 @@ export class ResponseSender implements BodySink, PendingSender {
     } else this.#events.note(bytes, start, end)
     if (this.#exchange !== null) this.#exchange.responseBytes += size
     const at = this.#pending.length === 0 ? this.#write(bytes, start, end, this.#owner.isBusy ? QUANTUM_BYTES : size) : start
-    this.#pending.push(bytes, at, end)
+    // A hundred streams whose client does not read would otherwise each hold a copy of the same answer of a cache.
+    if (isStable) this.#pending.keep(bytes.subarray(at, end))
+    else this.#pending.push(bytes, at, end)
     this.#waitFor()
     const takesMore = this.#pending.length === 0 && !this.#writer.stalled
     if (!takesMore) this.#wantsDrain = true
