@@ -40,8 +40,8 @@ export class ResponseTranslator {
   /** What the head alone tells. An error of HTTP that is no fault stays what it is. */
   head({ response, trace }: Exchange, operation: Operation): Verdict {
     const isError = response.status >= 400
-    if (isError || this.isEnvelope(response.headers)) return undefined
     const isEmpty = response.bodyLength === 0 || response.status === 204
+    if (isError || (!isEmpty && this.isEnvelope(response.headers))) return undefined
     if (isEmpty && operation.output === null && response.status < 300) {
       response.headers.delete('Content-Type')
       if (response.status !== 204) response.status = 202

@@ -126,8 +126,9 @@ export class Values {
     if (part.kind === 'any') object['$any'] = many(() => this.#oneOf(['<e/>', '<p:f xmlns:p="urn:p" p:a="1">t</p:f>']))
     else if (part.kind === 'element') {
       const make = (): unknown => (part.nillable && this.#chance() < 0.3 ? null : this.type(part.type, depth - 1))
-      const before = object[part.member]
-      if (part.array) object[part.member] = [...(Array.isArray(before) ? before : []), ...many(make)]
+      const value = object[part.member]
+      const before: unknown[] = Array.isArray(value) ? value : []
+      if (part.array) object[part.member] = [...before, ...many(make)]
       else object[part.member] = make()
     } else if (part.member !== undefined) {
       object[part.member] = many(() => {
