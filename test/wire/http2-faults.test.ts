@@ -1,6 +1,7 @@
 /** Services that speak HTTP/2 frame by frame as a test says: those that go, refuse, hang, break the protocol, or mean ill. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually, type Rig, type RigOptions, startRig } from './harness.ts'
 import {
   block,
@@ -8,6 +9,7 @@ import {
   DATA,
   END_HEADERS,
   END_STREAM,
+  frame,
   GOAWAY,
   HEADERS,
   Http2Peer,
@@ -183,6 +185,35 @@ test('trailers, informational answers and a body without a length pass', async (
   assert.match(head, /x-a: b/)
   assert.equal(text, 'text')
   assert.match(trailers, /x-checksum: 1/)
+})
+
+test('an answer is the same however its bytes are cut', async (t) => {
+  const rig = await start(t)
+  const answer = (id: number): Buffer =>
+    Buffer.concat([
+      frame(HEADERS, 0, id, block([[':status', '200']])),
+      frame(CONTINUATION, END_HEADERS, id, block([['x-a', 'b']])),
+      frame(DATA, 8, id, Buffer.concat([Buffer.from([3]), Buffer.from('text'), Buffer.alloc(3)])),
+      frame(0xbb, 0, id, 'unknown'),
+      frame(DATA, 0, id, 'more'),
+      frame(HEADERS, END_HEADERS | END_STREAM, id, block([['x-checksum', '1']])),
+    ])
+  const warm = await ask(rig)
+  const service = await accept(rig)
+  service.answer(await service.request(), 'x')
+  await body(warm)
+  const { length } = answer(1)
+  for (let cut = 1; cut < length; cut++) {
+    warm.write(GET)
+    const bytes = answer(await service.request())
+    service.peer.write(bytes.subarray(0, cut))
+    await sleep(2)
+    service.peer.write(bytes.subarray(cut))
+    const { head, body: text, trailers } = await warm.readResponse()
+    assert.match(head, /x-a: b/)
+    assert.deepEqual([text, trailers.trim()], ['textmore', 'x-checksum: 1'], `cut at ${cut}`)
+  }
+  assert.equal(rig.upstream.peers.length, 1)
 })
 
 test('padding is taken off, and counts against the windows', async (t) => {
