@@ -32,6 +32,7 @@ Examples:
   turnpike start turnpike.yaml
   turnpike check turnpike.yaml
   turnpike explain turnpike.yaml GET https://shop.example/users/7 -H 'X-Beta: 1'
+  turnpike openapi turnpike.yaml > openapi.yaml
   turnpike hash password < password.txt
   turnpike schema > turnpike.schema.json`,
     )
@@ -68,6 +69,18 @@ Examples:
       run(async () => (await import('./explain.ts')).explainCommand(source, method, url, { header, from, json })),
     )
   program
+    .command('openapi')
+    .summary('describe the REST APIs that routes offer')
+    .description(
+      'Prints an OpenAPI 3.1 document of all routes whose policies offer another protocol as REST. Asks a service where only it knows what it offers.',
+    )
+    .argument('<sources...>', 'configuration files, or stores')
+    .option('--route <name>', 'describe this route alone')
+    .option('--json', 'print it as JSON, not as YAML')
+    .action((sources: string[], { route, json = false }: OpenApiFlags) =>
+      run(async () => (await import('./openapi.ts')).openApiCommand(sources, { route, json })),
+    )
+  program
     .command('schema')
     .summary('print the JSON Schema for editors')
     .description('Prints the JSON Schema (2020-12) of configuration files, for editors and other tools.')
@@ -88,6 +101,11 @@ interface StartFlags {
 interface ExplainFlags {
   readonly header?: string[]
   readonly from?: string
+  readonly json?: boolean
+}
+
+interface OpenApiFlags {
+  readonly route?: string
   readonly json?: boolean
 }
 

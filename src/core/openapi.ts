@@ -10,3 +10,19 @@ export interface ApiDescription {
   /** Tag Objects. */
   readonly tags?: readonly JsonValue[]
 }
+
+/** The members of an object; none of anything else. */
+export function membersOf(value: JsonValue | undefined): Readonly<Record<string, JsonValue | undefined>> {
+  return typeof value === 'object' && value !== null && !isList(value) ? value : {}
+}
+
+/** The text that a member is; empty for anything else. */
+export function textAt(value: JsonValue | undefined, name: string): string {
+  const member = membersOf(value)[name]
+  return typeof member === 'string' ? member : ''
+}
+
+/** `Array.isArray`, for lists that are not changed. */
+export function isList(value: JsonValue | undefined): value is readonly JsonValue[] {
+  return Array.isArray(value)
+}

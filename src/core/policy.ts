@@ -145,7 +145,10 @@ export interface PolicyDefinition<Options> {
    * response and its body, so that they see what the client sees.
    */
   readonly translates?: boolean
-  /** Says what it offers as REST, for `turnpike openapi`; null when the options do not tell without asking a service. */
+  /**
+   * Says what it offers as REST, for `turnpike openapi`; null when that cannot be told. May ask a service; rejects with a sentence for the
+   * operator.
+   */
   describeApi?(options: Options): ApiDescription | null | Promise<ApiDescription | null>
   /** Loads what only this kind needs, before its first `compile`. */
   load?(): Promise<void>

@@ -28,7 +28,7 @@ async function reflecting(t: { after(run: () => void): void }, port: number, mor
     for (const resource of kept) resource.close()
   })
   const say = (fields: Readonly<Record<string, unknown>>, message: string): void =>
-    void log.push(`${message} ${String(fields['reason'] ?? '')}`.trim())
+    void log.push(`${message} ${JSON.stringify(fields['reason'] ?? '')}`)
   const context: CompileContext = {
     ...testContext,
     log: { info: say, warn: say, error: say },
@@ -81,12 +81,12 @@ test('what a server says anew comes into force, and what it said last stays whil
 })
 
 test('a server without reflection, and one that is not there, are told of in the event log', async (t) => {
-  const { port, stop } = await startGrpcServer(t, { files: await filesOf(ONE), handlers: {} })
-  const { log } = await reflecting(t, port)
+  const server = await startGrpcServer(t, { files: await filesOf(ONE), handlers: {} })
+  const { log } = await reflecting(t, server.port)
   while (log.length === 0) await sleep(20)
-  assert.match(log[0] ?? '', /no call can be made yet gRPC status 12/)
-  stop()
-  const gone = await reflecting(t, port)
+  assert.match(log[0] ?? '', /no call can be made yet "gRPC status 12"/)
+  server.stop()
+  const gone = await reflecting(t, server.port)
   while (gone.log.length === 0) await sleep(20)
   assert.match(gone.log[0] ?? '', /no call can be made yet .*ECONNREFUSED/)
 })

@@ -21,11 +21,11 @@ export type Handler = (requests: AsyncIterable<JsonObject>, metadata: grpc.Metad
 
 /** How a method fails. */
 export class GrpcFailure extends Error {
-  readonly code: number
+  readonly code: grpc.status
   readonly metadata = new grpc.Metadata()
 
   /** @param details of google.rpc.Status, each with its `@type` */
-  constructor(code: number, message: string, details: readonly JsonObject[] = [], registry?: FileRegistry) {
+  constructor(code: grpc.status, message: string, details: readonly JsonObject[] = [], registry?: FileRegistry) {
     super(message)
     this.code = code
     const status = registry?.getMessage('google.rpc.Status')
@@ -95,10 +95,7 @@ function addMethod(server: grpc.Server, registry: FileRegistry, method: DescMeth
       for await (const json of handler(requestsOf(call), call.metadata)) return write(json)
       throw new GrpcFailure(grpc.status.INTERNAL, 'no message')
     }
-    first().then(
-      (bytes) => done(null, bytes, call.metadata.get('x-trailer').length > 0 ? trailers() : undefined),
-      (error: unknown) => done(failureOf(error)),
-    )
+    void answer(first(), call.metadata, done)
   }
   const many = (call: grpc.ServerWritableStream<Buffer, Buffer> | grpc.ServerDuplexStream<Buffer, Buffer>): void => {
     const all = async (): Promise<void> => {
@@ -117,6 +114,15 @@ function addMethod(server: grpc.Server, registry: FileRegistry, method: DescMeth
     responseDeserialize: itself,
   }
   server.addService({ [method.name]: definition }, { [method.name]: responseStream ? many : one })
+}
+
+/** A call with `x-trailer` gets metadata behind its message. */
+async function answer(message: Promise<Buffer>, metadata: grpc.Metadata, done: grpc.sendUnaryData<Buffer>): Promise<void> {
+  try {
+    done(null, await message, metadata.get('x-trailer').length > 0 ? trailers() : undefined)
+  } catch (error) {
+    done(failureOf(error))
+  }
 }
 
 function trailers(): grpc.Metadata {

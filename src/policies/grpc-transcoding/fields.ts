@@ -31,7 +31,7 @@ export function followFields(message: DescMessage, names: readonly string[]): Fi
     const field = fieldOf(inner, name)
     if (field === undefined) return { problem: `\`${inner.typeName}\` has no field \`${name}\`` }
     path.push(field)
-    inner = field.fieldKind === 'message' && !hasTextForm(field.message) ? field.message : undefined
+    inner = field.fieldKind === 'message' && !hasOwnJson(field.message) ? field.message : undefined
   }
   const [first, ...others] = path
   return first === undefined ? { problem: 'a path has at least one field' } : [first, ...others]
@@ -51,6 +51,18 @@ const TEXT_FORMS: ReadonlySet<string> = new Set([
   'google.protobuf.StringValue',
   'google.protobuf.BytesValue',
 ])
+
+const FREE_FORMS: ReadonlySet<string> = new Set(['Any', 'Struct', 'Value', 'ListValue'].map((name) => `google.protobuf.${name}`))
+
+/** Whether a message looks in JSON like something else than an object of its fields. */
+export function hasOwnJson(message: DescMessage): boolean {
+  return hasTextForm(message) || takesAnyJson(message)
+}
+
+/** Whether a message takes whatever JSON there is. */
+export function takesAnyJson({ typeName }: DescMessage): boolean {
+  return FREE_FORMS.has(typeName)
+}
 
 /** Whether a message is one value in JSON, and so can be one in a path or a query. */
 export function hasTextForm({ typeName }: DescMessage): boolean {

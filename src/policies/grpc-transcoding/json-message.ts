@@ -2,7 +2,7 @@
 import { create, type DescField, type DescMessage, type JsonValue, type Message, mergeFromJson, type Registry } from '@bufbuild/protobuf'
 import { isFieldError, usedTypes } from '@bufbuild/protobuf/reflect'
 import { parseStrictJson, pointerOf } from '../../core/strict-json.ts'
-import { fieldOf } from './fields.ts'
+import { fieldOf, takesAnyJson } from './fields.ts'
 
 /** Deepest nesting of a body. */
 const DEPTH_MAX = 64
@@ -52,12 +52,6 @@ function exactly(text: string, message: DescMessage): JsonValue {
 }
 
 const anyJson = new WeakMap<DescMessage, boolean>()
-const FREE_FORMS: ReadonlySet<string> = new Set([
-  'google.protobuf.Struct',
-  'google.protobuf.Value',
-  'google.protobuf.ListValue',
-  'google.protobuf.Any',
-])
 
 /** Whether any field of a message, or of those within it, takes whatever JSON there is. */
 function holdsAnyJson(message: DescMessage): boolean {
@@ -65,7 +59,7 @@ function holdsAnyJson(message: DescMessage): boolean {
   if (known !== undefined) return known
   const seen = new Set<DescMessage>([message])
   for (const one of seen) for (const type of usedTypes(one)) if (type.kind === 'message') seen.add(type)
-  const holds = [...seen].some(({ typeName }) => FREE_FORMS.has(typeName))
+  const holds = [...seen].some(takesAnyJson)
   anyJson.set(message, holds)
   return holds
 }

@@ -1,13 +1,15 @@
 /** What the policy offers, as OpenAPI (`turnpike openapi`). In the control process only. */
 import type { DescField, DescMessage } from '@bufbuild/protobuf'
+import type { FileDescriptorProto } from '@bufbuild/protobuf/wkt'
 import type { ApiDescription, JsonValue } from '../../core/openapi.ts'
 import { type ApiRoute, buildApi, HTTP_BODY } from './api.ts'
 import { commentOn } from './comments.ts'
-import { decodeDescriptorSet, registryOf } from './descriptor-set.ts'
-import { hasTextForm } from './fields.ts'
+import { decodeDescriptorSet, inOrder, registryOf } from './descriptor-set.ts'
+import { hasOwnJson, hasTextForm } from './fields.ts'
 import { OpenApiPaths, type PathParameter } from './openapi-paths.ts'
 import { refTo, type Schema, SchemaWriter } from './openapi-schemas.ts'
 import type { GrpcTranscodingOptions } from './options.ts'
+import { reflectFiles } from './reflection-client.ts'
 
 const METHODS: ReadonlySet<string> = new Set(['get', 'put', 'post', 'delete', 'options', 'patch', 'trace'])
 /** Deepest field that is described as a parameter. */
@@ -30,10 +32,9 @@ const PROBLEM_SCHEMA: Schema = {
   required: ['title', 'status'],
 }
 
-/** @returns null where only the service itself knows what it offers */
-export function describe(options: GrpcTranscodingOptions): ApiDescription | null {
-  if (options.reflection !== undefined || options.descriptorSet === undefined) return null
-  const { registry, routes } = buildApi(registryOf(decodeDescriptorSet(options.descriptorSet)), options)
+/** Asks the service where only it knows what it offers; rejects with a sentence for the operator when it does not answer. */
+export async function describe(options: GrpcTranscodingOptions): Promise<ApiDescription> {
+  const { registry, routes } = buildApi(registryOf(await filesOf(options)), options)
   const writer = new SchemaWriter(registry, options.print)
   const describer = new RouteDescriber(writer)
   const paths: Record<string, Record<string, Schema>> = {}
@@ -42,7 +43,8 @@ export function describe(options: GrpcTranscodingOptions): ApiDescription | null
     if (!METHODS.has(method)) continue
     const { path, operation } = describer.operation(route)
     const name = `${options.basePath ?? ''}${path}`
-    paths[name] = { [method]: operation, ...paths[name] }
+    const others = paths[name] ?? {}
+    if (others[method] === undefined) paths[name] = { ...others, [method]: operation }
   }
   const services = new Set(routes.map(({ method }) => method.parent))
   const tags = [...services].map((service) => {
@@ -50,6 +52,18 @@ export function describe(options: GrpcTranscodingOptions): ApiDescription | null
     return { name: service.typeName, ...(description !== undefined && { description }) }
   })
   return { paths, schemas: { ...writer.schemas, [PROBLEM]: PROBLEM_SCHEMA }, tags }
+}
+
+async function filesOf({ descriptorSet = '', reflection, services }: GrpcTranscodingOptions): Promise<readonly FileDescriptorProto[]> {
+  const files = decodeDescriptorSet(descriptorSet)
+  if (reflection === undefined) return files
+  try {
+    const own = await reflectFiles(reflection, services, registryOf(files), new AbortController().signal)
+    return inOrder([...own, ...files], [])
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Error(`${reflection.address} does not say what it offers: ${reason}`, { cause: error })
+  }
 }
 
 class RouteDescriber {
@@ -118,7 +132,7 @@ class RouteDescriber {
         if (captured.has(protoName)) continue
         const name = `${path}${this.#writer.nameOf(field)}`
         if (isParameter(field)) parameters.push(this.#queryParameter(field, name, depth === 1))
-        else if (field.fieldKind === 'message' && depth < PARAMETER_DEPTH_MAX && field.message !== message) {
+        else if (field.fieldKind === 'message' && depth < PARAMETER_DEPTH_MAX && field.message !== message && !hasOwnJson(field.message)) {
           add(field.message, `${protoName}.`, `${name}.`, depth + 1)
         }
       }

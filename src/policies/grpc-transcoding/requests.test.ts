@@ -98,6 +98,8 @@ test('parameters that are no field, there twice or not of their type are told by
     'pages=a': 'query /pages is no single value, nor a list of them',
     'pages.size=1': 'query /pages.size is not known',
     'any=1': 'query /any is no single value, nor a list of them',
+    'any.stringValue=1': 'query /any.stringValue is not known',
+    'since.seconds=1': 'query /since.seconds is not known',
     'deep=yes': 'query /deep must be `true` or `false`',
     'sold=1': 'query /sold must be `true` or `false`',
     'views=NOPE': 'query /views is no shop.v1.View: ',
