@@ -1,9 +1,7 @@
-import { findRoute, unanswered } from '../compile/find-route.ts'
+import { unanswered } from '../compile/find-route.ts'
 import type { RoutePlan } from '../compile/plan.ts'
-import type { RouteMatch } from '../compile/router.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
-import type { Exchange, RpcKind, TunnelEnd } from '../core/exchange.ts'
-import { rpcKindOf } from '../core/grpc.ts'
+import type { Exchange, TunnelEnd } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
 import type { Outcome } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
@@ -22,6 +20,7 @@ import { RequestRelay } from './request-relay.ts'
 import { renderReply } from './respond.ts'
 import { runResponseBodySteps } from './response-body.ts'
 import { ResponseRelay } from './response-relay.ts'
+import { RouteMemo } from './route-memo.ts'
 import { ServiceCall, type ServiceCallOwner } from './service-call.ts'
 import { tunnelBounds, upgradeReply } from './upgrade-rules.ts'
 
@@ -39,12 +38,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   readonly #response: ResponseRelay
   readonly #call: ServiceCall
   readonly #failOver: FailOver
+  readonly #memo = new RouteMemo()
   #plan: RoutePlan | null = null
-  #match: RouteMatch<RoutePlan> | null = null
-  #rpc: RpcKind = 'none'
-  #serial = 0
-  /** Stands for the snapshot of the last match: the whole one would live on for as long as an idle connection or a WebSocket. */
-  #matchedIn: RoutePlan | null = null
   #finished = true
   /** The gateway answers by itself; what the service does counts no more. */
   #answers = false
@@ -74,7 +69,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#exchange = exchange
     this.#context = context
     this.#request = new RequestRelay(exchange, context.room, (error) => this.#onRequestBroken(error))
-    this.#response = new ResponseRelay(exchange, context.room)
+    this.#response = new ResponseRelay(exchange, context.room, (error) => this.#onFilterFault(error))
     this.#call = new ServiceCall(exchange, this.#request, context, this)
     this.#failOver = new FailOver(exchange)
     this.#callDeadline = new CallDeadline(exchange, context, () => this.#onDeadline())
@@ -86,18 +81,12 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const exchange = this.#exchange
     const { request, forward } = exchange
     const snapshot = this.#context.snapshot()
-    if (this.#match === null || this.#serial !== request.serial) this.#rpc = rpcKindOf(request)
-    exchange.rpc = this.#rpc
+    const match = this.#memo.find(snapshot, request)
+    exchange.rpc = this.#memo.rpc
     const own = listenerReply(exchange)
     if (own !== null) return this.#answerArrival(own)
     this.#begin()
     exchange.detacher = this.#context.detached
-    // Routing looks at nothing but the head: the same head in the same configuration takes the same way.
-    const isKnown = this.#serial === request.serial && this.#matchedIn === snapshot.unmatched
-    const match = this.#match !== null && isKnown ? this.#match : findRoute(snapshot, request)
-    this.#match = match
-    this.#serial = request.serial
-    this.#matchedIn = snapshot.unmatched
     const plan = match.kind === 'found' ? match.value : snapshot.unmatched
     this.#plan = plan
     exchange.route = plan
@@ -158,7 +147,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     if (this.#finished) return
     const plan = this.#plan as RoutePlan
     if (reply !== null) return this.#answer(reply)
-    if (plan.service === null || plan.ir === null) return this.#answer(unanswered(this.#match, plan))
+    if (plan.service === null || plan.ir === null) return this.#answer(unanswered(this.#memo.match, plan))
     if (this.#exchange.rpc !== 'none' && !this.#callDeadline.read())
       return this.#answer(refuse('request_malformed', 'Malformed grpc-timeout'))
     const refused = upgradeReply(this.#exchange, plan)
@@ -209,7 +198,11 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   #onUpstreamResponse(reply: Reply | null): void {
     const { steps } = this.#plan as RoutePlan
-    if (this.#finished || this.#endsHere(reply) || !this.#filterResponse()) return
+    if (this.#finished || this.#endsHere(reply)) return
+    if (this.#exchange.responseFilter !== null) {
+      this.#response.filter()
+      if (this.#endsHere(null)) return
+    }
     if (steps.responseBody.length === 0) this.#onResponseBody(null)
     else
       runResponseBodySteps(
@@ -222,26 +215,13 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
       )
   }
 
-  /** Has a step's filter change what is there of the body. False when that is none, and is dealt with. */
-  #filterResponse(): boolean {
-    if (this.#exchange.responseFilter === null) return true
-    try {
-      this.#response.filter()
-      return true
-    } catch (error) {
-      this.#lost = this.#dropFor(error)
-      this.#endsHere(null)
-      return false
-    }
-  }
-
-  /** Gives the call up because of what a filter found in its response. */
-  #dropFor(error: unknown): GatewayError {
+  /** What the service sends is no body of the protocol that a filter translates. */
+  #onFilterFault(error: unknown): void {
     const isOurs = !(error instanceof GatewayError)
     if (isOurs) this.#reportFault('a body filter', error)
     const known = isOurs ? new GatewayError('internal_error', 'a body filter failed', 'internal') : error
     this.#call.drop(known.code)
-    return known
+    this.onResponseLost(known)
   }
 
   #onResponseBody(reply: Reply | null): void {
@@ -303,14 +283,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
 
   onResponseData(bytes: Buffer, start: number, end: number): boolean {
     const { holds } = this.#response
-    let more: boolean
-    try {
-      more = this.#response.onData(bytes, start, end)
-    } catch (error) {
-      this.onResponseLost(this.#dropFor(error))
-      return false
-    }
-    if (holds || this.#detachedFor !== null) return more
+    const more = this.#response.onData(bytes, start, end)
+    if (this.#finished || holds || this.#detachedFor !== null) return more
     // While the client does not read, silence is not the service's.
     if (more) this.#context.wheel.set(this.#deadline, this.#streamIdleTimeoutMs)
     else this.#context.wheel.clear(this.#deadline)
@@ -320,11 +294,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   onResponseEnd(trailers: Headers | null): void {
     this.#context.wheel.clear(this.#deadline)
     this.#callDeadline.clear()
-    try {
-      this.#response.onEnd(trailers)
-    } catch (error) {
-      this.onResponseLost(this.#dropFor(error))
-    }
+    this.#response.onEnd(trailers)
   }
 
   flush(): void {

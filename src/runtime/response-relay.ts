@@ -18,6 +18,7 @@ interface Gathering {
 export class ResponseRelay {
   readonly #exchange: Exchange
   readonly #room: GatheringRoom
+  readonly #onFault: (error: unknown) => void
   /** Taken out of the room. */
   #roomBytes = 0
   #pieces: Buffer[] = []
@@ -41,9 +42,11 @@ export class ResponseRelay {
     return this.#gathering !== null
   }
 
-  constructor(exchange: Exchange, room: GatheringRoom) {
+  /** @param onFault told what a filter threw; nothing more of the body is then taken */
+  constructor(exchange: Exchange, room: GatheringRoom, onFault: (error: unknown) => void) {
     this.#exchange = exchange
     this.#room = room
+    this.#onFault = onFault
   }
 
   reset(): void {
@@ -90,7 +93,7 @@ export class ResponseRelay {
     this.#exchange.response.headers.delete('Trailer')
   }
 
-  /** From here on, and for what is held, the body is what `exchange.responseFilter` makes of it. Throws its GatewayError. */
+  /** From here on, and for what is held, the body is what `exchange.responseFilter` makes of it. */
   filter(): void {
     const { responseFilter: filter, response } = this.#exchange
     if (filter === null) return
@@ -100,17 +103,25 @@ export class ResponseRelay {
     this.#pieces = []
     this.#bytes = 0
     this.#filter = filter
-    for (const piece of pieces) filter.onData(piece, 0, piece.length, this.#filtered)
-    if (this.#ended) this.#trailers = filter.onEnd(this.#trailers, this.#filtered)
+    try {
+      for (const piece of pieces) filter.onData(piece, 0, piece.length, this.#filtered)
+      if (this.#ended) this.#trailers = filter.onEnd(this.#trailers, this.#filtered)
+    } catch (error) {
+      this.#onFault(error)
+    }
   }
 
-  /** Throws the GatewayError of a filter that finds no body of its protocol. */
   onData(bytes: Buffer, start: number, end: number): boolean {
     const filter = this.#filter
     if (filter === null) return this.#take(bytes, start, end)
     this.#takesMore = true
-    filter.onData(bytes, start, end, this.#filtered)
-    return this.#takesMore
+    try {
+      filter.onData(bytes, start, end, this.#filtered)
+      return this.#takesMore
+    } catch (error) {
+      this.#onFault(error)
+      return false
+    }
   }
 
   #take(bytes: Buffer, start: number, end: number): boolean {
@@ -134,7 +145,12 @@ export class ResponseRelay {
   }
 
   onEnd(received: Headers | null): void {
-    const trailers = this.#filter === null ? received : this.#filter.onEnd(received, this.#filtered)
+    let trailers = received
+    try {
+      if (this.#filter !== null) trailers = this.#filter.onEnd(received, this.#filtered)
+    } catch (error) {
+      return this.#onFault(error)
+    }
     if (!this.holds) return this.#end(trailers)
     this.#ended = true
     this.#trailers = trailers
