@@ -3,7 +3,7 @@ import type { Consumer } from '../core/caller.ts'
 import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
 import type { BodyVerdict, Outcome, PolicyDefinition, PolicySteps, RequestBodyStep, Verdict } from '../core/policy.ts'
 import type { Reply } from '../core/reply.ts'
-import type { Phase } from '../core/trace.ts'
+import type { Phase, Place, PolicyFacts, StepFacts } from '../core/trace.ts'
 import type { Service } from '../upstream/service.ts'
 import type { FallbackPlan, MirrorPlan, SplitPlan } from './division.ts'
 
@@ -12,12 +12,15 @@ export interface Step {
   readonly policy: string
   readonly phase: Phase
   readonly shadow: boolean
+  /** What records keep of it. */
+  readonly facts: StepFacts
   readonly run: (exchange: Exchange) => Verdict | Promise<Verdict>
 }
 
 export interface BodyStep {
   readonly policy: string
   readonly shadow: boolean
+  readonly facts: StepFacts
   readonly bytesMax: number
   wanted(exchange: Exchange): boolean
   run(exchange: Exchange, body: Buffer): BodyVerdict | Promise<BodyVerdict>
@@ -56,6 +59,27 @@ export interface PlanSteps {
   readonly finish: readonly FinishStep[]
   /** Whether a policy that acts answers every preflight. */
   readonly answersPreflight: boolean
+  /** What records keep of the policies in force, in the order in which they act. */
+  readonly facts: PlanFacts
+}
+
+/** The policies of a plan for records, which outlive it: plain values only. */
+export interface PlanFacts {
+  readonly policies: readonly PolicyFacts[]
+  /** Of every policy its steps, but for those at the very end. */
+  readonly steps: readonly StepFacts[]
+}
+
+/** A route for records, which outlive it: plain values only. */
+export interface RouteFacts {
+  /** Of the configuration. */
+  readonly revision: string
+  /** Empty for the plan of requests that match no route. */
+  readonly name: string
+  readonly pattern: string
+  readonly service: string
+  /** Null for the plan of requests that match no route. */
+  readonly at: Place | null
 }
 
 /** Everything that is done for the exchanges of one route. */
@@ -70,6 +94,7 @@ export interface RoutePlan extends RouteInfo {
   readonly fallback: FallbackPlan | null
   /** Shared by all routes where the same policies are in force. */
   readonly steps: PlanSteps
+  readonly facts: RouteFacts
   /** For preflights of this route's requests where it does not take `OPTIONS` itself: no service is asked. Null when no policy answers them. */
   readonly preflight: RoutePlan | null
   /** What there is to say when neither a policy nor a service answers. */
@@ -103,9 +128,9 @@ export function identityBounds(policies: readonly PolicyDefinition<unknown>[]): 
   }
 }
 
-/** @param compiled the policies in force, in the order in which they act */
+/** @param compiled the policies in force, in the order in which they act, each with the name of its place */
 export function planSteps(
-  compiled: readonly { policy: PolicyIr; steps: PolicySteps }[],
+  compiled: readonly { policy: PolicyIr; scope: string; steps: PolicySteps }[],
   { arrival, identity, translating }: IdentityBounds,
 ): PlanSteps {
   const arrivalSteps: Step[] = []
@@ -119,25 +144,36 @@ export function planSteps(
   const storeSteps: Step[] = []
   const responseSteps: Step[] = []
   const finishSteps: FinishStep[] = []
+  const policies: PolicyFacts[] = []
+  const stepFacts: StepFacts[] = []
   let answersPreflight = false
-  for (const { policy, steps } of compiled) {
-    const { kind } = policy
-    const about = { policy: kind, shadow: policy.mode === 'shadow' }
-    if (steps.onGuard !== undefined) guardSteps.push({ ...about, phase: 'guard', run: steps.onGuard })
+  for (const { policy, scope, steps } of compiled) {
+    const { kind, mode, at } = policy
+    const policyFacts: PolicyFacts = { kind, mode, scope, at }
+    policies.push(policyFacts)
+    const about = (phase: Phase) => {
+      const facts: StepFacts = { policy: policyFacts, phase }
+      stepFacts.push(facts)
+      return { policy: kind, phase, shadow: mode === 'shadow', facts }
+    }
+    if (steps.onGuard !== undefined) guardSteps.push({ ...about('guard'), run: steps.onGuard })
     if (steps.onRequest !== undefined) {
       const list = arrival.has(kind) ? arrivalSteps : identity.has(kind) ? authSteps : requestSteps
-      list.push({ ...about, phase: 'request', run: steps.onRequest })
+      list.push({ ...about('request'), run: steps.onRequest })
     }
     const { requestBody, responseBody } = steps
-    if (requestBody !== undefined) bodySteps.push({ ...about, ...bodyStep(requestBody) })
+    if (requestBody !== undefined) bodySteps.push({ ...about('body'), ...bodyStep(requestBody) })
     if (responseBody !== undefined) {
-      responseBodySteps.push({ ...about, ...bodyStep(responseBody), tooLarge: (exchange) => responseBody.tooLarge(exchange) })
+      responseBodySteps.push({
+        ...about('response-body'),
+        ...bodyStep(responseBody),
+        tooLarge: (exchange) => responseBody.tooLarge(exchange),
+      })
     }
-    if (steps.onStore !== undefined) storeSteps.push({ ...about, phase: 'store', run: steps.onStore })
-    if (steps.onAttempt !== undefined) attemptSteps.push({ ...about, run: steps.onAttempt })
-    if (steps.onUpstreamResponse !== undefined)
-      upstreamResponseSteps.push({ ...about, phase: 'upstream-response', run: steps.onUpstreamResponse })
-    if (steps.onResponse !== undefined) responseSteps.push({ ...about, phase: 'response', run: steps.onResponse })
+    if (steps.onStore !== undefined) storeSteps.push({ ...about('store'), run: steps.onStore })
+    if (steps.onAttempt !== undefined) attemptSteps.push({ ...about('attempt'), run: steps.onAttempt })
+    if (steps.onUpstreamResponse !== undefined) upstreamResponseSteps.push({ ...about('upstream-response'), run: steps.onUpstreamResponse })
+    if (steps.onResponse !== undefined) responseSteps.push({ ...about('response'), run: steps.onResponse })
     if (steps.answersPreflight === true && policy.mode === 'enforce') answersPreflight = true
     if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push({ policy: kind, run: steps.onFinish })
   }
@@ -153,6 +189,7 @@ export function planSteps(
     response: responseSteps,
     finish: finishSteps,
     answersPreflight,
+    facts: { policies, steps: stepFacts },
   }
 }
 

@@ -13,7 +13,7 @@ import { type Reply, refuse } from '../core/reply.ts'
 import type { Service } from '../upstream/service.ts'
 import { compileConsumers } from './consumers.ts'
 import { fallbackPlan, splitPlan } from './division.ts'
-import { identityBounds, NO_STEPS, type PlanSteps, planSteps, type RoutePlan } from './plan.ts'
+import { identityBounds, NO_STEPS, type PlanSteps, planSteps, type RouteFacts, type RoutePlan } from './plan.ts'
 import { compileRouter, type Router } from './router.ts'
 
 /** One compiled configuration. Never changed; an exchange keeps the one it began with. */
@@ -71,6 +71,8 @@ export function compileSnapshot(ir: GatewayIr, context: SnapshotContext): Snapsh
 /** A policy's steps, and the number it has in this configuration. */
 interface Compiled {
   readonly number: number
+  /** Where the policy is configured. */
+  readonly scope: string
   readonly steps: PolicySteps
 }
 
@@ -103,7 +105,7 @@ class Compiler {
         const definition = definitions.get(policy.kind)
         if (definition === undefined) throw new Error(`no policy of the kind ${policy.kind}`)
         const steps = definition.compile(policy.options, { ...context, consumers, scope, mode: policy.mode })
-        this.#compiled.set(policy, { number: this.#compiled.size, steps })
+        this.#compiled.set(policy, { number: this.#compiled.size, scope, steps })
       }
     }
   }
@@ -123,10 +125,18 @@ class Compiler {
     const scopes = [this.#ir.policies, serviceIr?.policies ?? [], route?.policies ?? []]
     const steps = this.#stepsOf(scopes)
     const service = (name: string): Service => this.#context.service(name)
-    const about = {
+    const facts: RouteFacts = {
+      revision: this.#ir.revision,
       name: route?.name ?? '',
       pattern: route?.match.paths.join(' ') ?? '',
-      serviceName: serviceIr?.name ?? '',
+      service: serviceIr?.name ?? '',
+      at: route?.at ?? null,
+    }
+    const about = {
+      name: facts.name,
+      pattern: facts.pattern,
+      serviceName: facts.service,
+      facts,
       ir: route,
       steps,
       split: null,
@@ -153,6 +163,7 @@ class Compiler {
       name: route.name,
       pattern: route.match.paths.join(' '),
       serviceName: service,
+      facts: { revision: this.#ir.revision, name: route.name, pattern: route.match.paths.join(' '), service, at: route.at },
       ir: { ...route, timeoutMs, attemptTimeoutMs: timeoutMs, retry: { ...route.retry, attempts: 1, statuses: [] }, upgrades: [] },
       steps: NO_STEPS,
       service: this.#context.service(service),
@@ -192,7 +203,7 @@ class Compiler {
     const key = inForce.map((policy) => this.#compiled.get(policy)?.number).join(' ')
     let steps = this.#steps.get(key)
     if (steps === undefined) {
-      const compiled = inForce.map((policy) => ({ policy, steps: (this.#compiled.get(policy) as Compiled).steps }))
+      const compiled = inForce.map((policy) => ({ policy, ...(this.#compiled.get(policy) as Compiled) }))
       steps = planSteps(compiled, identityBounds(this.#context.policies))
       this.#steps.set(key, steps)
     }

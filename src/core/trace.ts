@@ -1,7 +1,34 @@
+import type { PolicyMode } from './policy.ts'
+
 /** Phases of an exchange in which policies act, in order. */
 export type Phase = 'guard' | 'request' | 'body' | 'attempt' | 'upstream-response' | 'response-body' | 'store' | 'response' | 'finish'
 
-/** What one step of one policy did, for `explain` and decision records. */
+/** Where something was written. Lines and columns count from 1. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/**
+ * What is known of a policy in force, to be told long after its configuration has gone: plain values only, so that what remembers it keeps
+ * nothing else alive.
+ */
+export interface PolicyFacts {
+  readonly kind: string
+  readonly mode: PolicyMode
+  /** Where it is configured: `everywhere`, `service users`, `route orders`, `consumer app`, `consumer app route orders`. */
+  readonly scope: string
+  readonly at: Place
+}
+
+/** One step of a policy in force. One object for each, so that steps are compared by identity. */
+export interface StepFacts {
+  readonly policy: PolicyFacts
+  readonly phase: Phase
+}
+
+/** What one step of one policy did, for `explain`. */
 export interface StepRecord {
   readonly policy: string
   readonly phase: Phase
@@ -16,19 +43,53 @@ export interface StepRecord {
   readonly answer: string | null
 }
 
-/** What an exchange's steps did, in their order. Kept only where someone asked: `explain`, decision records. */
-export class Trace {
+/** A note whose words are made when somebody reads it. It holds plain values only: it may outlive its configuration. */
+export interface LazyNote {
+  render(): string
+}
+
+export type Note = string | LazyNote
+
+export function textOf(note: Note): string {
+  return typeof note === 'string' ? note : note.render()
+}
+
+/** What an exchange's steps tell of themselves. */
+export interface Trace {
+  /** Whether what each step changes is to be described; it costs far more than the step. */
+  readonly isDetailed: boolean
+  /** A step begins to run: what is noted from now on belongs to it. */
+  begin(step: StepFacts): void
+  /** Call it as `exchange.trace?.note(…)`. On every request: words that are not cheap are given as a {@link LazyNote}. */
+  note(note: Note): void
+  /**
+   * A step has ended. Where the trace is not detailed, this is called for steps that answered only.
+   * @param answer code or status of the answer; null for none
+   */
+  end(step: StepFacts, answer: string | null, changes: readonly string[]): void
+}
+
+/** What an exchange's steps did, in their order, with all that they changed: for `explain`. */
+export class DetailedTrace implements Trace {
+  readonly isDetailed = true
   readonly records: StepRecord[] = []
   #notes: string[] = []
 
-  /** Adds to the notes of the step that is running. Call it as `exchange.trace?.note(…)`, so that nobody pays who does not ask. */
-  note(text: string): void {
-    this.#notes.push(text)
+  begin(): void {}
+
+  note(note: Note): void {
+    this.#notes.push(textOf(note))
   }
 
-  /** Ends a step: what was noted belongs to it. */
-  step(record: Omit<StepRecord, 'notes'>): void {
-    this.records.push({ ...record, notes: this.#notes })
+  end({ policy, phase }: StepFacts, answer: string | null, changes: readonly string[]): void {
+    const mode = policy.mode === 'shadow' ? 'shadow' : 'enforce'
+    const verdict = answer === null ? 'continue' : 'answered'
+    this.records.push({ policy: policy.kind, phase, mode, verdict, changes, notes: this.#notes, answer })
     this.#notes = []
+  }
+
+  /** Notes that belong to no step that has ended. */
+  get pending(): readonly string[] {
+    return this.#notes
   }
 }

@@ -2,7 +2,6 @@ import type { BodyStep, Step } from '../compile/plan.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { BodyVerdict, Verdict } from '../core/policy.ts'
 import type { Reply } from '../core/reply.ts'
-import type { Phase } from '../core/trace.ts'
 import { type ReportFault, runSteps } from './phases.ts'
 
 /** The bytes of bodies that all exchanges of a worker hold together. */
@@ -44,7 +43,6 @@ export function bodyWork<S extends BodyStep>(steps: readonly S[], exchange: Exch
  */
 export function runOnBody(
   { wanting }: BodyWork<BodyStep>,
-  phase: Phase,
   exchange: Exchange,
   whole: Buffer,
   report: ReportFault,
@@ -57,12 +55,12 @@ export function runOnBody(
     return undefined
   }
   const bound = wanting.map((step): Step => {
-    const { policy, shadow } = step
+    const { policy, shadow, facts } = step
     const run = (): Verdict | Promise<Verdict> => {
       const verdict = step.run(exchange, body)
       return verdict instanceof Promise ? verdict.then((late) => keep(late, shadow)) : keep(verdict, shadow)
     }
-    return { policy, phase, shadow, run }
+    return { policy, phase: facts.phase, shadow, facts, run }
   })
   runSteps(bound, 0, exchange, report, (reply) => next(reply, body))
 }

@@ -11,7 +11,7 @@ import { type Attempt, type Downstream, Exchange } from '../core/exchange.ts'
 import { rpcKindOf } from '../core/grpc.ts'
 import type { Headers } from '../core/headers.ts'
 import { type Reply, refuse } from '../core/reply.ts'
-import { type StepRecord, Trace } from '../core/trace.ts'
+import { DetailedTrace, type StepRecord } from '../core/trace.ts'
 import { clientBehindProxies } from '../http/h1/client-address.ts'
 import { HeadReader } from '../http/h1/head-reader.ts'
 import { requestHeadSizeMax, writeRequestHead } from '../http/h1/request-head.ts'
@@ -108,7 +108,7 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   exchange.forward.path = request.path
   exchange.forward.query = request.query
 
-  const trace = new Trace()
+  const trace = new DetailedTrace()
   exchange.trace = trace
   const { records } = trace
   const { plan, reply } = await runRequestSteps(found, exchange)

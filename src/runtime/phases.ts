@@ -25,8 +25,10 @@ export function runSteps(
 ): void {
   for (let i = from; i < steps.length; i++) {
     const step = steps[i] as Step
-    const observed = step.shadow || exchange.trace !== null
-    const before = observed ? stateOf(exchange) : null
+    const { trace } = exchange
+    trace?.begin(step.facts)
+    const before = trace?.isDetailed === true ? stateOf(exchange) : null
+    const observed = step.shadow || before !== null
     const marks = step.shadow ? markOf(exchange) : null
     let verdict: Verdict | Promise<Verdict>
     try {
@@ -50,7 +52,7 @@ export function runSteps(
       }
       return
     }
-    if (observed) verdict = conclude(step, exchange, verdict, before, marks)
+    verdict = conclude(step, exchange, verdict, before, marks)
     if (verdict !== undefined) {
       next(verdict)
       return
@@ -77,17 +79,14 @@ export function runFinishSteps(
   }
 }
 
+const NO_CHANGES: readonly string[] = []
+
 /** Notes what a step did; for a step in shadow, takes it back and lets the exchange go on. */
 function conclude(step: Step, exchange: Exchange, verdict: Verdict, before: ExchangeState | null, marks: Marks | null): Verdict {
-  if (before !== null && exchange.trace !== null) {
-    exchange.trace.step({
-      policy: step.policy,
-      phase: step.phase,
-      mode: step.shadow ? 'shadow' : 'enforce',
-      verdict: verdict === undefined ? 'continue' : 'answered',
-      changes: describeChanges(before, stateOf(exchange)),
-      answer: verdict === undefined ? null : `${verdict.code ?? verdict.status}`,
-    })
+  const { trace } = exchange
+  if (trace !== null && (before !== null || verdict !== undefined)) {
+    const answer = verdict === undefined ? null : `${verdict.code ?? verdict.status}`
+    trace.end(step.facts, answer, before === null ? NO_CHANGES : describeChanges(before, stateOf(exchange)))
   }
   if (marks === null) return verdict
   restore(exchange, marks)

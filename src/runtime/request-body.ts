@@ -22,7 +22,7 @@ export function runBodySteps(
   relay.gather(work.bytesMax, (whole) => {
     if (whole === 'too large') return next(isEnforced ? refuse('request_body_too_large') : null)
     if (whole === 'no room') return next(isEnforced ? refuse('gateway_overloaded') : null)
-    runOnBody(work, 'body', exchange, whole, report, (reply, body) => {
+    runOnBody(work, exchange, whole, report, (reply, body) => {
       if (reply === null && body !== whole) relay.replace(body)
       next(reply)
     })

@@ -31,7 +31,7 @@ export function runResponseBodySteps(
     if (whole === 'no room') return next(work.enforced.length > 0 ? refuse('gateway_overloaded') : null)
     if (whole === 'too large')
       return next(work.enforced.map((step) => step.tooLarge(exchange)).find((reply) => reply !== undefined) ?? null)
-    runOnBody(work, 'response-body', exchange, whole, report, (reply, body) => {
+    runOnBody(work, exchange, whole, report, (reply, body) => {
       if (reply === null && body !== whole) relay.replace(body)
       next(reply)
     })

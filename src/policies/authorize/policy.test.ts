@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type Admission, admit, type Consumer, type UserRecord } from '../../core/caller.ts'
 import type { PolicySurroundings, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
-import { Trace } from '../../core/trace.ts'
+import { DetailedTrace } from '../../core/trace.ts'
 import { compilePolicy, exchangeOf, onRequest, problemsOf } from '../testing.ts'
 import { authorize } from './policy.ts'
 
@@ -19,14 +19,14 @@ interface Outcome {
 
 async function ask(options: unknown, who?: Who): Promise<Outcome> {
   const exchange = exchangeOf()
-  exchange.trace = new Trace()
+  const trace = new DetailedTrace()
+  exchange.trace = trace
   if (who !== undefined) {
     admit(exchange, { method: 'jwt', ...who })
     exchange.caller.user = who.user ?? null
   }
   const verdict = onRequest(await compilePolicy(authorize, options), exchange)
-  exchange.trace.step({ policy: '', phase: 'request', mode: 'enforce', verdict: 'continue', changes: [], answer: null })
-  return { verdict, notes: exchange.trace.records[0]?.notes ?? [] }
+  return { verdict, notes: trace.pending }
 }
 
 const consumer = (name: string, ...groups: string[]): Consumer => ({ name, groups, hasPolicies: false })

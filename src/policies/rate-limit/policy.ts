@@ -4,6 +4,7 @@ import type { Counter } from '../../core/observe.ts'
 import type { CompileContext, Outcome, PolicyDefinition, PolicySteps, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
 import type { LimitDecision, LimitGroup } from '../../core/store.ts'
+import type { LazyNote } from '../../core/trace.ts'
 import { type FieldWriter, fieldWriter } from './fields.ts'
 import { type Limit, limitsOf, shareOf } from './limits.ts'
 import { review } from './review.ts'
@@ -44,6 +45,8 @@ class RateLimiter {
   readonly #options: RateLimitOptions
   readonly #context: CompileContext
   readonly #limits: readonly Limit[]
+  /** What notes, which outlive the policy, need of them. */
+  readonly #named: readonly NamedLimit[]
   readonly #readers: readonly KeyReader[]
   readonly #group: LimitGroup
   /** What this instance admits alone while the store is ill; null when that was not asked for. */
@@ -66,6 +69,7 @@ class RateLimiter {
     this.#options = options
     this.#context = context
     this.#limits = limits
+    this.#named = limits.map(({ name, rule }) => ({ name, capacity: rule.capacity }))
     this.guards = limits.some((limit) => limit.guards)
     this.#readers = limits.map(({ by, otherwise }) => keyReader(by, otherwise === 'ip' ? { kind: 'ip' } : null, ipv6Prefix))
     // The place names the state, and not the route: a policy on a service counts over all its routes.
@@ -206,7 +210,7 @@ class RateLimiter {
 
   #decide(exchange: Exchange, decision: LimitDecision): Verdict {
     exchange.limit = decision
-    if (exchange.trace !== null) exchange.trace.note(this.#describe(decision))
+    exchange.trace?.note(new DecisionNote(this.#named, decision))
     if (decision.admitted) return undefined
     const { refusedBy, retryAfterMs } = decision
     this.#hits[refusedBy]?.add(1)
@@ -215,15 +219,6 @@ class RateLimiter {
     // Never, for a cost above what there can be, is no number of seconds.
     if (!Number.isFinite(retryAfterMs)) return refuse('rate_limited', null, [kind])
     return refuse('rate_limited', null, [['Retry-After', `${Math.max(1, Math.ceil(retryAfterMs / 1000))}`], kind])
-  }
-
-  #describe({ refusedBy, retryAfterMs, remaining, resetMs }: LimitDecision): string {
-    const refusing = this.#limits[refusedBy]
-    if (refusing !== undefined) return `limit ${refusing.name} is used up: wait ${Math.ceil(retryAfterMs / 1000)} s`
-    const left = this.#limits.flatMap(({ name, rule }, i) =>
-      remaining[i] === 0 && resetMs[i] === 0 ? [] : [`${name} ${remaining[i]} of ${rule.capacity}`],
-    )
-    return `left of limits: ${left.join(', ')}`
   }
 
   // --- how the store is
@@ -253,5 +248,31 @@ class RateLimiter {
       },
       'the store of limits does not answer',
     )
+  }
+}
+
+interface NamedLimit {
+  readonly name: string
+  readonly capacity: number
+}
+
+/** Put into words only when somebody reads it: on most requests nobody does. */
+class DecisionNote implements LazyNote {
+  readonly #limits: readonly NamedLimit[]
+  readonly #decision: LimitDecision
+
+  constructor(limits: readonly NamedLimit[], decision: LimitDecision) {
+    this.#limits = limits
+    this.#decision = decision
+  }
+
+  render(): string {
+    const { refusedBy, retryAfterMs, remaining, resetMs } = this.#decision
+    const refusing = this.#limits[refusedBy]
+    if (refusing !== undefined) return `limit ${refusing.name} is used up: wait ${Math.ceil(retryAfterMs / 1000)} s`
+    const left = this.#limits.flatMap(({ name, capacity }, i) =>
+      remaining[i] === 0 && resetMs[i] === 0 ? [] : [`${name} ${remaining[i]} of ${capacity}`],
+    )
+    return `left of limits: ${left.join(', ')}`
   }
 }
