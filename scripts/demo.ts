@@ -3,44 +3,23 @@
  * changes. Ctrl-C or SIGTERM stops everything.
  */
 import './node-guard.ts'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { IDENTITY_PORT, issueToken } from '../examples/quickstart/identity.ts'
 import { SERVICES, startServices } from '../examples/quickstart/services.ts'
-import { onParentGone } from './parent.ts'
+import { fail, supervise, takenPort } from './supervise.ts'
 import { paint, table } from './terminal.ts'
 
-const ROOT = join(import.meta.dirname, '..')
 const CONFIG = 'examples/quickstart/turnpike.yaml'
-/** How long Turnpike may drain before it is killed. */
-const STOP_TIMEOUT_MS = 15_000
-
-function fail(sentence: string): never {
-  process.stderr.write(`${paint('red', '✖')} ${sentence}\n`)
-  process.exit(1)
-}
-
-function isTaken(error: unknown): error is { port: number } {
-  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE' && 'port' in error
-}
 
 async function startServicesOrExit(): Promise<() => void> {
   try {
     return await startServices()
   } catch (error) {
-    if (isTaken(error))
-      fail(`Port ${error.port} is taken, and the demo's services need ${[...SERVICES.map(({ port }) => port), IDENTITY_PORT].join(', ')}.`)
-    throw error
+    const port = takenPort(error)
+    if (port === undefined) throw error
+    return fail(
+      `Port ${port} is taken, and the demo's services need ${[...SERVICES.map((service) => service.port), IDENTITY_PORT].join(', ')}.`,
+    )
   }
-}
-
-/** Turnpike as a child with a process group of its own, so that Ctrl-C reaches it once, from us. */
-function startTurnpike(): ChildProcess {
-  const watch = process.argv.includes('--watch')
-  const args = watch ? ['--watch-path=src', '--watch-preserve-output', 'src/main.ts', 'start', CONFIG] : ['bin/turnpike', 'start', CONFIG]
-  const [program, ...rest] = watch ? [process.execPath, ...args] : args
-  return spawn(program ?? '', rest, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'], detached: process.platform !== 'win32' })
 }
 
 /** @param url where Turnpike listens, from its ready line */
@@ -94,42 +73,4 @@ function list(commands: readonly (readonly string[])[]): string {
   return commands.map(([command = '', what = '']) => `  ${paint('dim', `# ${what}`)}\n  ${command}`).join('\n')
 }
 
-const stopServices = await startServicesOrExit()
-const turnpike = startTurnpike()
-let stopping = false
-
-function signalTurnpike(signal: NodeJS.Signals): void {
-  if (turnpike.pid === undefined || turnpike.exitCode !== null) return
-  // To the leader alone: it drains its workers. The whole group only when time is up.
-  if (signal === 'SIGKILL' && process.platform !== 'win32') process.kill(-turnpike.pid, signal)
-  else turnpike.kill(signal)
-}
-
-function stop(): void {
-  if (stopping) return
-  stopping = true
-  signalTurnpike('SIGTERM')
-  setTimeout(() => signalTurnpike('SIGKILL'), STOP_TIMEOUT_MS).unref()
-}
-
-process.on('SIGINT', stop)
-process.on('SIGTERM', stop)
-process.on('SIGHUP', stop)
-onParentGone(stop)
-turnpike.on('error', (error) => fail(`bin/turnpike does not start: ${error.message}`))
-turnpike.on('exit', (code, signal) => {
-  stopServices()
-  if (!stopping) process.stderr.write(`${paint('red', '✖')} Turnpike ended by itself (${signal ?? `status ${code}`}), see above.\n`)
-  process.exitCode = stopping ? 0 : 1
-})
-
-let shown = false
-if (turnpike.stdout) {
-  for await (const line of createInterface({ input: turnpike.stdout })) {
-    const url = /\bready\b.*?(https?:\/\/[^\s,"]+)/.exec(line)?.[1]
-    if (url !== undefined && !shown) {
-      shown = true
-      process.stdout.write(banner(url.replace('0.0.0.0', '127.0.0.1').replace('[::]', '127.0.0.1').replace(/\/$/, '')))
-    } else process.stdout.write(`${line}\n`)
-  }
-}
+await supervise({ config: CONFIG, watch: process.argv.includes('--watch'), stopServices: await startServicesOrExit(), banner })

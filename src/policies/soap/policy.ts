@@ -72,7 +72,10 @@ function stepsOf(
     },
     responseBody: {
       bytesMax: options.bodyBytesMax,
-      wanted: (exchange) => calls.has(exchange) && responses.isEnvelope(exchange.response.headers),
+      wanted: (exchange) => {
+        const call = calls.get(exchange)
+        return call !== undefined && responses.wants(exchange, call.plan.operation)
+      },
       tooLarge: (exchange) => responses.tooLarge(exchange),
       run: (exchange, body) => responses.body(exchange, callOf(exchange).plan.operation, body),
     },

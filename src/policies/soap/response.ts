@@ -1,6 +1,8 @@
 /** SOAP answers as REST responses. */
+import { LENGTH_UNKNOWN } from '../../core/body.ts'
 import { contentCodingOf, type Decoded, decodeContent } from '../../core/content-coding.ts'
 import type { Exchange } from '../../core/exchange.ts'
+import type { Headers } from '../../core/headers.ts'
 import type { BodyVerdict, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
 import { decodeXml } from './charset.ts'
@@ -42,7 +44,10 @@ export class ResponseTranslator {
     const isError = response.status >= 400
     const isEmpty = response.bodyLength === 0 || response.status === 204
     if (isError || (!isEmpty && this.isEnvelope(response.headers))) return undefined
-    if (isEmpty && operation.output === null && response.status < 300) {
+    const isOneWay = operation.output === null && response.status < 300
+    // Chunks may turn out to be none.
+    if (isOneWay && response.bodyLength === LENGTH_UNKNOWN) return undefined
+    if (isEmpty && isOneWay) {
       response.headers.delete('Content-Type')
       if (response.status !== 204) response.status = 202
       return undefined
@@ -51,7 +56,12 @@ export class ResponseTranslator {
     return UNFIT
   }
 
-  isEnvelope(headers: Exchange['response']['headers']): boolean {
+  /** Whether the body is to be read: where it says that it is an envelope, or where nothing is to come. */
+  wants({ response }: Exchange, operation: Operation): boolean {
+    return this.isEnvelope(response.headers) || (operation.output === null && response.status < 300)
+  }
+
+  isEnvelope(headers: Headers): boolean {
     const type = mediaTypeOf(headers.getJoined('Content-Type'))
     return type !== undefined && isSoap(type)
   }
@@ -74,6 +84,7 @@ export class ResponseTranslator {
     if (decoded === 'too large') return this.tooLarge(exchange)
     if (decoded === 'malformed') return this.#unfit(exchange, 'the content coding of the answer is broken')
     if (decoded.length === 0 && operation.output === null && exchange.response.status < 300) return this.#nothing(exchange)
+    if (!this.isEnvelope(exchange.response.headers)) return this.#unfit(exchange, 'the answer is no envelope')
     const text = decodeXml(decoded, mediaTypeOf(exchange.response.headers.getJoined('Content-Type'))?.charset ?? '')
     if (text === undefined) return this.#unfit(exchange, 'the charset of the answer is none that is read, or is contradicted')
     try {
