@@ -153,10 +153,11 @@ export class ResponseRelay {
     }
     if (!this.holds) return this.#end(trailers)
     this.#ended = true
-    this.#trailers = trailers
+    // They are the connection's only during this call: the next ones on it, of another client's response, take their place.
+    this.#trailers = trailers?.clone() ?? null
     const gathering = this.#gathering
     this.#gathering = null
-    this.#exchange.response.trailers = trailers
+    this.#exchange.response.trailers = this.#trailers
     gathering?.onWhole(Buffer.concat(this.#pieces))
   }
 

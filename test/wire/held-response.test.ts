@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { PolicyDefinition } from '../../src/core/policy.ts'
 import { object } from '../../src/core/schema.ts'
 import { eventually, startRig } from './harness.ts'
+import { block, END_HEADERS, END_STREAM, HEADERS, Http2Peer } from './http2-peer.ts'
 import { WEBSOCKET_SWITCH, WEBSOCKET_UPGRADE } from './websocket.ts'
 
 /** A policy that holds responses back, and what lets each of them go. */
@@ -59,4 +60,25 @@ test('what a service sends behind a switch of protocols that waits is not lost',
   assert.equal(await client.readThrough('late'), 'early and late')
   client.finish()
   service.finish()
+})
+
+test('the trailers of a response that waits are its own, whatever else comes on its HTTP/2 connection', async (t) => {
+  const { policy, gates } = waitingPolicy()
+  const rig = await startRig(t, { policy, service: { protocol: 'h2' } })
+  const clients = [await rig.connect(), await rig.connect()]
+  for (const client of clients) client.write('GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n')
+  const service = await new Http2Peer(await rig.upstream.accept()).start()
+  for (const i of [0, 1]) {
+    const stream = await service.request()
+    service.head(stream, 200)
+    service.data(stream, 'hello')
+    service.send(HEADERS, END_HEADERS | END_STREAM, stream, block([['x-of', `stream ${stream}`]]))
+    await eventually(() => gates.length === i + 1, 'the response to wait')
+  }
+  for (const open of gates) open()
+  const trailers = [await clients[0]?.readThrough('stream 1\r\n'), await clients[1]?.readThrough('stream 3\r\n')]
+  assert.deepEqual(
+    trailers.map((text) => /x-of: (.*)\r\n$/i.exec(text ?? '')?.[1]),
+    ['stream 1', 'stream 3'],
+  )
 })
