@@ -261,6 +261,8 @@ export class RequestRelay implements BodySink {
       this.#gathering = null
       const whole = Buffer.concat(this.#kept)
       this.#kept = whole.length > 0 ? [whole] : []
+      // What the client stated is the length of what it sent: with it the service would take the next request for the rest of this one.
+      if (filter !== null) this.#exchange.request.headers.delete('Content-Length')
       // Trailers need a framing that can carry them.
       if (trailers === null) this.#wholeLength = whole.length
       return gathering.onWhole(whole)

@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { PolicyDefinition } from '../../src/core/policy.ts'
 import { refuse } from '../../src/core/reply.ts'
 import { object } from '../../src/core/schema.ts'
-import { always, startRig } from './harness.ts'
+import { always, eventually, startRig } from './harness.ts'
 import { fieldOf } from './peer.ts'
 
 const BYTES_MAX = 2000
@@ -134,4 +134,36 @@ test('another try gets a gathered body from its beginning', async (t) => {
   client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello')
   assert.match((await client.readResponse()).head, /^HTTP\/1.1 200 /)
   assert.deepEqual(bodies, ['hello', 'hello'])
+})
+
+test('a body that is translated and then gathered is framed by its own length, also for a mirror', async (t) => {
+  const policy: PolicyDefinition<unknown> = {
+    kind: 'halving',
+    summary: 'Passes every second byte on.',
+    loadSchema: async () => object({}),
+    compile: () => ({
+      onRequest: (exchange) => {
+        exchange.requestFilter = {
+          onData: (bytes, start, end, output) => output.data(bytes.subarray(start, start + (end - start) / 2)),
+          onEnd: (trailers) => trailers,
+        }
+        return undefined
+      },
+      requestBody: { bytesMax: BYTES_MAX, wanted: () => true, run: () => undefined },
+    }),
+  }
+  const rig = await startRig(t, { policy, route: { mirror: { service: 'backup' } } })
+  const bodies: string[] = []
+  for (const server of [rig.upstream, rig.backup]) {
+    server.onConnection = async (peer) => {
+      const { head, body } = await peer.readRequest()
+      bodies.push(`${fieldOf(head, 'content-length')} ${body}`)
+      peer.write(OK)
+    }
+  }
+  const client = await rig.connect()
+  client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello-----')
+  assert.match((await client.readResponse()).head, /^HTTP\/1.1 200 /)
+  await eventually(() => bodies.length === 2, 'the copy to arrive')
+  assert.deepEqual(bodies, ['5 hello', '5 hello'])
 })
