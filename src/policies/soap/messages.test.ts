@@ -108,12 +108,18 @@ test('fields that speak of the request stay behind', async () => {
   ] as const
   const { exchange } = bench.request('POST /Op', { a: 1 }, { headers })
   assert.deepEqual(exchange.request.headers.toPairs(), [
+    ['accept', 'application/json'],
     ['x-own', '1'],
     ['content-type', 'text/xml; charset=utf-8'],
     ['soapaction', '"urn:t#Op"'],
-    ['accept', 'text/xml'],
     ['accept-encoding', 'gzip'],
   ])
+  // Of a refusal the client's own field says the form.
+  const mark = exchange.request.headers.mark()
+  bench.steps.onAttempt?.(exchange, { number: 1, target: '', startedAt: 0, endedAt: 0, status: 0, error: null })
+  assert.equal(exchange.request.headers.get('Accept'), 'text/xml')
+  exchange.request.headers.restore(mark)
+  assert.equal(exchange.request.headers.get('Accept'), 'application/json')
 })
 
 test('an answer is JSON, whatever fields it had', async () => {
@@ -240,7 +246,7 @@ test('faults become errors of HTTP: by their name, or by whom they blame', async
     ]
     assert.deepEqual(
       await answer(
-        '<faultcode>s:Client.Db</faultcode><faultstring xml:lang="en"> no\n such </faultstring><detail><x/><t:Missing><t:id>5</t:id></t:Missing></detail>',
+        '<faultcode>s:Client.Db</faultcode><faultstring xml:lang="en"> no such\n  at x.y(z.java:1) </faultstring><detail><x/><t:Missing><t:id>5</t:id></t:Missing></detail>',
       ),
       problem(404, 'Not Found', 'no such', { code: 'Client.Db', reason: 'no such', name: 'NotThere', detail: { id: 5 } }),
     )

@@ -66,6 +66,9 @@ function stepsOf(
       wanted: (exchange) => calls.get(exchange)?.awaitsBody === true,
       run: (exchange, body) => requests.body(exchange, callOf(exchange), body),
     },
+    onAttempt: (exchange) => {
+      if (calls.has(exchange)) requests.accept(exchange)
+    },
     onUpstreamResponse: (exchange) => {
       const call = calls.get(exchange)
       return call === undefined ? undefined : responses.head(exchange, call.plan.operation)

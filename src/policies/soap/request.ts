@@ -139,6 +139,11 @@ export class RequestTranslator {
     return call
   }
 
+  /** Says what is wanted of the service. For a try alone: refusals of ours are in the form that the client accepts. */
+  accept({ request: { headers } }: Exchange): void {
+    headers.set('Accept', this.#service.version === '1.1' ? 'text/xml' : 'application/soap+xml')
+  }
+
   /** Has the fields of the request speak of the envelope. */
   #describe({ request: { headers } }: Exchange, { plan }: Call): void {
     const { version } = this.#service
@@ -148,7 +153,6 @@ export class RequestTranslator {
       headers.set('Content-Type', 'text/xml; charset=utf-8')
       headers.set('SOAPAction', `"${action}"`)
     } else headers.set('Content-Type', `application/soap+xml; charset=utf-8${action === '' ? '' : `; action="${action}"`}`)
-    headers.set('Accept', version === '1.1' ? 'text/xml' : 'application/soap+xml')
     const codings = headers.getJoined('Accept-Encoding')
     if (codings !== undefined) headers.set('Accept-Encoding', readableOnly(codings))
   }

@@ -13,7 +13,7 @@ import type { Operation } from './model.ts'
 import type { SoapOptions } from './options.ts'
 import type { ServicePlan } from './service-plan.ts'
 import { faultAnswer, readFault } from './soap-fault.ts'
-import { XmlFault } from './xml.ts'
+import { type XmlElement, XmlFault } from './xml.ts'
 
 const UNFIT = refuse('upstream_body_invalid')
 const TOO_LARGE = refuse('upstream_body_too_large')
@@ -114,7 +114,7 @@ export class ResponseTranslator {
     if (element === null) return this.#json(exchange, 'application/json', {})
     const found = envelope.body.find((child) => anyName || isNamed(child, element.name))
     if (found === undefined) return this.#unfit(exchange, `the answer has no ${element.name.local}`)
-    const value = decoder.element(element, found)
+    const value = decoder.element(element, anyName ? withPlainParts(found) : found)
     return this.#json(exchange, 'application/json', wrapped ? { [element.member]: value } : value)
   }
 
@@ -136,4 +136,9 @@ export class ResponseTranslator {
     trace?.note(why)
     return response.status >= 400 ? undefined : UNFIT
   }
+}
+
+/** Parts in rpc style are in no namespace (WS-I Basic Profile, R2735); many services put them into that of the wrapper. */
+function withPlainParts(wrapper: XmlElement): XmlElement {
+  return { ...wrapper, children: wrapper.children.map((child) => (typeof child === 'string' ? child : { ...child, ns: '' })) }
 }

@@ -58,8 +58,15 @@ function localPart(element: XmlElement | undefined): string {
   return text.slice(text.indexOf(':') + 1).slice(0, 256)
 }
 
+/** The first line: what follows may be a stack trace. */
 function reasonOf(element: XmlElement | undefined): string {
-  return element === undefined ? '' : textOf(element).replaceAll(/\s+/g, ' ').trim().slice(0, REASON_CHARS_MAX)
+  const [line = ''] =
+    element === undefined
+      ? []
+      : textOf(element)
+          .trim()
+          .split(/[\n\r]/, 1)
+  return line.trim().slice(0, REASON_CHARS_MAX)
 }
 
 /** Codes that blame who asked. */
