@@ -1,4 +1,5 @@
 import type { GatewayIr } from '../config/ir.ts'
+import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
@@ -54,6 +55,10 @@ export class LoggedPlane implements DataPlane {
 
   purge(purges: readonly Purge[], shared: boolean): Promise<readonly StoreName[]> {
     return this.#gateway.purge(purges, shared)
+  }
+
+  decisions(query: DecisionQuery): DecisionAnswer {
+    return this.#gateway.decisions(query)
   }
 
   drain(timeoutMs: number): Promise<DrainResult> {

@@ -5,6 +5,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import type { GatewayIr } from '../config/ir.ts'
+import type { DecisionAnswer } from '../core/decision.ts'
 import type { Counter } from '../core/observe.ts'
 import type { StoreName } from '../core/store.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
@@ -53,6 +54,10 @@ class FixturePlane implements DataPlane {
 
   abandon(): void {
     this.#prepared = null
+  }
+
+  decisions(): DecisionAnswer {
+    return { found: [], list: [], count: 0, oldestMs: null }
   }
 
   listeners(): ListenerAddress[] {

@@ -80,6 +80,8 @@ export interface RouteFacts {
   readonly service: string
   /** Null for the plan of requests that match no route. */
   readonly at: Place | null
+  /** Where the policies of this configuration look for credentials, `header:x-api-key` say; names of headers in lower case. One set for all. */
+  readonly secrets: ReadonlySet<string>
 }
 
 /** Everything that is done for the exchanges of one route. */

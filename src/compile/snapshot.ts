@@ -85,6 +85,7 @@ class Compiler {
   readonly #steps = new Map<string, PlanSteps>()
   readonly #variants = new WeakMap<RoutePlan, Map<string, RoutePlan>>()
   readonly #order: readonly string[]
+  readonly #secrets = new Set<string>()
   /** Whether any consumer has policies of its own. */
   readonly #hasConsumers: boolean
   readonly #services: ReadonlyMap<string, ServiceIr>
@@ -104,6 +105,7 @@ class Compiler {
         if (policy.mode === 'off') continue
         const definition = definitions.get(policy.kind)
         if (definition === undefined) throw new Error(`no policy of the kind ${policy.kind}`)
+        for (const place of definition.credentialPlaces?.(policy.options) ?? []) this.#secrets.add(lowerHeader(place))
         const steps = definition.compile(policy.options, { ...context, consumers, scope, mode: policy.mode })
         this.#compiled.set(policy, { number: this.#compiled.size, scope, steps })
       }
@@ -131,6 +133,7 @@ class Compiler {
       pattern: route?.match.paths.join(' ') ?? '',
       service: serviceIr?.name ?? '',
       at: route?.at ?? null,
+      secrets: this.#secrets,
     }
     const about = {
       name: facts.name,
@@ -163,7 +166,14 @@ class Compiler {
       name: route.name,
       pattern: route.match.paths.join(' '),
       serviceName: service,
-      facts: { revision: this.#ir.revision, name: route.name, pattern: route.match.paths.join(' '), service, at: route.at },
+      facts: {
+        revision: this.#ir.revision,
+        name: route.name,
+        pattern: route.match.paths.join(' '),
+        service,
+        at: route.at,
+        secrets: this.#secrets,
+      },
       ir: { ...route, timeoutMs, attemptTimeoutMs: timeoutMs, retry: { ...route.retry, attempts: 1, statuses: [] }, upgrades: [] },
       steps: NO_STEPS,
       service: this.#context.service(service),
@@ -209,6 +219,11 @@ class Compiler {
     }
     return steps
   }
+}
+
+/** Names of headers are compared without regard to case, those of query parameters are not. */
+function lowerHeader(place: string): string {
+  return place.startsWith('header:') ? place.toLowerCase() : place
 }
 
 const NOT_FOUND = refuse('route_not_found')

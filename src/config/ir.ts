@@ -25,6 +25,8 @@ export interface GatewayIr {
   readonly limits: Limits
   readonly accessLog: AccessLogIr | null
   /** Null for none. */
+  readonly decisions: DecisionsIr | null
+  /** Null for none. */
   readonly statsd: StatsdIr | null
   /** How long a shutdown goes on serving while it says that it is not ready. */
   readonly drainDelayMs: number
@@ -138,6 +140,16 @@ export interface AdminIr {
 export interface AccessLogIr {
   /** `stdout`, `stderr` or a file's path. */
   readonly output: string
+}
+
+/** Decision records, which each worker keeps of its own. */
+export interface DecisionsIr {
+  /** Kept at once, at least 1. */
+  readonly records: number
+  /** Bytes of them, about. */
+  readonly bytesMax: number
+  /** Key of the signatures that have a record sent along with the response; null where nobody may ask for that. */
+  readonly debugSecret: string | null
 }
 
 /** A StatsD server, which is told counts by UDP. */

@@ -107,6 +107,20 @@ const accessLog = object({
   output: text({ max: 4_096 }).default('stdout').describe('`stdout`, `stderr` or the path of a file.'),
 })
 
+const decisions = object({
+  records: integer({ min: 1, max: 1_000_000 }).default(5_000).describe('Records that each worker keeps: of its newest requests.'),
+  memoryMax: byteSize({ min: 65_536, max: 2 ** 34 })
+    .prefault('16MiB')
+    .describe('Bytes of records that each worker keeps; beyond them the oldest go.'),
+  debugSecret: secret()
+    .min(16, { error: 'expected at least 16 characters' })
+    .meta({ secret: true })
+    .optional()
+    .describe(
+      'Key of signed `Turnpike-Debug` headers, whose requests are answered with their decision record in `Turnpike-Decision`. Default: nobody gets one.',
+    ),
+})
+
 const statsd = object({
   address: checkedText(300, storeAddressProblem).describe('`host:port` of the server, which is sent UDP.'),
   prefix: z
@@ -301,6 +315,10 @@ const root = <P extends z.ZodType>(policies: P) =>
       .union([z.literal(false, { error: 'expected `false` or a map' }), accessLog])
       .prefault({})
       .describe('The access log: one JSON object a line. `false` for none.'),
+    decisions: z
+      .union([z.literal(false, { error: 'expected `false` or a map' }), decisions])
+      .prefault({})
+      .describe('Decision records: why each of the newest requests was answered as it was, for `turnpike why`. `false` for none.'),
     statsd: statsd.optional().describe('A StatsD server that is told counts. Default: none.'),
     drainDelay: duration({ max: 3_600_000 })
       .prefault('0s')

@@ -150,6 +150,8 @@ export interface PolicyDefinition<Options> {
    * operator.
    */
   describeApi?(options: Options): ApiDescription | null | Promise<ApiDescription | null>
+  /** Where in a request it looks for credentials, `header:X-API-Key` say, so that records hide what stands there. */
+  credentialPlaces?(options: Options): readonly string[]
   /** Loads what only this kind needs, before its first `compile`. */
   load?(): Promise<void>
   /** Replaces names of files in checked options by what is in them. Rejects with a Remark's message, told at the policy's place. */

@@ -1,5 +1,6 @@
 /** What the control process and its workers say to each other, and what a worker needs of the data plane. */
 import type { GatewayIr } from '../config/ir.ts'
+import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
@@ -47,6 +48,8 @@ export interface DataPlane {
    * @returns these stores. Rejects with a sentence for the operator when one of them could not do it.
    */
   purge(purges: readonly Purge[], shared: boolean): Promise<readonly StoreName[]>
+  /** Decision records of this worker. */
+  decisions(query: DecisionQuery): DecisionAnswer
   /** Stops accepting, finishes what runs and cuts what is left after `timeoutMs`. */
   drain(timeoutMs: number): Promise<DrainResult>
 }
@@ -60,6 +63,7 @@ export type ControlRequest =
   | { readonly kind: 'metrics' }
   | { readonly kind: 'services' }
   | { readonly kind: 'purge'; readonly purges: readonly Purge[]; readonly shared: boolean }
+  | { readonly kind: 'decisions'; readonly query: DecisionQuery }
   | { readonly kind: 'ping' }
   | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'drain'; readonly timeoutMs: number }
@@ -72,6 +76,7 @@ export type WorkerAnswer =
   | { readonly kind: 'services'; readonly services: readonly ServiceState[] }
   /** @see DataPlane.purge */
   | { readonly kind: 'purge'; readonly stores: readonly StoreName[] }
+  | { readonly kind: 'decisions'; readonly decisions: DecisionAnswer }
   /** The last numbers come with it: the process ends right after. */
   | { readonly kind: 'drain'; readonly result: DrainResult; readonly dump: MetricsDump }
   | { readonly kind: 'failed'; readonly reason: string }

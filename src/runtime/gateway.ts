@@ -3,6 +3,7 @@ import type { RoutePlan } from '../compile/plan.ts'
 import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
+import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import { type DiscoveredTarget, type DiscoveredTargets, discoveryKey } from '../core/discovery.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Logger, Metrics } from '../core/observe.ts'
@@ -17,6 +18,7 @@ import { Service } from '../upstream/service.ts'
 import type { ServiceState } from '../upstream/service-state.ts'
 import { BodyBudget } from './body-steps.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
+import { DecisionLog } from './decisions/decision-log.ts'
 import { DetachedExchanges } from './detached.ts'
 import { Listener, type ListenerTls, prepareTls } from './listener.ts'
 import { ExchangeProxy } from './proxy.ts'
@@ -78,13 +80,19 @@ export class Gateway implements DataPlane {
   readonly #unreachableSaidAt = new Map<string, number>()
   readonly #bodies = new BodyBudget()
   readonly #resources = new ResourceRegistry()
+  readonly #decisions: DecisionLog
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
+    this.#decisions = new DecisionLog(parts.clock)
     this.#context = {
       snapshot: () => this.#snapshot as Snapshot,
       metricsOf: (plan) => this.#metricsOf(plan),
-      record: (exchange, outcome) => parts.accessLog?.write(exchange, outcome),
+      record: (exchange, plan, outcome) => {
+        parts.accessLog?.write(exchange, outcome)
+        this.#decisions.record(exchange, plan, outcome)
+      },
+      decisions: this.#decisions,
       clock: parts.clock,
       wheel: this.#wheel,
       log: parts.log,
@@ -202,6 +210,7 @@ export class Gateway implements DataPlane {
     for (const [name, service] of this.#services) if (!services.has(name)) service.retire()
     this.#services = services
     this.#snapshot = snapshot
+    this.#decisions.use(ir.decisions)
     this.#stores = stores
     lease.commit()
 
@@ -249,6 +258,10 @@ export class Gateway implements DataPlane {
 
   purge(purges: readonly Purge[], shared: boolean): Promise<readonly StoreName[]> {
     return this.#stores?.purge(purges, shared) ?? Promise.resolve([])
+  }
+
+  decisions(query: DecisionQuery): DecisionAnswer {
+    return this.#decisions.find(query)
   }
 
   async drain(timeoutMs: number): Promise<DrainResult> {

@@ -6,6 +6,7 @@ import type { Logger } from '../core/observe.ts'
 import type { Outcome } from '../core/policy.ts'
 import type { TimerWheel } from '../core/timers.ts'
 import type { RouteMetrics } from '../telemetry/gateway-metrics.ts'
+import type { DecisionLog } from './decisions/decision-log.ts'
 import type { DetachedExchanges } from './detached.ts'
 import type { GatheringRoom } from './request-relay.ts'
 
@@ -14,7 +15,9 @@ export interface ProxyContext {
   /** The configuration that new exchanges get. */
   snapshot(): Snapshot
   metricsOf(plan: RoutePlan): RouteMetrics
-  record(exchange: Exchange, outcome: Outcome): void
+  /** Takes an exchange that has ended. */
+  record(exchange: Exchange, plan: RoutePlan, outcome: Outcome): void
+  readonly decisions: DecisionLog
   readonly clock: Clock
   readonly wheel: TimerWheel
   readonly log: Logger

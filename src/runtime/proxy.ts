@@ -1,5 +1,6 @@
 import { unanswered } from '../compile/find-route.ts'
 import type { RoutePlan } from '../compile/plan.ts'
+import type { DecisionTrace } from '../core/decision-trace.ts'
 import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Exchange, TunnelEnd } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
@@ -46,6 +47,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   /** The service's response broke off while a step was at it. */
   #lost: GatewayError | null = null
   #tunnel: TunnelEnd | null = null
+  /** Used again for each exchange. */
+  #trace: DecisionTrace | null = null
   /** No client waits: the name of the policy that does, or empty for nobody. */
   #detachedFor: string | null = null
   /** All tries at a service together; then each silence of the response body. Where no client waits, all of it. */
@@ -127,6 +130,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   startDetached(plan: RoutePlan, from: number, policy: string): void {
     this.#begin()
     this.#detachedFor = policy
+    this.#exchange.trace = null
     this.#plan = plan
     this.#exchange.route = plan
     runSteps(plan.steps.request, from, this.#exchange, this.#reportFault, this.#afterRequestSteps)
@@ -138,6 +142,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#answers = false
     this.#lost = null
     this.#tunnel = null
+    this.#trace = this.#context.decisions.begin(this.#exchange, this.#trace)
+    this.#exchange.trace = this.#trace
     this.#request.reset()
     this.#response.reset()
     this.#call.reset()
@@ -270,6 +276,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     if (this.#finished) return
     if (this.#detachedFor === null) this.#context.wheel.clear(this.#deadline)
     if (this.#lost !== null) return this.#breakOff(this.#lost)
+    if (this.#trace?.isWanted === true) this.#context.decisions.attach(this.#exchange, this.#plan as RoutePlan)
     this.#exchange.downstream.sendHead(this.#exchange)
     this.#response.release()
     if (this.#finished || !this.#call.isReading) return
@@ -435,6 +442,6 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const metrics = this.#context.metricsOf(plan)
     metrics.finish(exchange.request.method, status, outcome.durationMs, outcome.error)
     if (exchange.rpc !== 'none') metrics.grpcStatus(grpcStatusSeen(exchange, status))
-    this.#context.record(exchange, outcome)
+    this.#context.record(exchange, plan, outcome)
   }
 }

@@ -31,6 +31,8 @@ export function upstreamRequest(
   const { request, forward } = exchange
   // Only a copy of ours may say that it is one: a service may leave the effects of copies out.
   request.headers.deleteForged('turnpike-mirror')
+  // What is signed with the gateway's own secret is nothing to a service.
+  request.headers.deleteForged('turnpike-debug')
   const authority = authorityFor(exchange, service, targetLabel)
   if (authority !== null) request.headers.delete('Host')
   // A body that is translated has another length, which nobody knows yet: by the client's the service would take the rest for a request.

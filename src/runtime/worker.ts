@@ -90,6 +90,8 @@ export class WorkerHost {
         return { kind: 'services', services: plane.serviceStates() }
       case 'purge':
         return this.#purge(request.purges, request.shared)
+      case 'decisions':
+        return { kind: 'decisions', decisions: plane.decisions(request.query) }
       case 'ping':
         return { kind: 'ping' }
       case 'reopen-logs':

@@ -8,7 +8,8 @@ import { DEFAULT_LIMITS } from '../core/limits.ts'
 import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
 import { type ControlRequest, isRequestMessage, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
-import { type SharedState, WorkerPool, type WorkerTimeouts } from './workers.ts'
+import type { WorkerTimeouts } from './worker-timeouts.ts'
+import { type SharedState, WorkerPool } from './workers.ts'
 
 /** Stands for a worker process: answers as it is told to, or not at all. */
 class FakeWorker extends EventEmitter {
@@ -69,6 +70,8 @@ function answerWell(request: ControlRequest): WorkerAnswer {
       return { kind: 'services', services: [] }
     case 'purge':
       return { kind: 'purge', stores: request.shared ? ['memory', 'redis'] : ['memory'] }
+    case 'decisions':
+      return { kind: 'decisions', decisions: { found: [], list: [], count: 0, oldestMs: null } }
     case 'drain':
       return { kind: 'drain', result: { closed: 1, aborted: 0, websockets: 0, eventStreams: 0 }, dump: counted(2) }
     case 'prepare':
@@ -100,6 +103,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
     workers,
     limits: DEFAULT_LIMITS,
     accessLog: null,
+    decisions: null,
     statsd: null,
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,

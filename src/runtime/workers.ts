@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { GatewayIr } from '../config/ir.ts'
 import type { Clock } from '../core/clock.ts'
+import type { DecisionQuery, WorkerDecisions } from '../core/decision.ts'
 import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
 import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
@@ -10,6 +11,7 @@ import type { ServiceState } from '../upstream/service-state.ts'
 import type { ControlRequest, DrainResult, ListenerAddress, Notice, WorkerAnswer } from './control-protocol.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import type { WorkerProcess } from './worker-process.ts'
+import { TIMEOUTS, type WorkerTimeouts } from './worker-timeouts.ts'
 
 export interface WorkerPoolOptions {
   readonly fork: () => WorkerProcess
@@ -33,33 +35,8 @@ export interface SharedState {
   settle(ir: GatewayIr | null): void
 }
 
-export interface WorkerTimeouts {
-  /** For a configuration to be compiled and listeners to be opened; 30 s by default. */
-  readonly prepareMs: number
-  readonly commitMs: number
-  readonly metricsMs: number
-  /** For what an operator asks of workers: the states of services, a purge. 5 s by default. */
-  readonly askMs: number
-  /** How often workers are asked whether they live; every fifth time also for their numbers. 3 s by default. */
-  readonly pollMs: number
-  /** A worker whose loop has not turned for so long is killed; 10 s by default. */
-  readonly pingMs: number
-  /** What a worker may take beyond the drain's own bound before it is killed. */
-  readonly exitMs: number
-}
-
 /** Of a worker that was killed: nobody knows what it cut off. */
 const NOTHING_DRAINED: DrainResult = { closed: 0, aborted: 0, websockets: 0, eventStreams: 0 }
-
-const TIMEOUTS: WorkerTimeouts = {
-  prepareMs: 30_000,
-  commitMs: 10_000,
-  metricsMs: 2_000,
-  askMs: 5_000,
-  pollMs: 3_000,
-  pingMs: 10_000,
-  exitMs: 3_000,
-}
 
 /** How many looks after the workers' lives go by for one at their numbers. */
 const CHECKS_PER_COLLECTION = 5
@@ -195,6 +172,16 @@ export class WorkerPool {
         const { id, pid } = worker
         if (answer.kind === 'services') return { worker: id, pid, services: answer.services, reason: null }
         return { worker: id, pid, services: null, reason: reasonOf(answer) }
+      }),
+    )
+  }
+
+  /** Decision records, of workers that drain too: they still finish requests. */
+  decisions(query: DecisionQuery): Promise<WorkerDecisions[]> {
+    return Promise.all(
+      [...this.#of('serving'), ...this.#of('ending')].map(async (worker) => {
+        const answer = await worker.request({ kind: 'decisions', query }, this.#timeouts.askMs)
+        return { worker: worker.id, decisions: answer.kind === 'decisions' ? answer.decisions : null }
       }),
     )
   }

@@ -8,6 +8,7 @@ import type { Problem } from '../diagnostics.ts'
 import type {
   AccessLogIr,
   ConsumerIr,
+  DecisionsIr,
   GatewayIr,
   HashKeyIr,
   ListenerIr,
@@ -65,6 +66,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
       gatheredBytesMax: limits.gatheredBytesMax,
     },
     accessLog: accessLogOf(config),
+    decisions: decisionsOf(config),
     statsd: statsdOf(config),
     drainDelayMs: config.drainDelay,
     drainTimeoutMs: config.drainTimeout,
@@ -81,6 +83,11 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
 
 function accessLogOf({ accessLog }: NativeConfig): AccessLogIr | null {
   return accessLog === false ? null : { output: accessLog.output }
+}
+
+function decisionsOf({ decisions }: NativeConfig): DecisionsIr | null {
+  if (decisions === false) return null
+  return { records: decisions.records, bytesMax: decisions.memoryMax, debugSecret: decisions.debugSecret ?? null }
 }
 
 function statsdOf({ statsd }: NativeConfig): StatsdIr | null {

@@ -15,6 +15,7 @@ export const apiKey: PolicyDefinition<ApiKeyOptions> = {
   identifies: true,
   authenticates: true,
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
+  credentialPlaces: ({ from }) => from,
 
   review({ from }) {
     const message = 'a key in a query is found in logs, histories and referrers: prefer a header'

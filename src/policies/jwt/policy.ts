@@ -18,6 +18,7 @@ export const jwt: PolicyDefinition<JwtOptions> = {
   identifies: true,
   authenticates: true,
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
+  credentialPlaces: ({ from }) => from,
   load: loadVerifier,
 
   review(options) {

@@ -1,0 +1,64 @@
+/** What of a request a record may show: never a credential, wherever it stands. */
+import { hideSecret } from '../changes.ts'
+
+const HIDDEN = '***'
+/**
+ * Names of fields and of query parameters whose values are hidden. Rather too much than too little: what a record does not show can be looked
+ * up at the client, and what it shows can be read by everybody who may read records.
+ */
+const SECRET_NAME =
+  /(?:^|[-_.])(?:key|code|sig|pin|otp|auth|jwt|sid|state|nonce)$|token|secret|passw|pwd|api[-_]?key|signature|credential|session|authori[sz]ation|assertion|cookie|turnpike-debug/i
+/** A JSON Web Token, under whatever name. */
+const JWT = /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g
+/** Fields whose values are URLs. */
+const URL_FIELD = /^(?:referer|origin|location|content-location)$/
+
+/** Where the policies of a configuration look for credentials: `header:x-partner`, `query:k`; names of headers in lower case. */
+export type SecretPlaces = ReadonlySet<string>
+
+/** Field lines as pairs of name, as it was sent, and value. */
+export function shownFields(lines: string, secrets: SecretPlaces): [string, string][] {
+  return fieldsOf(lines).map(([name, value]) => [name, shownValue(name.toLowerCase(), value, secrets)])
+}
+
+/** Field lines, each with its CRLF, as pairs. */
+export function fieldsOf(lines: string): [string, string][] {
+  return lines
+    .split('\r\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const colon = line.indexOf(':')
+      return [line.slice(0, colon), line.slice(colon + 1).trim()]
+    })
+}
+
+function shownValue(name: string, value: string, secrets: SecretPlaces): string {
+  if (hideSecret(name, value) !== value || SECRET_NAME.test(name) || secrets.has(`header:${name}`)) return HIDDEN
+  const shown = URL_FIELD.test(name) ? shownTarget(value, secrets) : value
+  return shown.replaceAll(JWT, HIDDEN)
+}
+
+/** A request target or a URL, values of sensitive query parameters hidden. */
+export function shownTarget(target: string, secrets: SecretPlaces): string {
+  const mark = target.indexOf('?')
+  if (mark === -1) return target.replaceAll(JWT, HIDDEN)
+  const query = target
+    .slice(mark + 1)
+    .split('&')
+    .map((pair) => {
+      const equals = pair.indexOf('=')
+      const name = equals === -1 ? pair : pair.slice(0, equals)
+      return equals !== -1 && isSecret(name, secrets) ? `${name}=${HIDDEN}` : pair
+    })
+  return `${target.slice(0, mark)}?${query.join('&')}`.replaceAll(JWT, HIDDEN)
+}
+
+function isSecret(written: string, secrets: SecretPlaces): boolean {
+  let name = written
+  try {
+    name = decodeURIComponent(written.replaceAll('+', ' '))
+  } catch {
+    // It is looked at as it stands.
+  }
+  return SECRET_NAME.test(name) || secrets.has(`query:${name}`)
+}
