@@ -1,7 +1,7 @@
 /** What the documents say is true: examples of configurations are right, and links lead somewhere. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
@@ -82,6 +82,14 @@ function placeWsdl(text: string, folder: string): void {
   for (const name of ['stock.wsdl', 'stock.xsd']) copyFileSync(join(ROOT, 'examples', 'soap', name), join(folder, name))
 }
 
+/** Puts a .proto file of the example beside a configuration that names one. */
+function placeProtos(text: string, folder: string): void {
+  for (const [, path = ''] of text.matchAll(/\bproto: \[?((?:\w+\/)*\w+\.proto)\b/g)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    copyFileSync(join(ROOT, 'examples', 'grpc-transcoding', 'library.proto'), join(folder, path))
+  }
+}
+
 /** Runs `turnpike check` on a file, with every variable it names set, and fails with what it says. */
 function assertRight(file: string): void {
   const names = [...readFileSync(file, 'utf8').matchAll(/\$\{env:(\w+)\}/g)].map((match) => match[1] ?? '')
@@ -102,6 +110,7 @@ for (const example of DOCUMENTS.flatMap((file) => fencedBlocks(file, 'yaml'))) {
     writeFileSync(file, text)
     placeCertificates(text, folder)
     placeWsdl(text, folder)
+    placeProtos(text, folder)
     assertRight(file)
   })
 }

@@ -119,7 +119,8 @@ export class Call {
   #frameOf(json: JsonValue): Buffer {
     const { body, method } = this.route
     const message = create(method.input)
-    merge(method.input, message, body.kind === 'field' ? { [body.field.jsonName]: json } : json, this.#read)
+    if (body.kind === 'field') merge(method.input, message, { [body.field.jsonName]: json }, this.#read, `/${body.field.jsonName}`)
+    else merge(method.input, message, json, this.#read)
     // What the path says stands, whatever the body says of the same field.
     for (const parameter of this.#parameters) merge(method.input, message, parameter, this.#read)
     return this.#frame(message)

@@ -64,14 +64,18 @@ function holdsAnyJson(message: DescMessage): boolean {
   return holds
 }
 
-/** Merges JSON into a message. Throws a {@link JsonFault} that says where the first fault is, as a JSON pointer. */
-export function merge(desc: DescMessage, message: Message, json: JsonValue, options: ReadOptions): void {
+/**
+ * Merges JSON into a message. Throws a {@link JsonFault} that says where the first fault is, as a JSON pointer.
+ * @param within pointer to the part of `json` that the client has sent; empty for all of it
+ */
+export function merge(desc: DescMessage, message: Message, json: JsonValue, options: ReadOptions, within = ''): void {
   try {
     mergeFromJson(desc, message, json, options)
   } catch (error) {
     const found = JSON.stringify(json).length <= LOCATED_CHARS_MAX ? locate(desc, json, options, '') : null
     const { pointer, reason } = found ?? { pointer: '', reason: reasonOf(error) }
-    throw new JsonFault(`${pointer === '' ? 'the body' : `\`${pointer}\``} ${reason}`)
+    const place = pointer.startsWith(within) ? pointer.slice(within.length) : pointer
+    throw new JsonFault(`${place === '' ? 'the body' : `\`${place}\``} ${reason}`)
   }
 }
 

@@ -219,6 +219,12 @@ test('bodies that are no JSON of the message are refused, with the field', async
     assert.match(told, pattern, body)
     assert.ok(!told.includes('node_modules') && !told.includes('\n'), told)
   }
+  const create = { method: 'POST', path: '/v1/shelves/1/items' }
+  assert.equal(
+    await refusal({ ...create, body: '{"parts":[{},{"view":7.5}]}' }),
+    'request_body_invalid: `/parts/1/view` is no shop.v1.View: 7.5',
+  )
+  assert.equal(await refusal({ ...create, body: '7' }), 'request_body_invalid: the body is no shop.v1.Item')
   const lenient = await stepsFor({ ignoreUnknownFields: true })
   assert.deepEqual((await call(lenient, { method: 'POST', path, body: '{"nam":1}' })).message, { name: 'shelves/1/items/2' })
 })
