@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import * as fc from 'fast-check'
+import { normalisePath } from '../../core/path.ts'
 import { exchangeOf, fieldsOf, testContext } from '../testing.ts'
 import { call, messageNamed, type Sent, stepsFor } from './testing.ts'
 
@@ -333,4 +335,55 @@ test('a line that is no message, or too long, ends the request', async () => {
 test('in shadow nothing is translated', async () => {
   const shadow = await stepsFor({}, undefined, { ...testContext, mode: 'shadow' })
   assert.deepEqual(Object.keys(shadow), ['onRequest'])
+})
+
+test('whatever path, query and body a client sends, it is called or told why not', async () => {
+  const word = fc.constantFrom(
+    'name',
+    'page',
+    'size',
+    'view',
+    'FULL',
+    '1',
+    'x',
+    '%20',
+    '%2F',
+    '%FF',
+    '.',
+    '=',
+    '&',
+    '+',
+    ':',
+    'shelves',
+    'items',
+    '/',
+    'mask',
+    'since',
+  )
+  const path = fc.array(word, { maxLength: 6 }).map((words) => normalisePath(`/v1/${words.join('').replaceAll(/[&=+]/g, '')}`) ?? '/')
+  const query = fc.array(word, { maxLength: 8 }).map((words) => words.join(''))
+  const body = fc.oneof(
+    fc.json({ maxDepth: 3 }),
+    fc.string(),
+    fc.record({ name: fc.anything(), view: fc.anything() }).map((value) => JSON.stringify(value) ?? ''),
+  )
+  const codes = new Set([
+    'request_invalid',
+    'request_body_invalid',
+    'route_not_found',
+    'method_not_allowed',
+    'request_media_type_unsupported',
+  ])
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom('GET', 'POST', 'PUT', 'PATCH'), path, query, body, async (method, toPath, withQuery, text) => {
+      const sent = { method, path: toPath, query: withQuery, ...(method !== 'GET' && { body: text }) }
+      const exchange = exchangeOf({ ...sent, headers: [['Content-Type', 'application/json']], bodyLength: method === 'GET' ? 0 : -1 })
+      const head = await steps.onRequest?.(exchange)
+      const verdict =
+        head ?? (steps.requestBody?.wanted(exchange) === true ? await steps.requestBody.run(exchange, Buffer.from(text)) : undefined)
+      if (verdict === undefined || Buffer.isBuffer(verdict)) assert.match(exchange.forward.path, /^\/shop\.v1\.Shop\/\w+$/)
+      else assert.ok(codes.has(verdict.code ?? ''), `${verdict.code} ${verdict.detail}`)
+    }),
+    { seed: 6, numRuns: 3_000 },
+  )
 })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import * as fc from 'fast-check'
+import { GatewayError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { answer, bytesOf, call, framed, type Sent, stepsFor } from './testing.ts'
 
@@ -164,10 +166,10 @@ test('a stream becomes lines, or events where they are asked for, wherever its b
   for (const pieceBytes of [1, 2, 7, 1_000]) {
     const lines = await answer(steps, await called(WATCH), { body: STREAM, trailers: OK }, pieceBytes)
     assert.equal(lines.body, '{"name":"a"}\n{}\n{"name":"c"}\n')
-    assert.deepEqual(lines.headers, { 'content-type': 'application/x-ndjson', vary: 'Accept' })
+    assert.deepEqual(lines.headers, { 'content-type': 'application/x-ndjson', vary: 'Accept', 'cache-control': 'no-store' })
     const events = await answer(steps, await called(EVENTS), { body: STREAM, trailers: OK }, pieceBytes)
     assert.equal(events.body, 'data: {"name":"a"}\n\ndata: {}\n\ndata: {"name":"c"}\n\n')
-    assert.deepEqual(events.headers, { 'content-type': 'text/event-stream', vary: 'Accept', 'cache-control': 'no-cache' })
+    assert.deepEqual(events.headers, { 'content-type': 'text/event-stream', vary: 'Accept', 'cache-control': 'no-store' })
   }
 })
 
@@ -221,4 +223,27 @@ test('what belongs to an earlier request of the connection is forgotten', async 
   assert.equal(await steps.onRequest?.(exchange), undefined)
   assert.equal(await steps.onUpstreamResponse?.(exchange), undefined)
   assert.equal(steps.responseBody?.wanted(exchange), false)
+})
+
+test('whatever bytes a service sends, the client gets JSON or is told that the service is wrong', async () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc.uint8Array({ maxLength: 40 }).map((message) => Uint8Array.from([0, 0, 0, 0, message.length, ...message])),
+    fc.uint8Array({ maxLength: 40 }).map((message) => Uint8Array.from([1, 0, 0, 0, message.length, ...message])),
+  )
+  await fc.assert(
+    fc.asyncProperty(bytes, fc.boolean(), async (sent, isStream) => {
+      const exchange = await called(isStream ? WATCH : GET)
+      const answered = { body: Buffer.from(sent), headers: { 'grpc-encoding': 'gzip' }, trailers: OK }
+      try {
+        const { body, headers } = await answer(steps, exchange, answered, 7)
+        if (/^upstream_body_(invalid|too_large)/.test(body)) return
+        for (const line of body.trimEnd().split('\n')) if (line !== '') JSON.parse(line)
+        assert.match(headers['content-type'] ?? '', /json$/)
+      } catch (error) {
+        assert.ok(error instanceof GatewayError && error.origin === 'upstream', String(error))
+      }
+    }),
+    { seed: 6, numRuns: 2_000 },
+  )
 })

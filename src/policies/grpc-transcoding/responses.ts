@@ -41,7 +41,8 @@ export function answerHead(exchange: Exchange, call: Call, options: ResponseOpti
   dropGrpcFields(headers)
   headers.set('Content-Type', CONTENT_TYPES[call.form])
   headers.append('Vary', 'Accept')
-  if (call.form === 'events' && !headers.has('Cache-Control')) headers.set('Cache-Control', 'no-cache')
+  // What is told as it comes is not to be told again, nor in the other form to whoever asks for that.
+  if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store')
   // With the status in the head there is no stream to make lines of.
   if (code === NO_GRPC_STATUS) {
     const writer = new AnswerWriter(call.api, call.route, options.print)
