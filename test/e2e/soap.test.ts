@@ -22,7 +22,10 @@ interface Gateway {
   ask(path: string, json?: unknown, method?: string): Promise<Answer>
 }
 
-async function startGateway(t: TestContext, port: number, wsdl: string, options: Readonly<Record<string, unknown>> = {}): Promise<Gateway> {
+type Options = Readonly<Record<string, unknown>>
+
+/** @param others policies beside it */
+async function startGateway(t: TestContext, port: number, wsdl: string, options: Options = {}, others: Options = {}): Promise<Gateway> {
   const folder = mkdtempSync(join(tmpdir(), 'turnpike-soap-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const wsdlFile = join(folder, 'shop.wsdl')
@@ -32,7 +35,7 @@ async function startGateway(t: TestContext, port: number, wsdl: string, options:
     admin: { port: 0 },
     accessLog: false,
     services: { shop: { targets: [`127.0.0.1:${port}`] } },
-    routes: { shop: { path: '/*', service: 'shop', policies: { soap: { wsdl: wsdlFile, ...options } } } },
+    routes: { shop: { path: '/*', service: 'shop', policies: { ...others, soap: { wsdl: wsdlFile, ...options } } } },
   }
   const gateway = await new GatewayProcess(t, { config: JSON.stringify(config) }).ready()
   return {
@@ -161,6 +164,29 @@ test('what a hostile or broken service sends ends in 502, and the gateway goes o
     assert.deepEqual([name, status], [name, name === 'good' ? 200 : 502])
     if (name !== 'good') assert.match(JSON.stringify(json), /upstream_body_(invalid|too_large)/)
   }
+})
+
+test('other policies see what the client sees: JSON is validated, changed and cached', async (t) => {
+  const { wsdl } = await startSoapServer(t, { style: 'document' })
+  const asked: string[] = []
+  const port = await startScripted(t, (body, request, response) => {
+    const name = /name>(\w+)</.exec(body)?.[1] ?? ''
+    asked.push(`${request.method} ${request.url} ${request.headers['content-type']} ${request.headers.accept} ${name}`)
+    const item = `<item><name>${name}</name><price>1.50</price></item>`
+    response
+      .writeHead(200, { 'Content-Type': 'text/xml', 'Cache-Control': 'max-age=60' })
+      .end(ENVELOPE(`<FindResponse xmlns="urn:shop">${item}</FindResponse>`))
+  })
+  const transform = { request: { body: { rename: { '/title': 'name' } } }, response: { body: { set: { '/by': 'us' } } } }
+  const validation = { body: { required: ['title'] } }
+  const post = await startGateway(t, port, wsdl, {}, { transform, 'request-validation': validation })
+  const item = (name: string): unknown => ({ name, price: 1.5 })
+  assert.deepEqual((await post.ask('/Find', { title: 'a' })).json, { item: [item('a')], by: 'us' })
+  assert.equal((await post.ask('/Find', { name: 'a' })).status, 400)
+  const get = await startGateway(t, port, wsdl, AS_GET, { cache: { ttl: '1m' } })
+  for (let round = 0; round < 2; round++) assert.deepEqual((await get.ask('/items/b')).json, { item: [item('b')] })
+  const call = 'POST /shop text/xml; charset=utf-8 text/xml'
+  assert.deepEqual(asked, [`${call} a`, `${call} b`])
 })
 
 test('a WSDL that changes is a configuration that changes, and a broken one keeps the old', async (t) => {

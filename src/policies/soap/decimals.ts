@@ -1,6 +1,7 @@
 /** Decimal numbers of any length, as text: nothing is lost on the way between JSON and XML. */
 
 const DIGITS_MAX = 1_000
+const ZERO = 0x30
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/
 
 export interface Decimal {
@@ -32,7 +33,14 @@ export function formatDecimal({ negative, whole, fraction }: Decimal): string {
 
 /** Without zeros at the end of the fraction: equal numbers have the same text. */
 export function canonicalDecimal(decimal: Decimal): string {
-  return formatDecimal({ ...decimal, fraction: decimal.fraction.replace(/0+$/, '') })
+  return formatDecimal({ ...decimal, fraction: withoutZeros(decimal.fraction) })
+}
+
+/** Without zeros at the end. No expression: one that looks for the end from each zero on takes the square of the length. */
+function withoutZeros(digits: string): string {
+  let end = digits.length
+  while (digits.charCodeAt(end - 1) === ZERO) end--
+  return digits.slice(0, end)
 }
 
 /** Negative, zero or positive as the first number is less than, equal to or more than the second. */
@@ -51,6 +59,6 @@ export function compareDecimals(a: Decimal, b: Decimal): number {
 
 /** Digits that count, before and behind the point (XML Schema 2, 4.3.11 and 4.3.12). */
 export function digitsOf({ whole, fraction }: Decimal): { readonly total: number; readonly fraction: number } {
-  const kept = fraction.replace(/0+$/, '').length
-  return { total: whole === '' ? fraction.replace(/^0+|0+$/g, '').length : whole.length + kept, fraction: kept }
+  const kept = withoutZeros(fraction)
+  return { total: whole === '' ? kept.replace(/^0+/, '').length : whole.length + kept.length, fraction: kept.length }
 }

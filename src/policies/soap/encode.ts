@@ -13,6 +13,8 @@ import type { XmlWriter } from './xml-writer.ts'
 
 /** Where so many places do not fit, no more are looked for. */
 const VIOLATIONS_MAX = 100
+/** Pieces of XML in one request: a parser is made for each. */
+const FRAGMENTS_MAX = 1_000
 const TYPE: QName = { ns: XSI, local: 'type' }
 const NIL: QName = { ns: XSI, local: 'nil' }
 
@@ -21,6 +23,7 @@ export class Encoder {
   readonly writer: XmlWriter
   readonly violations: Violation[] = []
   readonly path: (string | number)[] = []
+  #fragments = 0
 
   constructor(codecs: Codecs, writer: XmlWriter) {
     this.codecs = codecs
@@ -132,6 +135,7 @@ export class Encoder {
   /** The content of an element as XML. */
   #raw(value: Readonly<Record<string, unknown>>): void {
     if (!Object.hasOwn(value, '$xml')) return
+    if (++this.#fragments > FRAGMENTS_MAX) return this.refuse(`is one of more than ${FRAGMENTS_MAX} pieces of XML`, 'maxItems', '$xml')
     const nodes = typeof value['$xml'] === 'string' ? parseFragment(value['$xml']) : undefined
     if (nodes === undefined) this.refuse('must be well-formed XML', 'format', '$xml')
     else this.writer.raw(fragmentText(nodes))
@@ -139,6 +143,7 @@ export class Encoder {
 
   /** An element that the schema does not name. */
   anyItem(value: unknown): void {
+    if (++this.#fragments > FRAGMENTS_MAX) return this.refuse(`is one of more than ${FRAGMENTS_MAX} elements as XML`, 'maxItems')
     const nodes = typeof value === 'string' ? parseFragment(value) : undefined
     const [only] = nodes ?? []
     if (nodes?.length !== 1 || only === undefined || typeof only === 'string') this.refuse('must be one element as XML', 'format')

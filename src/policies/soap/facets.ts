@@ -18,6 +18,8 @@ export class Misfit {
 export type FacetCheck = (text: string) => Misfit | undefined
 
 const SHOWN_CHARS_MAX = 120
+/** Decimals of so few characters are in the order of the numbers that JavaScript makes of them (15 digits survive a double). */
+const EXACT_CHARS_MAX = 15
 
 /** All facets of a type. Bounds of dates and durations are left to the service: without a time zone they have no order. */
 export function facetChecks(type: SimpleType): FacetCheck {
@@ -125,10 +127,15 @@ function decimalChecks(facets: Facets): FacetCheck[] {
   const total = new Misfit(`must have at most ${totalDigits} digits`, 'maximum')
   const bounds = boundChecks(facets, (written) => {
     const bound = parseDecimal(written)
-    return bound === undefined ? null : (text) => compareDecimals(parseDecimal(text) ?? bound, bound)
+    if (bound === undefined) return null
+    const isShort = written.length <= EXACT_CHARS_MAX
+    const value = Number(written)
+    return (text) =>
+      isShort && text.length <= EXACT_CHARS_MAX ? Number(text) - value : compareDecimals(parseDecimal(text) ?? bound, bound)
   })
   return [
     (text) => {
+      if (totalDigits === Number.MAX_SAFE_INTEGER && !text.includes('.')) return undefined
       const decimal = parseDecimal(text)
       const digits = decimal === undefined ? { total: 0, fraction: 0 } : digitsOf(decimal)
       return digits.fraction > fractionDigits ? whole : digits.total > totalDigits ? total : undefined

@@ -195,6 +195,9 @@ test('an answer that is no SOAP is 502, and an error without a fault is what it 
   assert.equal(await answer({ status: 500, type: 'text/xml', body: '<oops/>' }), '500 <oops/>')
   assert.equal(await answer({ status: 500, type: 'text/xml', body: whole }), `500 ${whole}`)
   assert.equal(await answer({ status: 404, type: '' }), '404 ')
+  const { exchange: failed } = bench.request('POST /Op', { a: 1 })
+  await bench.answered(failed, { status: 500, type: 'text/xml', body: '<oops/>' })
+  assert.equal(failed.response.headers.get('Content-Type'), 'text/xml')
   const bomb = await Bench.of(ECHO, { bodyBytesMax: 10_000 })
   const { exchange } = bomb.request('POST /Op', { a: 1 })
   const big = { body: gzipSync(envelope(' '.repeat(200_000))), headers: [['Content-Encoding', 'gzip'] as const] }

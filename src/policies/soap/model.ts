@@ -13,7 +13,6 @@ export interface SoapModel {
   readonly endpoint: string
   readonly operations: readonly Operation[]
   readonly types: Readonly<Record<string, Type>>
-  readonly doc?: string
   /** What is allowed but worth a word when the configuration is checked. */
   readonly remarks: readonly string[]
 }

@@ -71,16 +71,16 @@ function stepsOf(
     },
     onUpstreamResponse: (exchange) => {
       const call = calls.get(exchange)
-      return call === undefined ? undefined : responses.head(exchange, call.plan.operation)
+      return call === undefined ? undefined : responses.head(exchange, call)
     },
     responseBody: {
       bytesMax: options.bodyBytesMax,
       wanted: (exchange) => {
         const call = calls.get(exchange)
-        return call !== undefined && responses.wants(exchange, call.plan.operation)
+        return call !== undefined && responses.wants(exchange, call)
       },
-      tooLarge: (exchange) => responses.tooLarge(exchange),
-      run: (exchange, body) => responses.body(exchange, callOf(exchange).plan.operation, body),
+      tooLarge: (exchange) => responses.tooLarge(exchange, callOf(exchange)),
+      run: (exchange, body) => responses.body(exchange, callOf(exchange), body),
     },
   }
 }

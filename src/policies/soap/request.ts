@@ -33,6 +33,8 @@ export interface Call {
   readonly members: JsonObject
   /** Whether the call is made of a body that is still to come. */
   readonly awaitsBody: boolean
+  /** The Content-Type of the answer as it came, where that is an envelope; empty before, and for another. */
+  receivedType: string
 }
 
 export class RequestTranslator {
@@ -60,7 +62,7 @@ export class RequestTranslator {
     if (hasBody && !plan.takesBody) reader.violations.push({ in: 'body', pointer: '', message: 'is not allowed here', keyword: 'false' })
     if (reader.violations.length > 0) return refuseFor(reader.violations)
     exchange.trace?.note(`calls ${plan.operation.name}`)
-    const call: Call = { plan, members: reader.object, awaitsBody: hasBody }
+    const call: Call = { plan, members: reader.object, awaitsBody: hasBody, receivedType: '' }
     return hasBody ? (unreadable(exchange) ?? this.#head(exchange, call)) : this.#withoutBody(exchange, call)
   }
 

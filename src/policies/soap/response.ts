@@ -2,15 +2,14 @@
 import { LENGTH_UNKNOWN } from '../../core/body.ts'
 import { contentCodingOf, type Decoded, decodeContent } from '../../core/content-coding.ts'
 import type { Exchange } from '../../core/exchange.ts'
-import type { Headers } from '../../core/headers.ts'
 import type { BodyVerdict, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
 import { decodeXml } from './charset.ts'
 import { Decoder, Unfit } from './decode.ts'
 import { type Envelope, isNamed, readEnvelope } from './envelope.ts'
 import { isSoap, mediaTypeOf } from './media-type.ts'
-import type { Operation } from './model.ts'
 import type { SoapOptions } from './options.ts'
+import type { Call } from './request.ts'
 import type { ServicePlan } from './service-plan.ts'
 import { faultAnswer, readFault } from './soap-fault.ts'
 import { type XmlElement, XmlFault } from './xml.ts'
@@ -40,65 +39,67 @@ export class ResponseTranslator {
   }
 
   /** What the head alone tells. An error of HTTP that is no fault stays what it is. */
-  head({ response, trace }: Exchange, operation: Operation): Verdict {
-    const isError = response.status >= 400
-    const isEmpty = response.bodyLength === 0 || response.status === 204
-    if (isError || (!isEmpty && this.isEnvelope(response.headers))) return undefined
-    const isOneWay = operation.output === null && response.status < 300
-    // Chunks may turn out to be none.
-    if (isOneWay && response.bodyLength === LENGTH_UNKNOWN) return undefined
-    if (isEmpty && isOneWay) {
-      response.headers.delete('Content-Type')
-      if (response.status !== 204) response.status = 202
+  head({ response, trace }: Exchange, call: Call): Verdict {
+    const { operation } = call.plan
+    const { headers, status, bodyLength } = response
+    const isEmpty = bodyLength === 0 || status === 204
+    const type = headers.getJoined('Content-Type')
+    if (!isEmpty && isEnvelope(type)) {
+      call.receivedType = type ?? ''
+      // Steps of other policies on the body look at this before they run, behind this policy's.
+      headers.set('Content-Type', 'application/json')
       return undefined
     }
-    trace?.note(`the service answers ${operation.name} with ${response.status} and no envelope`)
+    if (status >= 400) return undefined
+    const isOneWay = operation.output === null && status < 300
+    // Chunks may turn out to be none.
+    if (isOneWay && bodyLength === LENGTH_UNKNOWN) return undefined
+    if (isEmpty && isOneWay) {
+      headers.delete('Content-Type')
+      if (status !== 204) response.status = 202
+      return undefined
+    }
+    trace?.note(`the service answers ${operation.name} with ${status} and no envelope`)
     return UNFIT
   }
 
   /** Whether the body is to be read: where it says that it is an envelope, or where nothing is to come. */
-  wants({ response }: Exchange, operation: Operation): boolean {
-    return this.isEnvelope(response.headers) || (operation.output === null && response.status < 300)
+  wants({ response }: Exchange, { plan, receivedType }: Call): boolean {
+    return receivedType !== '' || (plan.operation.output === null && response.status < 300)
   }
 
-  isEnvelope(headers: Headers): boolean {
-    const type = mediaTypeOf(headers.getJoined('Content-Type'))
-    return type !== undefined && isSoap(type)
+  tooLarge(exchange: Exchange, call: Call): Verdict {
+    return exchange.response.status >= 400 ? asItCame(exchange, call) : TOO_LARGE
   }
 
-  tooLarge({ response }: Exchange): Verdict {
-    return response.status >= 400 ? undefined : TOO_LARGE
-  }
-
-  body(exchange: Exchange, operation: Operation, body: Buffer): BodyVerdict | Promise<BodyVerdict> {
+  body(exchange: Exchange, call: Call, body: Buffer): BodyVerdict | Promise<BodyVerdict> {
     const { headers } = exchange.response
     const coding = contentCodingOf(headers)
-    if (coding === null) return this.#unfit(exchange, 'the answer has a content coding that cannot be read')
+    if (coding === null) return this.#unfit(exchange, call, 'the answer has a content coding that cannot be read')
     const decoded = decodeContent(coding, body, this.#options.bodyBytesMax)
-    return decoded instanceof Promise
-      ? decoded.then((late) => this.#decoded(exchange, operation, late))
-      : this.#decoded(exchange, operation, decoded)
+    return decoded instanceof Promise ? decoded.then((late) => this.#decoded(exchange, call, late)) : this.#decoded(exchange, call, decoded)
   }
 
-  #decoded(exchange: Exchange, operation: Operation, decoded: Decoded): BodyVerdict {
-    if (decoded === 'too large') return this.tooLarge(exchange)
-    if (decoded === 'malformed') return this.#unfit(exchange, 'the content coding of the answer is broken')
-    if (decoded.length === 0 && operation.output === null && exchange.response.status < 300) return this.#nothing(exchange)
-    if (!this.isEnvelope(exchange.response.headers)) return this.#unfit(exchange, 'the answer is no envelope')
-    const text = decodeXml(decoded, mediaTypeOf(exchange.response.headers.getJoined('Content-Type'))?.charset ?? '')
-    if (text === undefined) return this.#unfit(exchange, 'the charset of the answer is none that is read, or is contradicted')
+  #decoded(exchange: Exchange, call: Call, decoded: Decoded): BodyVerdict {
+    if (decoded === 'too large') return this.tooLarge(exchange, call)
+    if (decoded === 'malformed') return this.#unfit(exchange, call, 'the content coding of the answer is broken')
+    if (decoded.length === 0 && call.plan.operation.output === null && exchange.response.status < 300) return this.#nothing(exchange)
+    if (call.receivedType === '') return this.#unfit(exchange, call, 'the answer is no envelope')
+    const text = decodeXml(decoded, mediaTypeOf(call.receivedType)?.charset ?? '')
+    if (text === undefined) return this.#unfit(exchange, call, 'the charset of the answer is none that is read, or is contradicted')
     try {
       const envelope = readEnvelope(text)
-      if (envelope === null) return this.#unfit(exchange, 'the answer is no envelope')
-      return this.#envelope(exchange, operation, envelope)
+      if (envelope === null) return this.#unfit(exchange, call, 'the answer is no envelope')
+      return this.#envelope(exchange, call, envelope)
     } catch (error) {
-      if (error instanceof XmlFault) return this.#unfit(exchange, `the answer ${error.message}`)
-      if (error instanceof Unfit) return this.#unfit(exchange, `the answer does not fit its schema: ${error.message}`)
+      if (error instanceof XmlFault) return this.#unfit(exchange, call, `the answer ${error.message}`)
+      if (error instanceof Unfit) return this.#unfit(exchange, call, `the answer does not fit its schema: ${error.message}`)
       throw error
     }
   }
 
-  #envelope(exchange: Exchange, operation: Operation, envelope: Envelope): BodyVerdict {
+  #envelope(exchange: Exchange, call: Call, envelope: Envelope): BodyVerdict {
+    const { operation } = call.plan
     const { response, requestId } = exchange
     const decoder = new Decoder(this.#service.codecs)
     const fault = readFault(envelope)
@@ -108,12 +109,12 @@ export class ResponseTranslator {
       response.status = status
       return this.#json(exchange, 'application/problem+json', problem)
     }
-    if (response.status >= 400) return this.#unfit(exchange, 'the answer is an error without a fault')
+    if (response.status >= 400) return this.#unfit(exchange, call, 'the answer is an error without a fault')
     if (operation.output === null) return this.#nothing(exchange)
     const { element, wrapped, anyName } = operation.output
     if (element === null) return this.#json(exchange, 'application/json', {})
     const found = envelope.body.find((child) => anyName || isNamed(child, element.name))
-    if (found === undefined) return this.#unfit(exchange, `the answer has no ${element.name.local}`)
+    if (found === undefined) return this.#unfit(exchange, call, `the answer has no ${element.name.local}`)
     const value = decoder.element(element, anyName ? withPlainParts(found) : found)
     return this.#json(exchange, 'application/json', wrapped ? { [element.member]: value } : value)
   }
@@ -132,10 +133,20 @@ export class ResponseTranslator {
   }
 
   /** An error of HTTP stays as it is: it came from something in between, perhaps, that knows nothing of SOAP. */
-  #unfit({ response, trace }: Exchange, why: string): Verdict {
-    trace?.note(why)
-    return response.status >= 400 ? undefined : UNFIT
+  #unfit(exchange: Exchange, call: Call, why: string): Verdict {
+    exchange.trace?.note(why)
+    return exchange.response.status >= 400 ? asItCame(exchange, call) : UNFIT
   }
+}
+
+function isEnvelope(field: string | undefined): boolean {
+  const type = mediaTypeOf(field)
+  return type !== undefined && isSoap(type)
+}
+
+/** Gives the answer its own type back. */
+function asItCame({ response: { headers } }: Exchange, { receivedType }: Call): undefined {
+  if (receivedType !== '') headers.set('Content-Type', receivedType)
 }
 
 /** Parts in rpc style are in no namespace (WS-I Basic Profile, R2735); many services put them into that of the wrapper. */

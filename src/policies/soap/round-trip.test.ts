@@ -60,6 +60,45 @@ function sizeOfDigits(text: string): number {
   return text.replaceAll(/[^0-9.]/g, '').length
 }
 
+test('an envelope with broken bytes is read or refused, and nothing else', async () => {
+  const bench = await Bench.of(FILES)
+  const { model } = bench.options
+  const root = model?.operations[0]?.input.element
+  assert.ok(model && root)
+  const pieces = [
+    '<',
+    '>',
+    '&',
+    '"',
+    ' xsi:nil="true"',
+    ' xsi:type="n0:More"',
+    '<n0:code>',
+    ']]>',
+    '<!--',
+    '<![CDATA[',
+    'xmlns=""',
+    '\u0000',
+    '\ud800',
+    '-',
+    '/',
+  ]
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: 2 ** 32 - 1 }), async (seed) => {
+      const chance = chanceOf(seed)
+      const json = JSON.stringify(new Values(model, chance).type(root.type, 3))
+      const { exchange } = bench.request('POST /Op', json)
+      let text = echoed(bench.sent('POST /Op', json))
+      for (let change = 0; change < 1 + chance() * 3; change++) {
+        const at = Math.floor(chance() * text.length)
+        text = text.slice(0, at) + (pieces[Math.floor(chance() * pieces.length)] ?? '') + text.slice(at + Math.floor(chance() * 4))
+      }
+      const { status, refusal } = await bench.answered(exchange, { body: text })
+      assert.ok(refusal === 'upstream_body_invalid' || status === 200, text)
+    }),
+    { seed: 11, numRuns: 600 },
+  )
+})
+
 function documentOf({ paths, schemas, tags }: ApiDescription): string {
   const document: Record<string, JsonValue> = { openapi: '3.1.0', info: { title: 't', version: '1' }, paths, components: { schemas } }
   return JSON.stringify(tags === undefined ? document : { ...document, tags })

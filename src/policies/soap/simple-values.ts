@@ -131,6 +131,7 @@ export function digitsIn(value: unknown): string | undefined {
 }
 
 function spellDecimal(value: unknown, isWhole: boolean): string | Misfit {
+  if (Number.isSafeInteger(value)) return String(value)
   const digits = digitsIn(value)
   if (digits === undefined) return new Misfit('must be of type number', 'type')
   const decimal = parseDecimal(digits)
@@ -171,6 +172,8 @@ type Reader = (text: string, scope: Scope | null) => unknown
 
 const XSD_FLOAT = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/
 const XSD_DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/
+/** Whole numbers that are written in one way only. */
+const PLAIN_WHOLE = /^(?:0|-?[1-9]\d{0,14})$/
 const BOOLEANS: ReadonlyMap<string, boolean> = new Map([
   ['true', true],
   ['1', true],
@@ -193,6 +196,7 @@ function readForm(primitive: SimpleType['primitive'], text: string): string | Mi
 
 /** A number where JavaScript writes it with the same digits, else raw JSON. */
 function readDecimal(text: string, isWhole: boolean): unknown {
+  if (PLAIN_WHOLE.test(text)) return Number(text)
   const decimal = XSD_DECIMAL.test(text) ? parseDecimal(text) : undefined
   if (decimal === undefined) return new Misfit('is no number', 'type')
   if (isWhole && /[1-9]/.test(decimal.fraction)) return new Misfit('is no whole number', 'type')

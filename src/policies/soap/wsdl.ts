@@ -37,17 +37,15 @@ class ModelReader {
   }
 
   read(): SoapModel {
-    const { version, endpoint, binding, portType, service } = this.#port
+    const { version, endpoint, binding, portType } = this.#port
     const offered = this.#offered(wsdlChildren(binding.element, 'operation').map((element) => ({ ...binding, element })))
     const operations = offered.map((operation) => this.#operation(operation, portType))
     this.#checkNames(operations)
-    const doc = wsdlDocumentation(service.element) ?? wsdlDocumentation(portType.element)
     return {
       version,
       endpoint: this.#options.endpointPath ?? endpoint,
       operations,
       types: this.#types.finish(),
-      ...(doc !== undefined && { doc }),
       remarks: [...this.#types.remarks],
     }
   }

@@ -34,7 +34,7 @@ export class XmlWriter implements Prefixes {
   }
 
   start(name: QName): void {
-    if (this.#out.length > this.#charsMax) throw new TooLarge('the document is too large')
+    this.#checkSize()
     const tag = this.#name(name)
     this.#closeTag()
     this.#out += `<${tag}`
@@ -56,6 +56,7 @@ export class XmlWriter implements Prefixes {
   /** XML that declares all of its prefixes itself. */
   raw(xml: string): void {
     if (xml === '') return
+    this.#checkSize()
     this.#closeTag()
     this.#out += xml
   }
@@ -64,6 +65,10 @@ export class XmlWriter implements Prefixes {
     const tag = this.#open.pop() ?? ''
     this.#out += this.#inTag ? '/>' : `</${tag}>`
     this.#inTag = false
+  }
+
+  #checkSize(): void {
+    if (this.#out.length > this.#charsMax) throw new TooLarge('the document is too large')
   }
 
   #closeTag(): void {
