@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import type { LookupState } from '../core/discovery.ts'
 import type { ControlStatus } from '../runtime/control.ts'
+import { DecisionDesk } from '../runtime/decisions/desk.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
 import { isHostAllowed } from './host-guard.ts'
 import { AdminServer, type AdminServerOptions } from './server.ts'
@@ -42,6 +43,7 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
     metrics: async () => 'a_total 1\n',
     services: async () => [],
     purge: async () => ({ workers: 0, stores: [], failures: [] }),
+    decisions: new DecisionDesk({ ask: async () => [], explain: () => Promise.reject(new Error('nothing is explained')) }),
     ...options,
   })
   const port = await server.listen()
@@ -139,7 +141,7 @@ test('each path says which methods it has, and an unknown one which paths there 
     const { status, headers } = await ask('/cache/purge', {}, method)
     assert.deepEqual([status, headers.allow], [405, 'POST'], method)
   }
-  assert.match((await ask('/')).body, /There is \/healthz, \/readyz, \/metrics, \/config, \/services, \/dns, \/cache\/purge\./)
+  assert.match((await ask('/')).body, /There is \/healthz, \/readyz, \/metrics, \/config, \/services, \/dns, \/decisions, \/cache\/purge\./)
   const head = await ask('/healthz', {}, 'HEAD')
   assert.deepEqual([head.status, head.body], [200, ''])
   for (const path of ['/', '/config/', '//config', '/healthz/../config', '/%63onfig']) assert.equal((await ask(path)).status, 404, path)

@@ -4,9 +4,12 @@ import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { ControlStatus } from '../runtime/control.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
+import type { DecisionDesk } from '../runtime/decisions/desk.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
 import type { PurgeResult, WorkerServices } from '../runtime/workers.ts'
 import { PROMETHEUS_CONTENT_TYPE } from '../telemetry/prometheus.ts'
+import { type Answer, closing, type Endpoint, json, problem } from './answer.ts'
+import { DecisionEndpoints } from './decision-endpoints.ts'
 import { dnsView } from './dns-view.ts'
 import { isHostAllowed } from './host-guard.ts'
 import { parsePurge } from './purge-request.ts'
@@ -33,6 +36,8 @@ export interface AdminServerOptions {
   readonly services: () => Promise<readonly WorkerServices[]>
   /** What is known of the discovery of services, by their names. */
   readonly discoveries?: () => ReadonlyMap<string, DiscoveryState>
+  /** Decision records. */
+  readonly decisions: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf'>
   /** Has cached responses forgotten, everywhere. */
   readonly purge: (purges: readonly Purge[]) => Promise<PurgeResult>
 }
@@ -45,22 +50,6 @@ const CONNECTIONS_MAX = 100
 const BODY_BYTES_MAX = 64 * 1024
 const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
-/** An answer of the admin listener. */
-interface Answer {
-  readonly status: number
-  readonly type: string
-  readonly body: string
-  readonly headers?: Readonly<Record<string, string>>
-}
-
-interface Endpoint {
-  /** `GET` includes HEAD. */
-  readonly method: 'GET' | 'POST'
-  /** Whether everybody who reaches the port may ask. */
-  readonly isPublic: boolean
-  readonly answer: (request: IncomingMessage) => Answer | Promise<Answer>
-}
-
 /**
  * The admin listener: what operators and their tools ask the gateway about itself. It is no part of the data plane and runs on
  * node:http, in the control process.
@@ -68,9 +57,11 @@ interface Endpoint {
 export class AdminServer {
   readonly #options: AdminServerOptions
   readonly #server: Server
+  readonly #decisions: DecisionEndpoints
 
   constructor(options: AdminServerOptions) {
     this.#options = options
+    this.#decisions = new DecisionEndpoints(options.decisions)
     this.#server = createServer(
       {
         maxHeaderSize: HEAD_BYTES_MAX,
@@ -130,7 +121,7 @@ export class AdminServer {
       return problem(421, 'The Host header must be an IP address, localhost or the configured admin host.')
     }
     const path = (request.url ?? '').split('?', 1)[0]
-    const endpoint = path === undefined ? undefined : this.#endpoints.get(path)
+    const endpoint = path === undefined ? undefined : (this.#endpoints.get(path) ?? this.#decisions.endpointAt(path))
     if (endpoint === undefined) return problem(404, `There is ${[...this.#endpoints.keys()].join(', ')}.`)
     const methods = endpoint.method === 'GET' ? ['GET', 'HEAD'] : [endpoint.method]
     if (!methods.includes(request.method ?? '')) {
@@ -159,6 +150,7 @@ export class AdminServer {
       },
     ],
     ['/dns', { method: 'GET', isPublic: false, answer: () => json(dnsView(this.#options.discoveries?.())) }],
+    ['/decisions', { method: 'GET', isPublic: false, answer: (request) => this.#decisions.list(request) }],
     ['/cache/purge', { method: 'POST', isPublic: false, answer: (request) => this.#purge(request) }],
   ])
 
@@ -204,32 +196,6 @@ export class AdminServer {
     this.#options.log.warn({ client, purges, workers, stores, failures }, 'a purge of the cache was not done everywhere')
     return problem(503, 'The purge was not done everywhere. It may be repeated.', { purged: purges, workers, stores, failures })
   }
-}
-
-function json(value: unknown): Answer {
-  return { status: 200, type: 'application/json', body: `${JSON.stringify(value, null, 2)}\n` }
-}
-
-/** RFC 9457; the type is `about:blank`, so that the title is that of the status. */
-function problem(status: number, detail: string, more: Readonly<Record<string, unknown>> = {}): Answer {
-  return { ...json({ title: TITLES[status], status, detail, ...more }), status, type: 'application/problem+json' }
-}
-
-/** Of a request whose body has not been read: what is left of it is not taken for the next request, nor waited for. */
-function closing(answer: Answer): Answer {
-  return { ...answer, headers: { ...answer.headers, connection: 'close' } }
-}
-
-const TITLES: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  421: 'Misdirected Request',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
 }
 
 function listenProblem(error: unknown, host: string, port: number): string {

@@ -6,6 +6,7 @@ import { Argument, Command, CommanderError } from 'commander'
 type Run = () => Promise<number>
 
 const EXIT_USAGE = 2
+const ADMIN_URL_DEFAULT = 'http://127.0.0.1:9901'
 
 function buildProgram(run: (command: Run) => void): Command {
   const program = new Command('turnpike')
@@ -32,6 +33,7 @@ Examples:
   turnpike start turnpike.yaml
   turnpike check turnpike.yaml
   turnpike explain turnpike.yaml GET https://shop.example/users/7 -H 'X-Beta: 1'
+  turnpike why 4f1c0a92-6f0e-4c53-9c6e-2f1f7a0b8d3e
   turnpike openapi turnpike.yaml > openapi.yaml
   turnpike hash password < password.txt
   turnpike schema > turnpike.schema.json`,
@@ -69,6 +71,25 @@ Examples:
       run(async () => (await import('./explain.ts')).explainCommand(source, method, url, { header, from, json })),
     )
   program
+    .command('why')
+    .summary('say why a past request was answered as it was')
+    .description(
+      'Asks a running gateway for the decision record of a request: its route and what came near, each policy with its verdict, each try of a ' +
+        'service. The token is that of --token-file, of TURNPIKE_ADMIN_TOKEN, or what a gateway on this machine has left for its user.',
+    )
+    .argument('<request-id>', 'the id of the request: X-Request-ID of its response, `requestId` in the access log')
+    .option('--admin <url>', 'the admin listener', ADMIN_URL_DEFAULT)
+    .option('--token-file <file>', 'a file that holds the admin token')
+    .option(
+      '--if <header>',
+      'what would be different with this header, `Name: value`, or without it, `Name:`; may be given several times',
+      collect,
+    )
+    .option('--json', 'print it as JSON')
+    .action((requestId: string, { admin, tokenFile, if: headers = [], json = false }: WhyFlags) =>
+      run(async () => (await import('./why.ts')).whyCommand(requestId, { admin, tokenFile, if: headers, json })),
+    )
+  program
     .command('openapi')
     .summary('describe the REST APIs that routes offer')
     .description(
@@ -101,6 +122,13 @@ interface StartFlags {
 interface ExplainFlags {
   readonly header?: string[]
   readonly from?: string
+  readonly json?: boolean
+}
+
+interface WhyFlags {
+  readonly admin: string
+  readonly tokenFile?: string
+  readonly if?: string[]
   readonly json?: boolean
 }
 

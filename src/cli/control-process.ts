@@ -5,6 +5,7 @@ import type { Logger } from '../core/observe.ts'
 import { discover } from '../discovery/index.ts'
 import { Control, type ControlStatus } from '../runtime/control.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
+import { DecisionDesk } from '../runtime/decisions/desk.ts'
 import { Discoveries } from '../runtime/discoveries.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool } from '../runtime/workers.ts'
@@ -56,6 +57,7 @@ class ControlProcess {
   readonly #shared: SharedLimits
   readonly #statsd: StatsdReporter
   readonly #discoveries: Discoveries
+  readonly #desk: DecisionDesk
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
   readonly #signals = listenToSignals({
@@ -88,6 +90,11 @@ class ControlProcess {
       publish: (changed) => this.#pool.setTargets(changed),
       log,
       metrics: this.#metrics,
+    })
+    this.#desk = new DecisionDesk({
+      ask: (query) => this.#pool.decisions(query),
+      // All policies and their schemas: they are loaded when somebody asks, and no start waits for them.
+      explain: async (ir, head, peerAddress) => (await import('./explain.ts')).explainHead(ir, head, peerAddress),
     })
     this.#control = new Control({
       pool: this.#pool,
@@ -201,6 +208,7 @@ class ControlProcess {
     if (this.#refused !== null)
       this.#log.error({ reason: this.#refused }, 'the last good configuration serves: the newest cannot be had, or is not taken')
     this.#noteState()
+    if (this.#control.running !== null) this.#desk.remember(this.#control.running)
     if (this.#control.status().lastError === null) await this.#configuration?.keep()
   }
 
@@ -259,6 +267,7 @@ class ControlProcess {
       services: () => this.#pool.serviceStates(),
       discoveries: () => this.#discoveries.state(),
       purge: (purges) => this.#pool.purge(purges),
+      decisions: this.#desk,
     })
     try {
       this.#admin = { server, host, port: await server.listen() }

@@ -8,7 +8,7 @@ import { POLICIES } from '../policies/index.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
 import { type Explanation, explainRequest } from '../runtime/explain.ts'
 import { httpClient } from '../runtime/http-client.ts'
-import { ResourceRegistry } from '../runtime/resources.ts'
+import { type Lease, ResourceRegistry } from '../runtime/resources.ts'
 import { createStores } from '../stores/index.ts'
 import { resilienceMetrics } from '../telemetry/gateway-metrics.ts'
 import { timers } from '../upstream/scheduler.ts'
@@ -76,12 +76,22 @@ export async function explain(
   const head = headOf(described, `localhost:${ir.listeners[0]?.port ?? 80}`)
   if ('problem' in head) return head
   if (isIP(from) === 0) return { problem: `expected an address, found "${from}"` }
+  return explainHead(ir, head, from)
+}
+
+/** Explains a request by its head as bytes. Leaves nothing behind: whatever it opened to ask for keys or records is closed. */
+export async function explainHead(ir: GatewayIr, head: Buffer, peerAddress: string): Promise<Explanation> {
   await loadPolicies(ir, POLICIES)
-  return explainRequest(compileForShow(ir), head, { clock: CLOCK, peerAddress: from })
+  const lease = new ResourceRegistry().lease()
+  try {
+    return await explainRequest(compileForShow(ir, lease), head, { clock: CLOCK, peerAddress })
+  } finally {
+    lease.abandon()
+  }
 }
 
 /** The snapshot that a worker would have. Its services are real ones; they connect when they are asked to, and nobody asks. */
-function compileForShow(ir: GatewayIr): Snapshot {
+function compileForShow(ir: GatewayIr, resources: Lease): Snapshot {
   const log = SILENT_LOG
   const services = new Map(
     ir.services.map((service) => {
@@ -105,7 +115,7 @@ function compileForShow(ir: GatewayIr): Snapshot {
     clock: CLOCK,
     log,
     metrics: NO_METRICS,
-    resources: new ResourceRegistry().lease(),
+    resources,
   }
   const stores = createStores(ir.stores, parts)
   return compileSnapshot(ir, {

@@ -11,6 +11,7 @@ import {
   storeAddressProblem,
 } from './addresses.ts'
 import { CONSUMERS_MAX, consumer } from './consumers-schema.ts'
+import { decisions } from './decisions-schema.ts'
 import { discovery, registries } from './discovery-schema.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
 import { breaker, concurrency, fallback, health, mirror, split } from './resilience-schema.ts'
@@ -105,20 +106,6 @@ const limits = object({
 
 const accessLog = object({
   output: text({ max: 4_096 }).default('stdout').describe('`stdout`, `stderr` or the path of a file.'),
-})
-
-const decisions = object({
-  records: integer({ min: 1, max: 1_000_000 }).default(5_000).describe('Records that each worker keeps: of its newest requests.'),
-  memoryMax: byteSize({ min: 65_536, max: 2 ** 34 })
-    .prefault('16MiB')
-    .describe('Bytes of records that each worker keeps; beyond them the oldest go.'),
-  debugSecret: secret()
-    .min(16, { error: 'expected at least 16 characters' })
-    .meta({ secret: true })
-    .optional()
-    .describe(
-      'Key of signed `Turnpike-Debug` headers, whose requests are answered with their decision record in `Turnpike-Decision`. Default: nobody gets one.',
-    ),
 })
 
 const statsd = object({

@@ -8,6 +8,12 @@ const HIDDEN = '***'
  */
 const SECRET_NAME =
   /(?:^|[-_.])(?:key|code|sig|pin|otp|auth|jwt|sid|state|nonce)$|token|secret|passw|pwd|api[-_]?key|signature|credential|session|authori[sz]ation|assertion|cookie|turnpike-debug/i
+
+/** Whether the values of a field or a query parameter of this name are hidden, whatever the configuration says. */
+export function isSecretName(name: string): boolean {
+  return hideSecret(name.toLowerCase(), '') !== '' || SECRET_NAME.test(name)
+}
+
 /** A JSON Web Token, under whatever name. */
 const JWT = /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g
 /** Fields whose values are URLs. */
@@ -33,7 +39,7 @@ export function fieldsOf(lines: string): [string, string][] {
 }
 
 function shownValue(name: string, value: string, secrets: SecretPlaces): string {
-  if (hideSecret(name, value) !== value || SECRET_NAME.test(name) || secrets.has(`header:${name}`)) return HIDDEN
+  if (isSecretName(name) || secrets.has(`header:${name}`)) return HIDDEN
   const shown = URL_FIELD.test(name) ? shownTarget(value, secrets) : value
   return shown.replaceAll(JWT, HIDDEN)
 }
@@ -60,5 +66,5 @@ function isSecret(written: string, secrets: SecretPlaces): boolean {
   } catch {
     // It is looked at as it stands.
   }
-  return SECRET_NAME.test(name) || secrets.has(`query:${name}`)
+  return isSecretName(name) || secrets.has(`query:${name}`)
 }

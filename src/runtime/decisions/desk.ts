@@ -1,0 +1,171 @@
+import type { NearMiss } from '../../compile/near-misses.ts'
+import { compileRouter, type RouteQuery, type Router } from '../../compile/router.ts'
+import type { GatewayIr } from '../../config/ir.ts'
+import type { DecisionFilter, DecisionQuery, DecisionRecord, DecisionSummary, KeptDecision, WorkerDecisions } from '../../core/decision.ts'
+import { Headers } from '../../core/headers.ts'
+import type { Explanation } from '../explain.ts'
+import { fieldsOf, isSecretName } from './redact.ts'
+import { type Difference, differences, type HeaderChanges, headWith } from './what-if.ts'
+
+/** Configurations kept for records of requests that came under them. */
+const REVISIONS_MAX = 10
+/** Routers made of them: one of 10,000 routes is large. */
+const ROUTERS_MAX = 2
+
+export interface DecisionDeskParts {
+  /** Asks all workers. */
+  readonly ask: (query: DecisionQuery) => Promise<readonly WorkerDecisions[]>
+  /** What would happen to a request, as `turnpike explain` says. @param peerAddress of the client's connection */
+  readonly explain: (ir: GatewayIr, head: Buffer, peerAddress: string) => Promise<Explanation>
+}
+
+/** What there is of records: how many, how far back, and which workers do not say. */
+export interface DecisionsKept {
+  readonly count: number
+  /** In ISO 8601; null where there is none. */
+  readonly oldest: string | null
+  /** Workers that did not answer. */
+  readonly silent: readonly number[]
+}
+
+export interface DecisionList extends DecisionsKept {
+  /** The newest first. */
+  readonly decisions: readonly DecisionSummary[]
+}
+
+/** Why one request was answered as it was. */
+export interface FoundDecision {
+  readonly found: true
+  readonly record: DecisionRecord
+  /** Of the process that served it. */
+  readonly worker: number
+  /** Older requests with the same id. */
+  readonly others: number
+  /** Routes that came near, and where they dropped out; null when that configuration is not kept any more, or what came was no request. */
+  readonly nearMisses: readonly NearMiss[] | null
+}
+
+export interface MissingDecision extends DecisionsKept {
+  readonly found: false
+}
+
+/** What would differ with other headers, on the configuration in force. */
+export interface WhatIf {
+  readonly found: true
+  readonly requestId: string
+  /** In force now. */
+  readonly revision: string
+  /** When the request came. */
+  readonly recordedRevision: string
+  readonly differences: readonly Difference[]
+  readonly before: Explanation
+  readonly after: Explanation
+}
+
+/** Asks workers for their decision records, and adds what takes the whole configuration to say. In the control process. */
+export class DecisionDesk {
+  readonly #parts: DecisionDeskParts
+  /** By their revisions, the newest last. */
+  readonly #revisions = new Map<string, GatewayIr>()
+  readonly #routers = new Map<string, Router<null>>()
+  #running: GatewayIr | null = null
+
+  constructor(parts: DecisionDeskParts) {
+    this.#parts = parts
+  }
+
+  /** Takes note of the configuration that has come into force. */
+  remember(ir: GatewayIr): void {
+    this.#running = ir
+    keep(this.#revisions, ir.revision, ir, REVISIONS_MAX)
+  }
+
+  /** @param max records at most */
+  async newest(filter: DecisionFilter, max: number): Promise<DecisionList> {
+    const answers = await this.#parts.ask({ kind: 'newest', filter, max })
+    const all = answers.flatMap(({ decisions }) => decisions?.list ?? [])
+    const decisions = all.sort((a, b) => (a.time < b.time ? 1 : Number(a.time === b.time) - 1)).slice(0, max)
+    return { decisions, ...keptBy(answers) }
+  }
+
+  async find(requestId: string): Promise<FoundDecision | MissingDecision> {
+    const answers = await this.#parts.ask({ kind: 'by-id', requestId })
+    const [newest, ...others] = foundIn(answers)
+    if (newest === undefined) return { found: false, ...keptBy(answers) }
+    const { kept, worker } = newest
+    return { found: true, record: kept.record, worker, others: others.length, nearMisses: this.#nearMisses(kept) }
+  }
+
+  /**
+   * Has a recorded request judged once more, as it was and with other headers. Limits are those of a gateway that has just started, and times
+   * are those of now.
+   * @returns what is wrong with these headers when no request can have them
+   */
+  async whatIf(requestId: string, changes: HeaderChanges): Promise<WhatIf | MissingDecision | { readonly problem: string }> {
+    const answers = await this.#parts.ask({ kind: 'by-id', requestId })
+    const [newest] = foundIn(answers)
+    const ir = this.#running
+    if (newest === undefined || ir === null) return { found: false, ...keptBy(answers) }
+    const { record, head } = newest.kept
+    if (head.path === '') return { problem: 'what came was no request that could be judged' }
+    const asItWas = headWith(record, head, {})
+    const changed = headWith(record, head, changes)
+    if ('problem' in changed) return changed
+    if ('problem' in asItWas) return asItWas
+    const before = await this.#parts.explain(ir, asItWas, record.client.peer)
+    const after = await this.#parts.explain(ir, changed, record.client.peer)
+    const { revision: recordedRevision } = record
+    return { found: true, requestId, revision: ir.revision, recordedRevision, differences: differences(before, after), before, after }
+  }
+
+  #nearMisses({ record, head }: KeptDecision): readonly NearMiss[] | null {
+    const ir = this.#revisions.get(record.revision)
+    if (ir === undefined || head.path === '') return null
+    const query: RouteQuery = { ...head, method: record.request.method, headers: Headers.from(fieldsOf(head.fields)) }
+    return this.#routerOf(ir)
+      .explain(query)
+      .filter(({ route }) => route !== record.route?.name)
+      .map(withoutSecret)
+  }
+
+  #routerOf(ir: GatewayIr): Router<null> {
+    const known = this.#routers.get(ir.revision)
+    if (known !== undefined) return known
+    const router = compileRouter(ir.routes.map(({ name, match, priority }) => ({ name, match, priority, value: null })))
+    keep(this.#routers, ir.revision, router, ROUTERS_MAX)
+    return router
+  }
+}
+
+/** The newest stay. */
+function keep<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  map.delete(key)
+  map.set(key, value)
+  for (const oldest of map.keys()) {
+    if (map.size <= max) return
+    map.delete(oldest)
+  }
+}
+
+function foundIn(answers: readonly WorkerDecisions[]): { readonly kept: KeptDecision; readonly worker: number }[] {
+  return answers
+    .flatMap(({ worker, decisions }) => (decisions?.found ?? []).map((kept) => ({ kept, worker })))
+    .sort((a, b) => (a.kept.record.time < b.kept.record.time ? 1 : Number(a.kept.record.time === b.kept.record.time) - 1))
+}
+
+function keptBy(answers: readonly WorkerDecisions[]): DecisionsKept {
+  const known = answers.flatMap(({ decisions }) => (decisions === null ? [] : [decisions]))
+  const oldest = known.flatMap(({ oldestMs }) => (oldestMs === null ? [] : [oldestMs]))
+  return {
+    count: known.reduce((sum, { count }) => sum + count, 0),
+    oldest: oldest.length === 0 ? null : new Date(Math.min(...oldest)).toISOString(),
+    silent: answers.filter(({ decisions }) => decisions === null).map(({ worker }) => worker),
+  }
+}
+
+/** A route may look at a header that is a secret: neither what it expects nor what came is told. */
+function withoutSecret(miss: NearMiss): NearMiss {
+  const [, where, name = ''] = /^(header|query) ([^:]+): /.exec(miss.message) ?? []
+  if (where === undefined || !isSecretName(name)) return miss
+  return { ...miss, message: `${where} ${name}: not as expected; its value is hidden` }
+}
