@@ -1,12 +1,12 @@
 /** JSON to messages and back (ProtoJSON), as strict as a gateway has to be. */
 import { create, type DescField, type DescMessage, type JsonValue, type Message, mergeFromJson, type Registry } from '@bufbuild/protobuf'
-import { isFieldError, usedTypes } from '@bufbuild/protobuf/reflect'
+import { usedTypes } from '@bufbuild/protobuf/reflect'
 import { parseStrictJson, pointerOf } from '../../core/strict-json.ts'
 import { fieldOf, takesAnyJson } from './fields.ts'
+import { reasonOf } from './json-reasons.ts'
 
 /** Deepest nesting of a body. */
 const DEPTH_MAX = 64
-const REASON_CHARS_MAX = 300
 
 export interface ReadOptions {
   readonly registry: Registry
@@ -89,7 +89,7 @@ interface Located {
 
 /** Where the first fault is: each member is tried by itself. Null where they are good each for itself. */
 function locate(desc: DescMessage, json: JsonValue, options: ReadOptions, pointer: string): Located | null {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return { pointer, reason: `is no ${desc.typeName}` }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return { pointer, reason: `must be a ${desc.typeName}` }
   for (const [name, value] of Object.entries(json)) {
     const at = pointer + pointerOf([name])
     const field = fieldOf(desc, name)
@@ -114,14 +114,4 @@ function locateIn(field: DescField, value: JsonValue, options: ReadOptions, poin
     if (found !== null) return found
   }
   return null
-}
-
-/** What the library says, without what it was at and what it is called there. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? (isFieldError(error.cause) ? error.cause.message : error.message) : 'is not what is expected'
-  const reason = text
-    .replace(/^cannot decode (?:(?:message|enum|field) )?/, '')
-    .replace(/ from JSON/, '')
-    .replace(/^([\w.]+: )/, 'is no $1')
-  return reason.length > REASON_CHARS_MAX ? `${reason.slice(0, REASON_CHARS_MAX)}…` : reason
 }

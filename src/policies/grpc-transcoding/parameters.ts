@@ -4,6 +4,7 @@ import { protoCamelCase } from '@bufbuild/protobuf/reflect'
 import type { Violation } from '../../core/violations.ts'
 import { type FieldPath, followFields, hasTextForm, pathText } from './fields.ts'
 
+const DURATION = /^-?\d{1,12}(\.\d{1,9})?s$/
 /** Deepest field that a parameter may name. */
 const DEPTH_MAX = 32
 
@@ -81,6 +82,9 @@ function singleValue({ message, enum: values, scalar }: DescField, text: string,
 function messageText(message: DescMessage, text: string, source: ParameterSource): JsonValue {
   const [value] = message.fields
   if (message.typeName === 'google.protobuf.FieldMask') return maskText(text)
+  // The library looks at how a duration begins alone.
+  if (message.typeName === 'google.protobuf.Duration' && !DURATION.test(text))
+    throw new ParameterFault(source, 'must be seconds, such as `1.5s`')
   const isWrapper = message.typeName.endsWith('Value')
   return isWrapper ? scalarText(value?.scalar, text, source) : text
 }

@@ -91,9 +91,9 @@ test('parameters that are no field, there twice or not of their type are told by
     'page=1': 'query /page is no single value, nor a list of them',
     'page.size.x=1': 'query /page.size.x is not known',
     'page.size=1&page.size=2': 'query /page.size is there twice',
-    'page.size=x': 'query /page.size expected number',
-    'page.size=': 'query /page.size expected number',
-    'page.size=%201': 'query /page.size expected number',
+    'page.size=x': 'query /page.size must be an int32',
+    'page.size=': 'query /page.size must be an int32',
+    'page.size=%201': 'query /page.size must be an int32',
     'parent=x': 'query /parent comes by path or body',
     'labels=a': 'query /labels is no single value, nor a list of them',
     'labels.a=b': 'query /labels.a is not known',
@@ -102,11 +102,12 @@ test('parameters that are no field, there twice or not of their type are told by
     'any=1': 'query /any is no single value, nor a list of them',
     'any.stringValue=1': 'query /any.stringValue is not known',
     'since.seconds=1': 'query /since.seconds is not known',
+    'within=1s%20x': 'query /within must be seconds, such as `1.5s`',
     'deep=yes': 'query /deep must be `true` or `false`',
     'sold=1': 'query /sold must be `true` or `false`',
-    'views=NOPE': 'query /views is no shop.v1.View: ',
-    'since=yesterday': 'query /since is no google.protobuf.Timestamp: ',
-    'big=-1': 'query /big ',
+    'views=NOPE': 'query /views must be a shop.v1.View',
+    'since=yesterday': 'query /since must be a google.protobuf.Timestamp: invalid RFC 3339 string',
+    'big=-1': 'query /big must be a uint64',
     'colour=red&shape=round': 'query /shape does not go with `colour`',
     'tags=%FF': 'query / is not percent-encoded UTF-8',
     '__proto__=1': 'query /__proto__ is not known',
@@ -205,14 +206,14 @@ test('bodies that are no JSON of the message are refused, with the field', async
   const refusals: Readonly<Record<string, RegExp>> = {
     '{"name":': /the body is not valid JSON/,
     '{"name":"a","name":"b"}': /the body at `\/name` stands twice in its object/,
-    '[]': /the body is no shop\.v1\.GetItemRequest$/,
-    null: /the body is no shop\.v1\.GetItemRequest$/,
+    '[]': /the body must be a shop\.v1\.GetItemRequest$/,
+    null: /the body must be a shop\.v1\.GetItemRequest$/,
     '{"nam":1}': /`\/nam` is not known$/,
-    '{"name":1}': /`\/name` expected string, got 1$/,
-    '{"page":{"size":"x"}}': /`\/page\/size` expected number \(int32\), got "x"$/,
-    '{"view":"NOPE"}': /`\/view` is no shop\.v1\.View: "NOPE"$/,
-    '{"mask":"a_b"}': /`\/mask` is no google\.protobuf\.FieldMask: path names must be lowerCamelCase$/,
-    '{"page":{"size":1.5}}': /`\/page\/size` expected number \(int32\), got 1\.5$/,
+    '{"name":1}': /`\/name` must be a string$/,
+    '{"page":{"size":"x"}}': /`\/page\/size` must be an int32$/,
+    '{"view":"NOPE"}': /`\/view` must be a shop\.v1\.View$/,
+    '{"mask":"a_b"}': /`\/mask` must be a google\.protobuf\.FieldMask: path names must be lowerCamelCase$/,
+    '{"page":{"size":1.5}}': /`\/page\/size` must be an int32$/,
     [`{"page":${'['.repeat(70)}${']'.repeat(70)}}`]: /nested deeper than 64 levels/,
   }
   for (const [body, pattern] of Object.entries(refusals)) {
@@ -224,9 +225,9 @@ test('bodies that are no JSON of the message are refused, with the field', async
   const create = { method: 'POST', path: '/v1/shelves/1/items' }
   assert.equal(
     await refusal({ ...create, body: '{"parts":[{},{"view":7.5}]}' }),
-    'request_body_invalid: `/parts/1/view` is no shop.v1.View: 7.5',
+    'request_body_invalid: `/parts/1/view` must be a shop.v1.View',
   )
-  assert.equal(await refusal({ ...create, body: '7' }), 'request_body_invalid: the body is no shop.v1.Item')
+  assert.equal(await refusal({ ...create, body: '7' }), 'request_body_invalid: the body must be a shop.v1.Item')
   const lenient = await stepsFor({ ignoreUnknownFields: true })
   assert.deepEqual((await call(lenient, { method: 'POST', path, body: '{"nam":1}' })).message, { name: 'shelves/1/items/2' })
 })
