@@ -19,14 +19,14 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 400,
     grpcStatus: 3,
     sentence: 'Malformed request',
-    meaning: 'The bytes were not a well-formed HTTP/1.1 request (RFC 9112), or could be read in two ways; or its `grpc-timeout` is none.',
+    meaning: 'The bytes were not a well-formed request of HTTP/1.1 (RFC 9112) or HTTP/2 (RFC 9113), or could be read in two ways; or its `grpc-timeout` is none.',
   },
   request_framing_invalid: {
     status: 400,
     grpcStatus: 3,
     sentence: 'Malformed request',
     meaning:
-      'The length of the request body is not clear: Content-Length and Transfer-Encoding contradict each other, repeat, or are not well-formed.',
+      'The length of the request body is not clear: Content-Length and Transfer-Encoding contradict each other or the body, repeat, or are not well-formed.',
   },
   request_path_invalid: {
     status: 400,
@@ -80,7 +80,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 505,
     grpcStatus: 12,
     sentence: 'HTTP version not supported',
-    meaning: 'Neither HTTP/1.1 nor HTTP/1.0.',
+    meaning: 'Neither HTTP/2, HTTP/1.1 nor HTTP/1.0, or HTTP/2 where the listener does not speak it.',
   },
   route_not_found: {
     status: 404,
@@ -272,7 +272,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 502,
     grpcStatus: 13,
     sentence: 'Bad gateway',
-    meaning: 'The target answered something that is not well-formed HTTP/1.1, or could be read in two ways.',
+    meaning: 'The target answered something that is not well-formed HTTP/1.1 or HTTP/2, or could be read in two ways.',
   },
   upstream_head_too_large: {
     status: 502,
