@@ -40,7 +40,10 @@ export function inOrder(files: readonly FileDescriptorProto[], spare: readonly F
     states.set(file.name, 'open')
     for (const name of file.dependency) {
       const dependency = byName.get(name)
-      if (dependency === undefined) throw new Error(`\`${name}\`, which \`${file.name}\` imports, is not there`)
+      if (dependency === undefined)
+        throw new Error(
+          `\`${name}\`, which \`${file.name}\` imports, is not there: descriptors are to come with what they import (\`--include_imports\`)`,
+        )
       add(dependency)
     }
     states.set(file.name, 'added')

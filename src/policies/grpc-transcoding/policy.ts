@@ -18,6 +18,10 @@ export const grpcTranscoding: PolicyDefinition<GrpcTranscodingOptions> = {
     files ??= await import('./resolve.ts')
     return files.resolveOptions(options, optionFiles)
   },
+  review(options) {
+    if (files === null) throw new Error('options are resolved before they are reviewed')
+    return files.remarksOn(options)
+  },
   async describeApi(options) {
     const { describe } = await import('./openapi.ts')
     return describe(options)

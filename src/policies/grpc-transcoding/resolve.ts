@@ -2,9 +2,9 @@
 
 import { posix } from 'node:path'
 import type { FileDescriptorProto } from '@bufbuild/protobuf/wkt'
-import type { OptionFiles } from '../../core/policy.ts'
+import type { OptionFiles, Remark } from '../../core/policy.ts'
 import { buildApi } from './api.ts'
-import { encodeDescriptorSet, inOrder, readDescriptorSet, registryOf } from './descriptor-set.ts'
+import { decodeDescriptorSet, encodeDescriptorSet, inOrder, readDescriptorSet, registryOf } from './descriptor-set.ts'
 import type { GrpcTranscodingOptions } from './options.ts'
 import { compileProtos, type ProtoSource } from './proto/compile.ts'
 
@@ -43,6 +43,15 @@ export async function resolveOptions(options: GrpcTranscodingOptions, files: Opt
     throw new Error(problems.slice(0, PROBLEMS_TOLD_MAX).join('; ') + (more > 0 ? `; and ${more} more` : ''))
   }
   return { ...options, descriptorSet: encodeDescriptorSet(set) }
+}
+
+/** What is allowed and seldom meant. */
+export function remarksOn(options: GrpcTranscodingOptions): readonly Remark[] {
+  if (options.reflection !== undefined || options.descriptorSet === undefined) return []
+  if (buildApi(registryOf(decodeDescriptorSet(options.descriptorSet)), options).routes.length > 0) return []
+  return [
+    { severity: 'warning', path: [], message: 'no method has a `google.api.http` option, so that nothing is offered; see `autoMapping`' },
+  ]
 }
 
 async function readDescriptors(names: readonly string[], files: OptionFiles): Promise<readonly FileDescriptorProto[]> {

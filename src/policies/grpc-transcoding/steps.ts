@@ -201,6 +201,8 @@ function apiOf(options: GrpcTranscodingOptions, context: CompileContext): ApiSou
   const { descriptorSet, reflection } = options
   if (descriptorSet === undefined) throw new Error('descriptors have not been read')
   const files = decodeDescriptorSet(descriptorSet)
+  // Comments are for `turnpike openapi`.
+  for (const file of files) file.sourceCodeInfo = undefined
   if (reflection !== undefined) return new ReflectedApi(reflection, files, options, context)
   return { api: buildApi(registryOf(files), options), refresh: () => undefined }
 }
