@@ -25,7 +25,7 @@ export type Labels = Readonly<Record<string, string>>
 
 /**
  * Where metrics are kept. Asking twice for one name and set of labels gives the same series, also across reloads. Beyond the
- * registry's bound on series the overflow series of that name is given, whose label values all read `overflow`.
+ * registry's bound on series of one name the overflow series of that name is given, whose label values all read `_other`.
  */
 export interface Metrics {
   counter(name: string, help: string, labels: Labels): Counter

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type MetricsDump, MetricsRegistry, mergeDumps, OVERFLOW_METRIC, withoutGauges } from './metrics.ts'
+import { type MetricsDump, MetricsRegistry, mergeDumps, OVERFLOW_LABEL, OVERFLOW_METRIC, withoutGauges } from './metrics.ts'
 
 function values(dump: MetricsDump, name: string): (readonly [unknown, readonly number[]])[] {
   return (dump.find((family) => family.name === name)?.series ?? []).map((series) => [series.labels, series.values] as const)
@@ -40,15 +40,61 @@ test('handles stay valid when thousands of series follow', () => {
 
 test('beyond the bound the overflow series takes what has no place, and that is counted', () => {
   const registry = new MetricsRegistry({ seriesMax: 2 })
+  for (const n of ['1', '2']) registry.gauge('other', 'Another family has a bound of its own.', { n }).set(1)
   for (const n of ['1', '2', '3', '4']) registry.counter('a_total', 'A.', { n }).add(1)
   registry.counter('a_total', 'A.', { n: '1' }).add(1)
   const dump = registry.dump()
   assert.deepEqual(values(dump, 'a_total'), [
     [{ n: '1' }, [2]],
     [{ n: '2' }, [1]],
-    [{ n: 'overflow' }, [2]],
+    [{ n: OVERFLOW_LABEL }, [2]],
   ])
   assert.deepEqual(values(dump, OVERFLOW_METRIC), [[{ metric: 'a_total' }, [2]]])
+})
+
+test('a bound below the number of metrics holds too, and a metric without labels has its one series whatever the bound', () => {
+  const registry = new MetricsRegistry({ seriesMax: 0 })
+  registry.counter('a_total', 'A.', { n: '1' }).add(1)
+  registry.counter('b_total', 'B.', {}).add(1)
+  const dump = registry.dump()
+  assert.deepEqual(values(dump, 'a_total'), [[{ n: OVERFLOW_LABEL }, [1]]])
+  assert.deepEqual(values(dump, 'b_total'), [[{}, [1]]])
+  assert.deepEqual(values(dump, OVERFLOW_METRIC), [[{ metric: OVERFLOW_LABEL }, [1]]])
+})
+
+test('the sum of many processes, the dead included, keeps within the bound and loses no count', () => {
+  let retired: MetricsDump = []
+  for (let life = 0; life < 50; life++) {
+    const registry = new MetricsRegistry({ seriesMax: 10 })
+    for (let n = 0; n < 20; n++) registry.counter('a_total', 'A.', { n: `${life}-${n}` }).add(1)
+    retired = mergeDumps([retired, withoutGauges(registry.dump())], 10)
+  }
+  const kept = values(retired, 'a_total')
+  assert.equal(kept.length, 11)
+  assert.equal(
+    kept.reduce((sum, [, [value = 0]]) => sum + value, 0),
+    1_000,
+  )
+})
+
+test('under a churn of labels the memory of a registry stays flat', () => {
+  const registry = new MetricsRegistry({ seriesMax: 1_000 })
+  const churn = (from: number): void => {
+    for (let n = from; n < from + 50_000; n++) {
+      registry.counter('a_total', 'A.', { path: `/churn/${n}` }).add(1)
+      registry.histogram('d_ms', 'D.', [1, 10, 100], { path: `/churn/${n}` }).observe(1)
+    }
+  }
+  churn(0)
+  const dumpedBytes = JSON.stringify(registry.dump()).length
+  churn(50_000)
+  // The numbers have a digit more.
+  assert.ok(JSON.stringify(registry.dump()).length < dumpedBytes + 100)
+  assert.equal(values(registry.dump(), 'a_total').length, 1_001)
+  assert.deepEqual(values(registry.dump(), OVERFLOW_METRIC), [
+    [{ metric: 'a_total' }, [99_000]],
+    [{ metric: 'd_ms' }, [99_000]],
+  ])
 })
 
 test('a name cannot change its kind or its buckets, and must be a name', () => {

@@ -22,16 +22,17 @@ export interface FamilyDump {
 export type MetricsDump = readonly FamilyDump[]
 
 export interface MetricsRegistryOptions {
-  /** Series in all, overflow series not counted; 10,000 by default. A histogram counts as one. */
+  /** Series of one family, the one of what overflows not counted; {@link SERIES_MAX_DEFAULT} by default. A histogram counts as one. */
   readonly seriesMax?: number
 }
 
-const SERIES_MAX_DEFAULT = 10_000
+export const SERIES_MAX_DEFAULT = 10_000
 /** Numbers in one block of memory. A block is never moved, so that handles may keep it. */
 const BLOCK_LENGTH = 4096
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/
-export const OVERFLOW_LABEL = 'overflow'
+/** What all label values read of the series that takes what has no place of its own. */
+export const OVERFLOW_LABEL = '_other'
 export const OVERFLOW_METRIC = 'gateway_metric_series_overflow_total'
 
 /** Counter and gauge in one class: with a single class behind both interfaces every call of `add` stays monomorphic. */
@@ -103,13 +104,21 @@ interface Family {
  */
 export class MetricsRegistry implements Metrics {
   readonly #families = new Map<string, Family>()
-  readonly #seriesMax: number
-  #seriesCount = 0
+  #seriesMax: number
   #block = new Float64Array(BLOCK_LENGTH)
   #blockUsed = 0
 
   constructor(options: MetricsRegistryOptions = {}) {
     this.#seriesMax = options.seriesMax ?? SERIES_MAX_DEFAULT
+  }
+
+  /** Series of one family. What is there already stays when it falls. */
+  get seriesMax(): number {
+    return this.#seriesMax
+  }
+
+  set seriesMax(seriesMax: number) {
+    this.#seriesMax = seriesMax
   }
 
   /** Throws when the name is not a metric name or already stands for another kind: a mistake in our code. */
@@ -170,16 +179,20 @@ export class MetricsRegistry implements Metrics {
     for (const label of Object.keys(labels)) {
       if (!LABEL_NAME.test(label) || label === 'le') throw new TypeError(`"${label}" is not a label name`)
     }
-    if (this.#seriesCount >= this.#seriesMax && family.name !== OVERFLOW_METRIC) return this.#overflow(family, labels)
-    this.#seriesCount++
+    // What has no labels is a family of one, which cannot grow; and it would have no label to be told apart by.
+    if (family.series.size >= this.#seriesMax && key !== NO_LABELS) return this.#overflow(family, labels)
     return this.#add(family, key, labels)
   }
 
   /** The one series of a family that takes what has no place of its own. */
   #overflow(family: Family, labels: Labels): Series {
-    this.counter(OVERFLOW_METRIC, 'Times a series was asked for beyond the bound on series.', { metric: family.name }).add(1)
-    const collapsed: Record<string, string> = {}
-    for (const label of Object.keys(labels)) collapsed[label] = OVERFLOW_LABEL
+    // By metric, of which there are few; a bound below even that must not call this for ever.
+    if (family.name !== OVERFLOW_METRIC) {
+      this.counter(OVERFLOW_METRIC, 'Times that a series was asked for beyond the bound on series, by metric.', {
+        metric: family.name,
+      }).add(1)
+    }
+    const collapsed = overflowLabels(labels)
     const key = seriesKey(collapsed)
     return family.series.get(key) ?? this.#add(family, key, collapsed)
   }
@@ -198,6 +211,12 @@ export class MetricsRegistry implements Metrics {
     family.series.set(key, series)
     return series
   }
+}
+
+const NO_LABELS = '[]'
+
+function overflowLabels(labels: Labels): Labels {
+  return Object.fromEntries(Object.keys(labels).map((label) => [label, OVERFLOW_LABEL]))
 }
 
 /** The same for the same labels in any order, and different for different ones whatever the values hold. */
@@ -221,8 +240,9 @@ interface MergedFamily {
 /**
  * Adds the dumps of several processes up, gauges too (connections of all workers, say). A family whose kind or bounds differ from
  * those of the first dump that has it is left out of the later ones, since such numbers cannot be added.
+ * @param seriesMax series of one family: each process keeps within it, but not all need have the same ones, and the dead add theirs
  */
-export function mergeDumps(dumps: readonly MetricsDump[]): MetricsDump {
+export function mergeDumps(dumps: readonly MetricsDump[], seriesMax = SERIES_MAX_DEFAULT): MetricsDump {
   const families = new Map<string, MergedFamily>()
   for (const family of dumps.flat()) {
     let merged = families.get(family.name)
@@ -232,14 +252,17 @@ export function mergeDumps(dumps: readonly MetricsDump[]): MetricsDump {
     } else if (merged.first.kind !== family.kind || !sameNumbers(merged.first.bounds, family.bounds)) {
       continue
     }
-    for (const { labels, values } of family.series) addSeries(merged, labels, values)
+    for (const { labels, values } of family.series) addSeries(merged, labels, values, seriesMax)
   }
   return [...families.values()].map(({ first, series }) => ({ ...first, series: [...series.values()] }))
 }
 
-function addSeries(family: MergedFamily, labels: Labels, values: readonly number[]): void {
+function addSeries(family: MergedFamily, labels: Labels, values: readonly number[], seriesMax: number): void {
   const key = seriesKey(labels)
   const sum = family.series.get(key)
+  if (sum === undefined && family.series.size >= seriesMax && Object.values(labels).some((value) => value !== OVERFLOW_LABEL)) {
+    return addSeries(family, overflowLabels(labels), values, seriesMax)
+  }
   if (sum === undefined) family.series.set(key, { labels, values: [...values] })
   else for (let i = 0; i < values.length; i++) sum.values[i] = (sum.values[i] ?? 0) + (values[i] as number)
 }
