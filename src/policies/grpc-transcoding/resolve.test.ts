@@ -137,7 +137,13 @@ test('options that do not go together are refused, and an API of nothing is rema
   for (const basePath of ['a', '/', '/a/', '/a/../b'])
     assert.equal((await problemsOf(grpcTranscoding, { proto: 'a', basePath })).length, 1, basePath)
 
-  const around: PolicySurroundings = { optionsOf: () => undefined, authenticates: false, clientCertificates: false, stores: new Set(), consumers: new Set() }
+  const around: PolicySurroundings = {
+    optionsOf: () => undefined,
+    authenticates: false,
+    clientCertificates: false,
+    stores: new Set(),
+    consumers: new Set(),
+  }
   const files: Files = { 'x.proto': `${HEAD} ${MESSAGE} service S { rpc M(M) returns (M); }` }
   const remarks = async (written: object) =>
     grpcTranscoding.review?.(await resolved({ proto: 'x.proto', ...written }, files), around).map(({ message }) => message)
