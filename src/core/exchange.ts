@@ -8,6 +8,7 @@ import { Headers } from './headers.ts'
 import type { Reply } from './reply.ts'
 import type { LimitDecision } from './store.ts'
 import type { Trace } from './trace.ts'
+import type { TraceContext } from './trace-context.ts'
 
 /** The port an exchange came in on. */
 export interface ListenerInfo {
@@ -256,6 +257,10 @@ export class Exchange {
   responseBytes = 0
   /** Where steps note what they did; null unless someone asked (explain, decision records). */
   trace: Trace | null = null
+  /** The trace that it is part of; null where none is kept. */
+  traceContext: TraceContext | null = null
+  /** Fields of the response that logs want, by their names in lower case: its headers are gone when it has ended. Null for none. */
+  loggedHeaders: ReadonlyMap<string, string> | null = null
 
   constructor(listener: ListenerInfo, downstream: Downstream, clock: Clock = systemClock) {
     this.listener = listener
@@ -294,6 +299,8 @@ export class Exchange {
     this.requestBytes = 0
     this.responseBytes = 0
     this.trace = null
+    this.traceContext = null
+    this.loggedHeaders = null
     this.ended = false
   }
 }

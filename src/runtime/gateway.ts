@@ -31,7 +31,15 @@ export interface GatewayParts {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
-  readonly accessLog: { write(exchange: Exchange, outcome: Outcome): void } | null
+  readonly accessLog: {
+    onHead?(exchange: Exchange): void
+    write(exchange: Exchange, outcome: Outcome): void
+  } | null
+  /** Makes exchanges part of traces; absent for none. */
+  readonly tracing?: {
+    begin(exchange: Exchange): void
+    end(exchange: Exchange, outcome: Outcome): void
+  }
   /** Told of services whose discovered targets cannot be connected to. */
   readonly onUnreachable?: (service: string) => void
   /** In the order in which they act. */
@@ -88,7 +96,10 @@ export class Gateway implements DataPlane {
     this.#context = {
       snapshot: () => this.#snapshot as Snapshot,
       metricsOf: (plan) => this.#metricsOf(plan),
+      onBegin: (exchange) => parts.tracing?.begin(exchange),
+      onHead: (exchange) => parts.accessLog?.onHead?.(exchange),
       record: (exchange, plan, outcome) => {
+        parts.tracing?.end(exchange, outcome)
         parts.accessLog?.write(exchange, outcome)
         this.#decisions.record(exchange, plan, outcome)
       },

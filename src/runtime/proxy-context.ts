@@ -15,6 +15,10 @@ export interface ProxyContext {
   /** The configuration that new exchanges get. */
   snapshot(): Snapshot
   metricsOf(plan: RoutePlan): RouteMetrics
+  /** Told of each exchange that a client waits for when its head is there. */
+  onBegin(exchange: Exchange): void
+  /** Told when the head of its response is about to go out. */
+  onHead(exchange: Exchange): void
   /** Takes an exchange that has ended. */
   record(exchange: Exchange, plan: RoutePlan, outcome: Outcome): void
   readonly decisions: DecisionLog

@@ -89,6 +89,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const own = listenerReply(exchange)
     if (own !== null) return this.#answerArrival(own)
     this.#begin()
+    this.#context.onBegin(exchange)
     exchange.detacher = this.#context.detached
     const plan = match.kind === 'found' ? match.value : snapshot.unmatched
     this.#plan = plan
@@ -122,6 +123,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
   /** Answers what no route is looked for. The steps give it its request id; what they make of a request that may be none does not count. */
   #answerArrival(reply: Reply): void {
     this.#begin()
+    this.#context.onBegin(this.#exchange)
     this.#plan = this.#context.snapshot().unmatched
     this.#exchange.route = this.#plan
     runSteps(this.#plan.steps.arrival, 0, this.#exchange, this.#reportFault, () => this.#answer(reply))
@@ -277,6 +279,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     if (this.#detachedFor === null) this.#context.wheel.clear(this.#deadline)
     if (this.#lost !== null) return this.#breakOff(this.#lost)
     if (this.#trace?.isWanted === true) this.#context.decisions.attach(this.#exchange, this.#plan as RoutePlan)
+    this.#context.onHead(this.#exchange)
     this.#exchange.downstream.sendHead(this.#exchange)
     this.#response.release()
     if (this.#finished || !this.#call.isReading) return
@@ -322,6 +325,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     runSteps(plan.steps.response, 0, exchange, this.#reportFault, () => {
       const service = openTunnel()
       if (this.#finished) return service.destroy()
+      this.#context.onHead(exchange)
       const client = exchange.downstream.openTunnel(exchange, tunnelBounds(plan))
       this.#tunnel = service
       client.join(service)
