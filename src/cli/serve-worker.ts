@@ -27,7 +27,7 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
 
   const log = createEventLog({ fields: { worker: worker.id } })
   const metrics = new MetricsRegistry()
-  const accessLog = new AccessLog({ output: null })
+  const accessLog = new AccessLog({ log })
   const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, tell }), accessLog)
   new WorkerHost({
     plane,
@@ -49,19 +49,40 @@ function tell(notice: Notice): void {
 
 /** Dumps the metrics, with those of the process itself brought up to date. */
 function metricsDumper(metrics: MetricsRegistry, accessLog: AccessLog) {
-  const dropped = metrics.counter('gateway_access_log_dropped_total', 'Access-log lines lost because the output was slow.', {})
+  const dropped = new Drops(metrics, 'gateway_access_log_dropped_total', 'Access-log lines lost because an output was slow or away.')
   const memory = metrics.gauge('gateway_worker_memory_bytes', 'Resident memory of all workers.', {})
   const cpu = metrics.counter('gateway_worker_cpu_seconds_total', 'Processor time of all workers.', {})
-  let droppedBefore = 0
   let cpuBefore = 0
   return () => {
-    dropped.add(accessLog.dropped - droppedBefore)
-    droppedBefore = accessLog.dropped
+    dropped.update(accessLog.dropped())
     const { user, system } = process.cpuUsage()
     const cpuSeconds = (user + system) / 1e6
     cpu.add(cpuSeconds - cpuBefore)
     cpuBefore = cpuSeconds
     memory.set(process.memoryUsage.rss())
     return metrics.dump()
+  }
+}
+
+/** Lost lines by the kind of output, as a counter. */
+class Drops {
+  readonly #metrics: Metrics
+  readonly #name: string
+  readonly #help: string
+  readonly #told = new Map<string, number>()
+
+  constructor(metrics: Metrics, name: string, help: string) {
+    this.#metrics = metrics
+    this.#name = name
+    this.#help = help
+    // There from the beginning, so that a rate over it has a zero to begin with.
+    metrics.counter(name, help, { output: 'stdout' })
+  }
+
+  update(totals: ReadonlyMap<string, number>): void {
+    for (const [output, total] of totals) {
+      this.#metrics.counter(this.#name, this.#help, { output }).add(total - (this.#told.get(output) ?? 0))
+      this.#told.set(output, total)
+    }
   }
 }

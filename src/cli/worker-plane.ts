@@ -19,14 +19,14 @@ export class LoggedPlane implements DataPlane {
 
   async prepare(ir: GatewayIr, shared: SharedFile | null, ticketSeed: string): Promise<void> {
     try {
-      this.#accessLog.prepareOutput(ir.accessLog?.output ?? null)
+      this.#accessLog.prepare(ir.accessLog)
     } catch (error) {
       throw new Error(`the access log cannot be opened: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
     }
     try {
       await this.#gateway.prepare(ir, shared, ticketSeed)
     } catch (error) {
-      this.#accessLog.abandonOutput()
+      this.#accessLog.abandon()
       throw error
     }
   }
@@ -36,12 +36,12 @@ export class LoggedPlane implements DataPlane {
   }
 
   commit(): void {
-    this.#accessLog.commitOutput()
+    this.#accessLog.commit()
     this.#gateway.commit()
   }
 
   abandon(): void {
-    this.#accessLog.abandonOutput()
+    this.#accessLog.abandon()
     this.#gateway.abandon()
   }
 

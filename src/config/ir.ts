@@ -5,8 +5,10 @@
 import type { Credential } from '../core/consumers.ts'
 import type { DiscoveryRule } from '../core/discovery.ts'
 import type { Limits } from '../core/limits.ts'
+import type { AccessLogSettings, LogOutput } from '../core/log-settings.ts'
 import type { PolicyMode } from '../core/policy.ts'
 import type { StatusSet } from '../core/status-set.ts'
+import type { TracingSettings } from '../core/tracing-settings.ts'
 
 /** Where something was written. Lines and columns count from 1. */
 export interface SourceLocation {
@@ -23,7 +25,11 @@ export interface GatewayIr {
   /** Processes that serve traffic; 1 and up. */
   readonly workers: number
   readonly limits: Limits
-  readonly accessLog: AccessLogIr | null
+  readonly accessLog: AccessLogSettings | null
+  /** Where the event log goes besides standard error. */
+  readonly eventOutputs: readonly LogOutput[]
+  /** Null for none. */
+  readonly tracing: TracingSettings | null
   /** Null for none. */
   readonly decisions: DecisionsIr | null
   /** Null for none. */
@@ -135,11 +141,6 @@ export interface AdminIr {
   readonly port: number
   /** Bearer token for what is not public; null for one that is made at start and kept in a file. */
   readonly token: string | null
-}
-
-export interface AccessLogIr {
-  /** `stdout`, `stderr` or a file's path. */
-  readonly output: string
 }
 
 /** Decision records, which each worker keeps of its own. */

@@ -13,6 +13,7 @@ import {
 import { CONSUMERS_MAX, consumer } from './consumers-schema.ts'
 import { decisions } from './decisions-schema.ts'
 import { discovery, registries } from './discovery-schema.ts'
+import { accessLog, eventLog, tracing } from './logs-schema.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
 import { breaker, concurrency, fallback, health, mirror, split } from './resilience-schema.ts'
 import { listenerTls, serviceTls } from './tls-schema.ts'
@@ -102,10 +103,6 @@ const limits = object({
   gatheredBytesMax: byteSize({ min: 1024, max: 2 ** 36 })
     .prefault('256MiB')
     .describe('Bytes of request bodies that one worker holds at once for policies that look at whole bodies; more is 503.'),
-})
-
-const accessLog = object({
-  output: text({ max: 4_096 }).default('stdout').describe('`stdout`, `stderr` or the path of a file.'),
 })
 
 const statsd = object({
@@ -302,6 +299,8 @@ const root = <P extends z.ZodType>(policies: P) =>
       .union([z.literal(false, { error: 'expected `false` or a map' }), accessLog])
       .prefault({})
       .describe('The access log: one JSON object a line. `false` for none.'),
+    eventLog: eventLog.optional().describe('Where the event log goes besides standard error. Default: nowhere.'),
+    tracing: tracing.optional().describe('Traces of OpenTelemetry. Default: none; what clients say of their traces is passed on.'),
     decisions: z
       .union([z.literal(false, { error: 'expected `false` or a map' }), decisions])
       .prefault({})

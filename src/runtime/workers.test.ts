@@ -103,6 +103,8 @@ function configuration(revision: string, workers = 2): GatewayIr {
     workers,
     limits: DEFAULT_LIMITS,
     accessLog: null,
+    eventOutputs: [],
+    tracing: null,
     decisions: null,
     statsd: null,
     drainDelayMs: 0,

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import { loggedExchange } from './access-log.fixture.ts'
+import { systemClock } from '../core/clock.ts'
+import type { ErrorCode } from '../core/errors.ts'
+import { loggedExchange, logSettings } from './access-log.fixture.ts'
 import { AccessLog } from './access-log.ts'
 
 const FIXTURE = join(import.meta.dirname, 'access-log.fixture.ts')
@@ -20,7 +22,7 @@ function temporaryFolder(t: TestContext): string {
 
 async function logged(t: TestContext, write: (log: AccessLog) => void): Promise<Record<string, unknown>[]> {
   const file = join(temporaryFolder(t), 'access.log')
-  const log = new AccessLog({ output: file })
+  const log = new AccessLog({ settings: logSettings([file]) })
   write(log)
   await log.close()
   const lines = readFileSync(file, 'latin1').split('\n')
@@ -128,7 +130,7 @@ test('fields too long are cut, the line says so and stays within one atomic writ
 
 test('after a rotation the log goes on in a new file', async (t) => {
   const file = join(temporaryFolder(t), 'access.log')
-  const log = new AccessLog({ output: file })
+  const log = new AccessLog({ settings: logSettings([file]) })
   log.write(loggedExchange('/old'), OK)
   log.flush()
   renameSync(file, `${file}.1`)
@@ -149,14 +151,14 @@ test('after a rotation the log goes on in a new file', async (t) => {
 test('a new output takes over with the commit, and one that cannot be opened changes nothing', async (t) => {
   const folder = temporaryFolder(t)
   const [one, other] = [join(folder, 'one.log'), join(folder, 'other.log')]
-  const log = new AccessLog({ output: one })
-  assert.throws(() => log.prepareOutput(join(folder, 'missing', 'a.log')), { code: 'ENOENT' })
-  log.commitOutput()
-  log.prepareOutput(join(folder, 'abandoned.log'))
-  log.abandonOutput()
-  log.prepareOutput(other)
+  const log = new AccessLog({ settings: logSettings([one]) })
+  assert.throws(() => log.prepare(logSettings([join(folder, 'missing', 'a.log')])), { code: 'ENOENT' })
+  log.commit()
+  log.prepare(logSettings([join(folder, 'abandoned.log')]))
+  log.abandon()
+  log.prepare(logSettings([other]))
   log.write(loggedExchange('/one'), OK)
-  log.commitOutput()
+  log.commit()
   log.write(loggedExchange('/other'), OK)
   await log.close()
   assert.match(readFileSync(one, 'utf8'), /^[^\n]*"path":"\/one"[^\n]*\n$/)
@@ -164,31 +166,34 @@ test('a new output takes over with the commit, and one that cannot be opened cha
 })
 
 test('without an output nothing is written, nor counted as lost', async () => {
-  const log = new AccessLog({ output: null })
+  const log = new AccessLog()
   log.write(loggedExchange('/'), OK)
   await log.close()
-  assert.equal(log.dropped, 0)
+  assert.deepEqual([...log.dropped()], [])
 })
 
 test('a file that cannot be opened is an error at once', () => {
-  assert.throws(() => new AccessLog({ output: join(tmpdir(), 'turnpike-no-such-folder', 'access.log') }), { code: 'ENOENT' })
+  assert.throws(() => new AccessLog({ settings: logSettings([join(tmpdir(), 'turnpike-no-such-folder', 'access.log')]) }), {
+    code: 'ENOENT',
+  })
 })
 
 test('a full disk loses lines, counts them and does not end the process', {
   skip: process.platform !== 'linux' && 'needs /dev/full',
 }, async () => {
-  const log = new AccessLog({ output: '/dev/full', bytesMax: 64 * 1024 })
+  const log = new AccessLog({ settings: logSettings(['/dev/full']), bytesMax: 64 * 1024 })
   const exchange = loggedExchange('/')
   for (let i = 0; i < 1_000; i++) log.write(exchange, OK)
   await log.close()
-  assert.ok(log.dropped > 500, `${log.dropped} lines dropped`)
+  const lost = log.dropped().get('file') ?? 0
+  assert.ok(lost > 500, `${lost} lines dropped`)
 })
 
 test('lines after the end are dropped and counted', async (t) => {
-  const log = new AccessLog({ output: join(temporaryFolder(t), 'access.log') })
+  const log = new AccessLog({ settings: logSettings([join(temporaryFolder(t), 'access.log')]) })
   await log.close()
   log.write(loggedExchange('/'), OK)
-  assert.equal(log.dropped, 1)
+  assert.equal(log.dropped().get('none'), 1)
 })
 
 /** With a socket for stdout, as Node gives its children. */
@@ -240,4 +245,73 @@ test('lines of several processes that share one pipe never mix', async () => {
     .split('\n')
     .map((line) => (JSON.parse(line) as { requestId: string }).requestId)
   assert.equal(new Set(ids).size + dropped, 6_000)
+})
+
+test('sampling keeps what failed and what was slow', async (t) => {
+  const file = join(temporaryFolder(t), 'access.log')
+  const log = new AccessLog({ settings: logSettings([file], { sampling: { ratio: 0, keepErrors: true, slowerThanMs: 1_000 } }) })
+  const write = (path: string, status: number, error: ErrorCode | null, durationMs: number, grpcStatus = -1): void => {
+    const exchange = loggedExchange(path)
+    exchange.grpcStatus = grpcStatus
+    log.write(exchange, { status, error, durationMs })
+  }
+  write('/fine', 200, null, 1)
+  write('/refused', 401, 'token_missing', 1)
+  write('/failed', 503, null, 1)
+  write('/broken-off', 200, 'upstream_timeout', 1)
+  write('/gone', 0, 'client_closed', 1)
+  write('/grpc-unavailable', 200, null, 1, 14)
+  write('/grpc-not-found', 200, null, 1, 5)
+  write('/slow', 200, null, 1_000)
+  await log.close()
+  const paths = readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { path: string }).path)
+  assert.deepEqual(paths, ['/failed', '/broken-off', '/gone', '/grpc-unavailable', '/slow'])
+})
+
+test('a ratio is a share of the others', async (t) => {
+  const file = join(temporaryFolder(t), 'access.log')
+  const log = new AccessLog({ settings: logSettings([file], { sampling: { ratio: 0.25, keepErrors: true, slowerThanMs: null } }) })
+  const clock = { ...systemClock, random: seeded(7) }
+  for (let i = 0; i < 1_000; i++) log.write(loggedExchange('/', 'curl/8', clock), OK)
+  await log.close()
+  const lines = readFileSync(file, 'utf8').trim().split('\n').length
+  assert.ok(lines > 200 && lines < 300, `${lines} lines`)
+})
+
+/** Numbers in [0, 1) that are the same in every run. */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
+    return state / 2_147_483_648
+  }
+}
+
+test('several outputs get every line, and what a new configuration still has goes on', async (t) => {
+  const folder = temporaryFolder(t)
+  const [one, two, three] = [join(folder, '1.log'), join(folder, '2.log'), join(folder, '3.log')]
+  const log = new AccessLog({ settings: logSettings([one, two]) })
+  log.write(loggedExchange('/a'), OK)
+  log.prepare(logSettings([two, three], { fields: [{ kind: 'known', name: 'path' }] }))
+  log.commit()
+  log.write(loggedExchange('/b'), OK)
+  await log.close()
+  const paths = [one, two, three].map((file) => readFileSync(file, 'utf8').match(/"path":"[^"]+"/g))
+  assert.deepEqual(paths, [['"path":"/a"'], ['"path":"/a"', '"path":"/b"'], ['"path":"/b"']])
+})
+
+test('fields of a response are those of its head, whatever becomes of its block later', async (t) => {
+  const file = join(temporaryFolder(t), 'access.log')
+  const log = new AccessLog({ settings: logSettings([file], { fields: [{ kind: 'response-header', name: 'x-a' }] }) })
+  const exchange = loggedExchange('/')
+  exchange.response.headers.set('X-A', 'mine')
+  log.onHead(exchange)
+  // A connection to a service is used again while a slow client still reads.
+  exchange.response.headers.set('X-A', 'of another client')
+  log.write(exchange, OK)
+  await log.close()
+  assert.equal(readFileSync(file, 'utf8'), '{"responseHeaders.x-a":"mine"}\n')
 })

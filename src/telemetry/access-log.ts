@@ -1,18 +1,23 @@
 import type { Exchange, LogMemo } from '../core/exchange.ts'
+import { countedStatusOf } from '../core/grpc.ts'
+import type { AccessLogSettings, LogSampling } from '../core/log-settings.ts'
+import type { Logger } from '../core/observe.ts'
 import type { Outcome } from '../core/policy.ts'
-import { type LineSink, openLineSink } from './line-sink.ts'
+import { compileFields, type LineFormat, responseHeadersOf } from './access-log-fields.ts'
+import { LogOutputs, type OutputKind } from './log-outputs.ts'
+import { escapeText } from './log-text.ts'
 
 export interface AccessLogOptions {
-  /** `stdout`, `stderr` or a file's path; null for no log. */
-  readonly output: string | null
-  /** Bound of what waits for a slow output, in bytes; 4 MiB by default. */
+  /** Null for no log until {@link AccessLog.prepare} and `commit`. */
+  readonly settings?: AccessLogSettings | null
+  /** Bound of what waits for a slow stream or file, in bytes; 4 MiB by default. */
   readonly bytesMax?: number
+  /** Told of outputs that cannot be reached. */
+  readonly log?: Logger | null
 }
 
 const BYTES_MAX_DEFAULT = 4 * 1024 * 1024
 const FLUSH_INTERVAL_MS = 100
-/** A worker that ends waits no longer than this for a slow output. */
-const CLOSE_TIMEOUT_MS = 1_000
 
 /** Longest fields in characters. What is longer is cut, and the line says so with `"truncated":true`. */
 interface FieldLimits {
@@ -28,64 +33,90 @@ const LIMITS: FieldLimits = { path: 1_024, text: 512, name: 128 }
 const TIGHT_LIMITS: FieldLimits = { path: 180, text: 80, name: 40 }
 const LINE_BYTES_MAX = 4_096
 
-/** Everything but printable ASCII without quote and backslash. */
-const NEEDS_ESCAPE = /[^\u0020-\u007e]|["\\]/
-const ESCAPED_CHARACTERS = /[^\u0020-\u007e]|["\\]/g
+/** What a configuration says, compiled. */
+interface Plan {
+  /** Null for the line that is made by default. */
+  readonly format: LineFormat | null
+  readonly sampling: LogSampling | null
+  /** Response headers that lines want, in lower case. */
+  readonly headers: readonly string[]
+}
+
+const DEFAULT_PLAN: Plan = { format: null, sampling: null, headers: [] }
 
 /**
  * The access log: one line of JSON for each exchange.
  *
  * Lines are pure ASCII (all else is escaped), so that a length in characters is one in bytes and no client can send control
- * characters to a terminal. They are gathered for 100 ms or until a chunk is full. When the output is slow, lines are dropped and
+ * characters to a terminal. They are gathered for 100 ms or until a chunk is full. When an output is slow, lines are dropped and
  * counted; the event loop never waits.
  */
 export class AccessLog {
-  #sink: LineSink | null
-  #output: string | null
-  readonly #bytesMax: number
-  /** What {@link commitOutput} swaps to. */
-  #prepared: { readonly output: string | null; readonly sink: LineSink | null } | null = null
+  readonly #outputs: LogOutputs
+  #plan: Plan = DEFAULT_PLAN
+  /** What {@link commit} swaps to. */
+  #prepared: Plan | null = null
   readonly #flushOnTimer = () => this.flush()
   #batch = ''
   #timer: NodeJS.Timeout | null = null
   #closed = false
-  #prefixMs = -1
+  #lineMs = -1
+  /** Of {@link #lineMs}, as ISO 8601 writes it, and how lines begin that are made by default. */
+  #time = ''
   #prefix = ''
-  /** Lines lost that the current sink does not know of. */
-  #droppedBefore = 0
+  #afterEnd = 0
 
-  /** @throws the system's error when the file cannot be opened. */
-  constructor(options: AccessLogOptions) {
-    this.#bytesMax = options.bytesMax ?? BYTES_MAX_DEFAULT
-    this.#output = options.output
-    this.#sink = this.#open(options.output)
+  /** @throws the system's error when a file cannot be opened. */
+  constructor({ settings = null, bytesMax = BYTES_MAX_DEFAULT, log = null }: AccessLogOptions = {}) {
+    this.#outputs = new LogOutputs({ bytesMax, messageId: 'access', what: 'the access log', log })
+    this.prepare(settings)
+    this.commit()
   }
 
-  /** Lines that were lost since the start. */
-  get dropped(): number {
-    return this.#droppedBefore + (this.#sink?.droppedLines ?? 0)
+  /** Lines that were lost since the start, by the kind of output. */
+  dropped(): ReadonlyMap<OutputKind | 'none', number> {
+    return this.#afterEnd === 0 ? this.#outputs.dropped() : new Map([...this.#outputs.dropped(), ['none', this.#afterEnd]])
+  }
+
+  /** The head of an exchange's response is about to go out: what lines want of it is kept until {@link write}. */
+  onHead(exchange: Exchange): void {
+    const { headers } = this.#plan
+    if (headers.length === 0) return
+    const kept = new Map<string, string>()
+    for (const name of headers) {
+      const value = exchange.response.headers.getJoined(name)
+      if (value !== undefined) kept.set(name, value)
+    }
+    exchange.loggedHeaders = kept
   }
 
   /** Takes an exchange that has ended. Reads all it needs within the call. */
   write(exchange: Exchange, outcome: Outcome): void {
-    const sink = this.#sink
-    if (sink === null) {
-      if (this.#closed) this.#droppedBefore++
+    const outputs = this.#outputs
+    if (outputs.isEmpty) {
+      if (this.#closed) this.#afterEnd++
       return
     }
+    const { sampling, format } = this.#plan
+    if (sampling !== null && !isKept(sampling, exchange, outcome)) return
     const nowMs = Date.now()
-    if (nowMs !== this.#prefixMs) {
-      this.#prefixMs = nowMs
-      this.#prefix = `{"time":"${new Date(nowMs).toISOString()}","requestId":"`
+    if (nowMs !== this.#lineMs) {
+      this.#lineMs = nowMs
+      this.#time = new Date(nowMs).toISOString()
+      this.#prefix = `{"time":"${this.#time}","requestId":"`
     }
-    let line = this.#prefix + formatExchange(exchange, outcome, LIMITS)
-    if (line.length > LINE_BYTES_MAX) line = this.#prefix + formatExchange(exchange, outcome, TIGHT_LIMITS)
-    if (this.#batch.length + line.length > sink.chunkBytesMax) this.flush()
+    const line = format === null ? this.#defaultLine(exchange, outcome) : format(exchange, outcome, this.#time)
+    if (this.#batch.length + line.length > outputs.chunkBytesMax) this.flush()
     this.#batch += line
     this.#timer ??= setTimeout(this.#flushOnTimer, FLUSH_INTERVAL_MS).unref()
   }
 
-  /** Hands what has been gathered to the output. */
+  #defaultLine(exchange: Exchange, outcome: Outcome): string {
+    const line = this.#prefix + formatExchange(exchange, outcome, LIMITS)
+    return line.length <= LINE_BYTES_MAX ? line : this.#prefix + formatExchange(exchange, outcome, TIGHT_LIMITS)
+  }
+
+  /** Hands what has been gathered to the outputs. */
   flush(): void {
     if (this.#timer !== null) {
       clearTimeout(this.#timer)
@@ -94,40 +125,37 @@ export class AccessLog {
     if (this.#batch === '') return
     const batch = this.#batch
     this.#batch = ''
-    this.#sink?.write(batch)
+    this.#outputs.write(batch)
   }
 
-  /** Opens the file anew after it has been rotated. */
+  /** Opens files anew after they have been rotated. */
   reopen(): void {
     this.flush()
-    this.#sink?.reopen()
+    this.#outputs.reopen()
   }
 
   /**
-   * Opens what a new configuration names as output; lines go on to the old one until {@link commitOutput}.
-   * @throws the system's error when it cannot be opened; nothing has changed then.
+   * Compiles what a new configuration says and opens what it names, null for no log; all stays as it is until {@link commit}.
+   * @throws the system's error when an output cannot be opened; nothing has changed then.
    */
-  prepareOutput(output: string | null): void {
-    this.abandonOutput()
-    if (output !== this.#output) this.#prepared = { output, sink: this.#open(output) }
+  prepare(settings: AccessLogSettings | null): void {
+    this.#outputs.prepare(settings?.outputs ?? [])
+    this.#prepared = settings === null ? DEFAULT_PLAN : planOf(settings)
   }
 
-  /** Swaps to the prepared output, if there is one. */
-  commitOutput(): void {
+  /** Swaps to what was prepared, if anything was. */
+  commit(): void {
     if (this.#prepared === null || this.#closed) return
     this.flush()
-    const old = this.#sink
-    this.#sink = this.#prepared.sink
-    this.#output = this.#prepared.output
+    this.#outputs.commit()
+    this.#plan = this.#prepared
     this.#prepared = null
-    if (old !== null) void this.#closeSink(old)
   }
 
-  /** Closes the prepared output again. */
-  abandonOutput(): void {
-    const sink = this.#prepared?.sink ?? null
+  /** Drops what was prepared. */
+  abandon(): void {
     this.#prepared = null
-    if (sink !== null) void sink.close(0)
+    this.#outputs.abandon()
   }
 
   /** Writes what is left, for at most a second. What comes later is dropped and counted. */
@@ -135,20 +163,57 @@ export class AccessLog {
     if (this.#closed) return
     this.flush()
     this.#closed = true
-    this.abandonOutput()
-    const sink = this.#sink
-    this.#sink = null
-    if (sink !== null) await this.#closeSink(sink)
+    this.#prepared = null
+    await this.#outputs.close()
   }
+}
 
-  #open(output: string | null): LineSink | null {
-    return output === null ? null : openLineSink(output, this.#bytesMax)
+function planOf({ fields, sampling, redact }: AccessLogSettings): Plan {
+  if (fields === null && !redact.addresses) return { format: null, sampling, headers: [] }
+  const chosen = fields ?? DEFAULT_FIELDS.map((name) => ({ kind: 'known', name }) as const)
+  const headers = responseHeadersOf(chosen)
+  const wantsCache = chosen.some(({ kind, name }) => kind === 'known' && name === 'cache')
+  return {
+    format: compileFields(chosen, redact, LINE_BYTES_MAX),
+    sampling,
+    headers: wantsCache ? [...new Set([...headers, 'cache-status'])] : headers,
   }
+}
 
-  async #closeSink(sink: LineSink): Promise<void> {
-    await sink.close(CLOSE_TIMEOUT_MS)
-    this.#droppedBefore += sink.droppedLines
-  }
+/** Those of a line that nothing was chosen for; {@link formatExchange} writes the same ones, at half the cost. */
+const DEFAULT_FIELDS = [
+  'time',
+  'requestId',
+  'client',
+  'method',
+  'host',
+  'path',
+  'protocol',
+  'status',
+  'error',
+  'durationMs',
+  'route',
+  'service',
+  'target',
+  'attempts',
+  'grpcStatus',
+  'requestBytes',
+  'responseBytes',
+  'userAgent',
+  'traceId',
+] as const
+
+function isKept({ ratio, keepErrors, slowerThanMs }: LogSampling, exchange: Exchange, outcome: Outcome): boolean {
+  if ((slowerThanMs !== null && outcome.durationMs >= slowerThanMs) || (keepErrors && hasFailed(exchange, outcome))) return true
+  return ratio > 0 && exchange.clock.random() < ratio
+}
+
+/** Whether it was the gateway or a service that failed, or the answer broke off; refusals of what a client may not do are none. */
+export function hasFailed({ grpcStatus }: Exchange, { status, error }: Outcome): boolean {
+  if (status >= 500 || status === 0) return true
+  // The head was sent, and then it went wrong.
+  if (error !== null && status < 400) return true
+  return grpcStatus > 0 && countedStatusOf(grpcStatus, false) >= 500
 }
 
 /** Set by {@link field} when it cuts; one line is made at a time. */
@@ -165,7 +230,8 @@ function formatExchange(exchange: Exchange, outcome: Outcome, limits: FieldLimit
     `,"error":${outcome.error === null ? 'null' : `"${outcome.error}"`},"durationMs":${Math.round(outcome.durationMs * 10) / 10}` +
     `${memo.routed}${lastAttempt ? `"${field(lastAttempt.target, limits.name)}"` : 'null'},"attempts":${attempts.length}` +
     (exchange.grpcStatus === -1 ? '' : `,"grpcStatus":${exchange.grpcStatus}`) +
-    `,"requestBytes":${exchange.requestBytes},"responseBytes":${exchange.responseBytes}${memo.userAgent}`
+    `,"requestBytes":${exchange.requestBytes},"responseBytes":${exchange.responseBytes}${memo.userAgent}` +
+    (exchange.traceContext === null ? '' : `,"traceId":"${exchange.traceContext.traceId}"`)
   return truncated ? `${line},"truncated":true}\n` : `${line}}\n`
 }
 
@@ -196,10 +262,5 @@ function field(value: string, lengthMax: number): string {
     text = text.slice(0, lengthMax)
     truncated = true
   }
-  return NEEDS_ESCAPE.test(text) ? text.replace(ESCAPED_CHARACTERS, escapeCharacter) : text
-}
-
-function escapeCharacter(character: string): string {
-  if (character === '"' || character === '\\') return `\\${character}`
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return escapeText(text)
 }

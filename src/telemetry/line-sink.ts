@@ -21,6 +21,8 @@ export interface LineSink {
 /** pipe(7): a write of up to PIPE_BUF bytes to a pipe is atomic, so that workers who share one never mix their lines. */
 const PIPE_BUF = 4096
 const FILE_CHUNK_BYTES = 64 * 1024
+/** Lines that are sent over a network are framed one by one there, so that chunks may be large. */
+export const NETWORK_CHUNK_BYTES = 16 * 1024
 const FILE_MODE = 0o640
 
 /**
@@ -215,7 +217,8 @@ function writeBytes(sonic: InstanceType<typeof SonicBoom>, bytes: Buffer): void 
   sink.write(bytes)
 }
 
-function countLines(text: string): number {
+/** Lines of a text that ends with one. */
+export function countLines(text: string): number {
   let lines = 0
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines++
   return lines

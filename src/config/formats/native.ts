@@ -6,7 +6,6 @@ import { parseAddress, parseHostPattern } from '../addresses.ts'
 import { consumersOf } from '../consumers.ts'
 import type { Problem } from '../diagnostics.ts'
 import type {
-  AccessLogIr,
   ConsumerIr,
   DecisionsIr,
   GatewayIr,
@@ -26,6 +25,7 @@ import { withoutValue } from '../messages.ts'
 import type { NativeConfig, NativeRoute, NativeService, PolicyBlock } from '../schema.ts'
 import { type ConfigNode, type ConfigPath, locate, nodeAt } from '../tree.ts'
 import { discoveryRule } from './native-discovery.ts'
+import { accessLogOf, eventOutputsOf, tracingOf } from './native-logs.ts'
 import { divisionOf, resilienceOf } from './native-resilience.ts'
 import { listenerTlsOf, serviceTlsOf } from './native-tls.ts'
 
@@ -66,6 +66,8 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
       gatheredBytesMax: limits.gatheredBytesMax,
     },
     accessLog: accessLogOf(config),
+    eventOutputs: eventOutputsOf(config),
+    tracing: tracingOf(config),
     decisions: decisionsOf(config),
     statsd: statsdOf(config),
     drainDelayMs: config.drainDelay,
@@ -79,10 +81,6 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
   }
   builder.checkPorts()
   return deepFreeze({ revision: revisionOf(ir), ...ir })
-}
-
-function accessLogOf({ accessLog }: NativeConfig): AccessLogIr | null {
-  return accessLog === false ? null : { output: accessLog.output }
 }
 
 function decisionsOf({ decisions }: NativeConfig): DecisionsIr | null {
