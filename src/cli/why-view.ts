@@ -1,3 +1,4 @@
+import type { NearMiss } from '../compile/near-misses.ts'
 import type { Answerer, AttemptDecision, DecisionRecord, PolicyDecision } from '../core/decision.ts'
 import type { Place } from '../core/trace.ts'
 import type { FoundDecision, WhatIf } from '../runtime/decisions/desk.ts'
@@ -7,6 +8,7 @@ import { columns, count } from './terminal.ts'
 type Row = readonly string[]
 
 const NEAR_MISSES_SHOWN = 5
+const FAR_MISSES_SHOWN = 3
 /** Characters of the bar that shows an attempt's part of the time. */
 const BAR_CHARS = 24
 
@@ -26,7 +28,11 @@ export function renderWhatIf(
   const title = `${record.request.method} ${record.request.host}${record.request.target}`
   const moved =
     revision === recordedRevision ? `revision ${revision}` : `revision ${revision}, which is newer than the request's ${recordedRevision}`
-  const lines = [`${paint('bold', title)}`, paint('dim', `if ${changed.join(' and ')} were as given: judged now, on ${moved}`), '']
+  const lines = [
+    `${paint('bold', title)}`,
+    paint('dim', `if ${changed.join(' and ')} were as given: judged now, with limits that nobody has used, on ${moved}`),
+    '',
+  ]
   if (differences.length === 0) return [...lines, 'Nothing would be different.'].join('\n')
   for (const { what, before, after } of differences)
     lines.push(paint('bold', what), `  ${paint('red', '-')} ${before}`, `  ${paint('green', '+')} ${after}`)
@@ -63,11 +69,10 @@ class View {
   #title({ record, others }: Omit<FoundDecision, 'found'>): string[] {
     const { request, answer, durationMs } = record
     const what = request.method === '' ? 'no request' : `${request.method} ${request.host}${request.target}`
-    const code = answer.error === null ? '' : ` ${answer.error}`
     const status = answer.status === 0 ? 'no answer' : String(answer.status)
     const lines = [
       this.#paint('bold', what),
-      `${this.#paint(styleOf(answer), `${status}${code}`)} from ${answererWords(answer.from, record.service)} ${this.#paint('dim', `in ${span(durationMs)}`)}`,
+      `${this.#paint(styleOf(answer), `${status}${codeWords(answer)}`)} from ${answererWords(answer.from, record.service)} ${this.#paint('dim', `in ${span(durationMs)}`)}`,
     ]
     if (others > 0)
       lines.push(this.#paint('yellow', `${count(others, 'older request has', 'older requests have')} the same id; this is the newest`))
@@ -90,27 +95,19 @@ class View {
 
   #route({ record, nearMisses }: Omit<FoundDecision, 'found'>): Row[] {
     const { route, request, answer } = record
-    const taken: Row[] =
-      route === null
-        ? [
-            [
-              this.#paint(
-                'yellow',
-                request.method === '' ? 'none was looked for' : answer.error === 'method_not_allowed' ? 'none takes this method' : 'none',
-              ),
-            ],
-          ]
-        : [[this.#paint('green', route.name), route.pattern, this.#place(route.at)]]
-    if (nearMisses === null) {
-      const why =
-        request.method === '' || answer.error === 'request_malformed'
-          ? []
-          : [['', this.#paint('dim', 'the configuration of then is not kept any more: near misses are unknown')]]
-      return [...taken, ...why]
-    }
-    // Of a request that found its route, the others are of interest only where they were close.
-    const shown = nearMisses.filter(({ failed }) => route === null || (failed !== 'host' && failed !== 'path')).slice(0, NEAR_MISSES_SHOWN)
-    return [...taken, ...shown.map(({ route: name, message }) => [this.#paint('dim', `not ${name}`), this.#paint('dim', message)])]
+    if (request.path === '') return [[this.#paint('yellow', 'none was looked for')]]
+    const none = answer.error === 'method_not_allowed' ? 'none takes this method' : 'none'
+    const taken: Row =
+      route === null ? [this.#paint('yellow', none)] : [this.#paint('green', route.name), route.pattern, this.#place(route.at)]
+    if (nearMisses === null)
+      return [taken, ['', this.#paint('dim', 'what came near is not known any more: that configuration is no longer kept')]]
+    return [
+      taken,
+      ...shownMisses(nearMisses, route !== null).map(({ route: name, message }) => [
+        this.#paint('dim', `not ${name}`),
+        this.#paint('dim', message),
+      ]),
+    ]
   }
 
   #policy({ kind, mode, scope, at, verdict, answer, notes }: PolicyDecision): Row[] {
@@ -158,8 +155,8 @@ class View {
   }
 
   #answer({ answer, responseBytes, cache, limit }: DecisionRecord): Row[] {
-    const { status, error, grpcStatus } = answer
-    const line = `${status === 0 ? 'none: the client had gone' : status}${error === null ? '' : ` ${error}`}`
+    const { status, grpcStatus } = answer
+    const line = `${status === 0 ? 'none: the client had gone' : status}${codeWords(answer)}`
     return [
       [this.#paint(styleOf(answer), line)],
       ['body', bytes(responseBytes)],
@@ -180,6 +177,17 @@ class View {
   #place({ file, line }: Place): string {
     return this.#paint('dim', `${file}:${line}`)
   }
+}
+
+/** A route at whose path the request was is nearer than all that only share a part of it. Where one was found, others are of interest only then. */
+function shownMisses(misses: readonly NearMiss[], wasFound: boolean): readonly NearMiss[] {
+  const close = misses.filter(({ failed }) => failed !== 'host' && failed !== 'path')
+  return close.length > 0 || wasFound ? close.slice(0, NEAR_MISSES_SHOWN) : misses.slice(0, FAR_MISSES_SHOWN)
+}
+
+function codeWords({ status, error, from }: DecisionRecord['answer']): string {
+  if (error === null) return ''
+  return from.by === 'fallback' || (status > 0 && status < 400) ? ` in place of ${error}` : ` ${error}`
 }
 
 function styleOf({ status }: DecisionRecord['answer']): Style {

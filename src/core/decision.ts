@@ -55,6 +55,8 @@ export interface DecisionRecord {
     readonly method: string
     /** As it was sent, but for hidden values of query parameters. */
     readonly target: string
+    /** The normal form of its path, which routes are looked for by; empty when there is none. */
+    readonly path: string
     readonly host: string
     readonly scheme: 'http' | 'https'
     /** `HTTP/1.1`. */

@@ -31,6 +31,7 @@ export function recordOf(kept: KeptDecision, times: KeptTimes): DecisionRecord {
     request: {
       method: head.method,
       target: shownTarget(head.target, secrets),
+      path: shownTarget(head.path, secrets),
       host: head.host,
       scheme: head.scheme,
       protocol: head.protocol,
