@@ -9,7 +9,7 @@ import { DecisionDesk } from '../runtime/decisions/desk.ts'
 import { Discoveries } from '../runtime/discoveries.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool } from '../runtime/workers.ts'
-import { createEventLog } from '../telemetry/event-log.ts'
+import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
 import { MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
 import { renderPrometheus } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
@@ -50,7 +50,7 @@ const STOPPED = Symbol('stopped')
 /** The one place where the parts of a gateway meet. */
 class ControlProcess {
   readonly #options: ControlProcessOptions
-  readonly #log: Logger
+  readonly #log: EventLog
   readonly #pool: WorkerPool
   readonly #control: Control
   readonly #token: AdminToken
@@ -65,7 +65,10 @@ class ControlProcess {
       this.#configuration?.refresh()
       void this.#reload('SIGHUP')
     },
-    reopenLogs: () => void this.#pool.reopenLogs(),
+    reopenLogs: () => {
+      this.#log.reopen()
+      void this.#pool.reopenLogs()
+    },
     kill: () => this.#pool.kill(),
   })
   /** Null until its sources have been opened. */
@@ -77,7 +80,7 @@ class ControlProcess {
   /** With the real port, once it listens. */
   #admin: { readonly server: AdminServer; readonly host: string; readonly port: number } | null = null
 
-  constructor(options: ControlProcessOptions, log: Logger) {
+  constructor(options: ControlProcessOptions, log: EventLog) {
     this.#options = options
     this.#log = log
     this.#shared = new SharedLimits(options.env, log)
@@ -161,6 +164,7 @@ class ControlProcess {
     this.#token.remove()
     this.#shared.settle(null)
     this.#signals.forget()
+    await this.#log.close()
   }
 
   /** @returns what is wrong with the addresses of sources when it cannot be opened. */
@@ -197,6 +201,7 @@ class ControlProcess {
     if (load.warnings !== '') process.stderr.write(`${load.warnings}\n`)
     // Before anything is counted, so that the first request is told too.
     this.#statsd.use(load.ir.statsd)
+    this.#log.use(load.ir.eventOutputs)
     const opening = this.#admin === null ? this.#openAdmin(load.ir.admin) : null
     const [adminProblem, applied] = await Promise.all([opening, this.#control.apply(load)])
     const problem = applied.ok ? adminProblem : applied.reason
@@ -245,7 +250,8 @@ class ControlProcess {
     if (this.#control.status().lastError !== null)
       this.#metrics.counter('gateway_config_refused_total', 'Configurations that were not taken while an older one served.', {}).add(1)
     await this.#afterLoad()
-    const { statsd, admin } = this.#control.running
+    const { statsd, admin, eventOutputs } = this.#control.running
+    this.#log.use(eventOutputs)
     const { token, host, port } = admin
     this.#statsd.use(statsd)
     this.#token.use(token, this.#admin.port)

@@ -3,7 +3,7 @@ import type { Logger, Metrics } from '../core/observe.ts'
 import type { DataPlane, Notice, NoticeMessage } from '../runtime/control-protocol.ts'
 import { WorkerHost } from '../runtime/worker.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
-import { createEventLog } from '../telemetry/event-log.ts'
+import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
 import { MetricsRegistry } from '../telemetry/metrics.ts'
 import { LoggedPlane } from './worker-plane.ts'
 
@@ -28,15 +28,18 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
   const log = createEventLog({ fields: { worker: worker.id } })
   const metrics = new MetricsRegistry()
   const accessLog = new AccessLog({ log })
-  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, tell }), accessLog)
+  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, tell }), { accessLog, eventLog: log })
   new WorkerHost({
     plane,
     channel: process,
     log,
-    dumpMetrics: metricsDumper(metrics, accessLog),
-    reopenLogs: () => accessLog.reopen(),
+    dumpMetrics: metricsDumper(metrics, accessLog, log),
+    reopenLogs: () => {
+      accessLog.reopen()
+      log.reopen()
+    },
     exit: async () => {
-      await accessLog.close()
+      await Promise.all([accessLog.close(), log.close()])
       process.exit(0)
     },
   }).start()
@@ -48,13 +51,15 @@ function tell(notice: Notice): void {
 }
 
 /** Dumps the metrics, with those of the process itself brought up to date. */
-function metricsDumper(metrics: MetricsRegistry, accessLog: AccessLog) {
+function metricsDumper(metrics: MetricsRegistry, accessLog: AccessLog, log: EventLog) {
   const dropped = new Drops(metrics, 'gateway_access_log_dropped_total', 'Access-log lines lost because an output was slow or away.')
+  const eventsDropped = new Drops(metrics, 'gateway_event_log_dropped_total', 'Lines of the event log lost by outputs besides stderr.')
   const memory = metrics.gauge('gateway_worker_memory_bytes', 'Resident memory of all workers.', {})
   const cpu = metrics.counter('gateway_worker_cpu_seconds_total', 'Processor time of all workers.', {})
   let cpuBefore = 0
   return () => {
     dropped.update(accessLog.dropped())
+    eventsDropped.update(log.dropped())
     const { user, system } = process.cpuUsage()
     const cpuSeconds = (user + system) / 1e6
     cpu.add(cpuSeconds - cpuBefore)

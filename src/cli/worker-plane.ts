@@ -5,16 +5,25 @@ import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
+import type { EventLog } from '../telemetry/event-log.ts'
 import type { ServiceState } from '../upstream/service-state.ts'
+
+export interface WorkerLogs {
+  readonly accessLog: AccessLog
+  readonly eventLog: EventLog
+}
 
 /** The gateway and its access log as one: both take a new configuration, or neither does. */
 export class LoggedPlane implements DataPlane {
   readonly #gateway: DataPlane
   readonly #accessLog: AccessLog
+  readonly #eventLog: EventLog
+  #preparedIr: GatewayIr | null = null
 
-  constructor(gateway: DataPlane, accessLog: AccessLog) {
+  constructor(gateway: DataPlane, { accessLog, eventLog }: WorkerLogs) {
     this.#gateway = gateway
     this.#accessLog = accessLog
+    this.#eventLog = eventLog
   }
 
   async prepare(ir: GatewayIr, shared: SharedFile | null, ticketSeed: string): Promise<void> {
@@ -29,6 +38,7 @@ export class LoggedPlane implements DataPlane {
       this.#accessLog.abandon()
       throw error
     }
+    this.#preparedIr = ir
   }
 
   setTargets(targets: DiscoveredTargets): void {
@@ -36,11 +46,14 @@ export class LoggedPlane implements DataPlane {
   }
 
   commit(): void {
+    if (this.#preparedIr !== null) this.#eventLog.use(this.#preparedIr.eventOutputs)
+    this.#preparedIr = null
     this.#accessLog.commit()
     this.#gateway.commit()
   }
 
   abandon(): void {
+    this.#preparedIr = null
     this.#accessLog.abandon()
     this.#gateway.abandon()
   }

@@ -13,3 +13,8 @@ function escapeCharacter(character: string): string {
   if (character === '"' || character === '\\') return `\\${character}`
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
+
+/** A line of JSON with all escaped in it that is not ASCII, which in JSON can stand in texts only. */
+export function escapeNonAscii(line: string): string {
+  return line.replace(/[\u0080-\uffff]/g, escapeCharacter)
+}

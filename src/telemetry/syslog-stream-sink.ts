@@ -155,10 +155,6 @@ export class SyslogStreamSink implements LineSink {
     if (this.#inFlight !== null) this.#queue.unshift(this.#inFlight)
     this.#inFlight = null
     if (this.#queue.length === 0) return
-    if (!this.#isFailing && !wasConnected) {
-      this.#isFailing = true
-      this.#parts.log?.warn({ reason }, `the syslog server of ${this.#parts.what} cannot be reached`)
-    }
     this.#retryTimer = setTimeout(
       () => {
         this.#retryTimer = null
@@ -168,5 +164,10 @@ export class SyslogStreamSink implements LineSink {
       this.#backoffMs * (0.5 + Math.random() / 2),
     ).unref()
     this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MAX_MS)
+    // Last: what is told may be a line for this very server.
+    if (!this.#isFailing && !wasConnected) {
+      this.#isFailing = true
+      this.#parts.log?.warn({ reason }, `the syslog server of ${this.#parts.what} cannot be reached`)
+    }
   }
 }
