@@ -27,13 +27,10 @@ export class ResponseRelay {
   #trailers: Headers | null = null
   #gathering: Gathering | null = null
   #filter: BodyFilter | null = null
+  /** Takes what {@link #filter} gives. */
+  #filtered: FilterOutput = NOWHERE
   /** Whether what the filter gave within one call was taken without asking for a pause. */
   #takesMore = true
-  readonly #filtered: FilterOutput = {
-    data: (bytes) => {
-      if (!this.#take(bytes, 0, bytes.length)) this.#takesMore = false
-    },
-  }
   /** Set from the response's head until {@link release}. */
   holds = false
 
@@ -103,6 +100,12 @@ export class ResponseRelay {
     this.#pieces = []
     this.#bytes = 0
     this.#filter = filter
+    this.#filtered = {
+      data: (bytes) => {
+        // Within one call of the filter its body may have been given up, too large for a step, and something else been answered.
+        if (this.#filter === filter && !this.#take(bytes, 0, bytes.length)) this.#takesMore = false
+      },
+    }
     try {
       for (const piece of pieces) filter.onData(piece, 0, piece.length, this.#filtered)
       if (this.#ended) this.#trailers = filter.onEnd(this.#trailers, this.#filtered)
@@ -145,12 +148,14 @@ export class ResponseRelay {
   }
 
   onEnd(received: Headers | null): void {
+    const filter = this.#filter
     let trailers = received
     try {
-      if (this.#filter !== null) trailers = this.#filter.onEnd(received, this.#filtered)
+      if (filter !== null) trailers = filter.onEnd(received, this.#filtered)
     } catch (error) {
       return this.#onFault(error)
     }
+    if (this.#filter !== filter) return
     if (!this.holds) return this.#end(trailers)
     this.#ended = true
     // They are the connection's only during this call: the next ones on it, of another client's response, take their place.
@@ -194,3 +199,5 @@ export class ResponseRelay {
     else if (pieces.length > 0) body.flush()
   }
 }
+
+const NOWHERE: FilterOutput = { data: () => {} }

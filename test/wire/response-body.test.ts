@@ -1,6 +1,7 @@
 /** Policies that look at whole response bodies, over real sockets. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { FilterOutput } from '../../src/core/body-filter.ts'
 import type { PolicyDefinition, PolicySteps, ResponseBodyStep } from '../../src/core/policy.ts'
 import { refuse } from '../../src/core/reply.ts'
 import { object } from '../../src/core/schema.ts'
@@ -221,3 +222,38 @@ test('a step that ends after its client has left touches no response of another 
   assert.equal(body, 'second')
   assert.match(head, /\r\nX-Seen: second\r\n/)
 })
+
+for (const [at, waits] of [
+  ['data', false],
+  ['data', true],
+  ['end', false],
+  ['end', true],
+] as const) {
+  test(`what a filter still gives of a body that was refused as too large (at its ${at}${waits ? ', while a step waits' : ''}) follows no answer`, async (t) => {
+    const give = (output: FilterOutput): void => {
+      for (let i = 0; i < 4; i++) output.data(Buffer.from('ten bytes!'))
+    }
+    const policy = bodyPolicy(
+      { tooLarge: () => refuse('upstream_body_too_large') },
+      {
+        onUpstreamResponse: (exchange) => {
+          exchange.responseFilter = {
+            onData: (_bytes, _start, _end, output) => at === 'data' && give(output),
+            onEnd: (_trailers, output) => {
+              if (at === 'end') give(output)
+              return null
+            },
+          }
+          return undefined
+        },
+        onResponse: () => (waits ? Promise.resolve(undefined) : undefined),
+      },
+    )
+    const rig = await startRig(t, { policy })
+    rig.upstream.onConnection = always('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello')
+    const { text } = await rig.exchange(`${GET}${GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')}`)
+    assert.equal(text.match(/HTTP\/1.1 502 /g)?.length, 2)
+    assert.doesNotMatch(text, /ten bytes!/)
+    assert.match(text, /\}\nHTTP\/1\.1 502 .*\}\n$/s)
+  })
+}
