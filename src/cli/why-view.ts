@@ -29,7 +29,7 @@ export function renderWhatIf(
   const moved =
     revision === recordedRevision ? `revision ${revision}` : `revision ${revision}, which is newer than the request's ${recordedRevision}`
   const lines = [
-    `${paint('bold', title)}`,
+    paint('bold', title),
     paint('dim', `if ${changed.join(' and ')} were as given: judged now, with limits that nobody has used, on ${moved}`),
     '',
   ]
@@ -83,7 +83,7 @@ class View {
     const peer = client.peer === client.address ? '' : ` through ${client.peer}`
     return [
       ['id', requestId === '' ? this.#paint('dim', 'none') : requestId],
-      ['time', `${time}`],
+      ['time', time],
       ['from', `${client.address}${peer}, ${request.protocol} on ${listener}`],
       ['caller', caller === null ? this.#paint('dim', 'nobody known') : callerWords(caller)],
       ...(requestBytes > 0 ? [['body', bytes(requestBytes)]] : []),

@@ -115,7 +115,7 @@ test('random sizes and requests: the ring holds what a plain list of the newest 
       log.use({ ...SETTINGS, records: size })
     } else {
       passThrough(log, snapshot, received({ path: '/open/a', requestId: String(i) }))
-      expected = [String(i), ...expected]
+      expected.unshift(String(i))
     }
     expected = expected.slice(0, size)
     assert.deepEqual(ids(log), expected)

@@ -23,7 +23,7 @@ export class StillClock implements Clock {
   now = (): number => this.epoch - 1_700_000_000_000
   epochMs = (): number => this.epoch
   random = (): number => 0
-  uuid = systemClock.uuid
+  uuid = (): string => systemClock.uuid()
 }
 
 /** A checked configuration in the native form. */

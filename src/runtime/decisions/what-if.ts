@@ -63,8 +63,8 @@ export function differences(before: Explanation, after: Explanation): Difference
 
 function policyWords({ policies }: Explanation, policy: string): string {
   const steps = policies.filter((step) => step.policy === policy)
-  if (steps.length === 0) return 'not in force'
-  const telling = steps.find(({ verdict }) => verdict === 'answered') ?? (steps[0] as ExplainedStep)
+  const telling = steps.find(({ verdict }) => verdict === 'answered') ?? steps[0]
+  if (telling === undefined) return 'not in force'
   const notes = steps.flatMap(({ notes }) => notes)
   const place = `${telling.at.file}:${telling.at.line}`
   return `${verdictWords(telling)}${notes.length === 0 ? '' : `: ${notes.join('; ')}`} (${place})`
