@@ -1,6 +1,6 @@
 /** argv to command. Each command is loaded when it is called, so that `--help` and `check` do not wait for what `start` needs. */
-import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError } from 'commander'
+import { readVersion } from './version.ts'
 
 /** What a command answers: the exit status. */
 type Run = () => Promise<number>
@@ -139,11 +139,6 @@ interface OpenApiFlags {
 
 function collect(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value]
-}
-
-function readVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
 }
 
 /** Runs one command line. @returns the exit status */

@@ -10,12 +10,13 @@ import { Discoveries } from '../runtime/discoveries.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool } from '../runtime/workers.ts'
 import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
-import { MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
+import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
 import { renderPrometheus } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
 import { AdminToken } from './admin-token.ts'
 import type { LoadedConfig } from './config-source.ts'
 import { Configuration } from './configuration.ts'
+import { ControlMetrics } from './control-metrics.ts'
 import { SharedLimits } from './shared-limits.ts'
 import { listenToSignals } from './signals.ts'
 import { count, paint } from './terminal.ts'
@@ -60,6 +61,7 @@ class ControlProcess {
   readonly #desk: DecisionDesk
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
+  readonly #controlMetrics = new ControlMetrics()
   readonly #signals = listenToSignals({
     reload: () => {
       this.#configuration?.refresh()
@@ -260,6 +262,13 @@ class ControlProcess {
     }
   }
 
+  async #dumpMetrics(): Promise<MetricsDump> {
+    const ofWorkers = await this.#pool.collectMetrics()
+    const ir = this.#control.running
+    const own = this.#controlMetrics.dump({ ir, workersServing: this.#pool.servingCount, workerDeaths: this.#pool.deaths })
+    return mergeDumps([ofWorkers, this.#metrics.dump(), own], ir?.metrics.seriesMax)
+  }
+
   /** @returns why it cannot be opened, or null. */
   async #openAdmin({ host, port, token }: AdminIr): Promise<string | null> {
     const server = new AdminServer({
@@ -269,7 +278,7 @@ class ControlProcess {
       token: () => this.#token.value,
       status: () => this.#status(),
       display: () => this.#control.display(),
-      metrics: async () => renderPrometheus(mergeDumps([await this.#pool.collectMetrics(), this.#metrics.dump()])),
+      metrics: async () => renderPrometheus(await this.#dumpMetrics()),
       services: () => this.#pool.serviceStates(),
       discoveries: () => this.#discoveries.state(),
       purge: (purges) => this.#pool.purge(purges),
@@ -302,7 +311,7 @@ function createPool(
   onUnreachable: (service: string) => void,
 ): WorkerPool {
   let spare: WorkerProcess | null = firstWorker
-  const pool = new WorkerPool({
+  const pool: WorkerPool = new WorkerPool({
     fork: () => {
       const worker = spare ?? fork()
       spare = null
@@ -310,7 +319,7 @@ function createPool(
     },
     log,
     clock: systemClock,
-    mergeDumps,
+    mergeDumps: (dumps) => mergeDumps(dumps, pool.running?.metrics.seriesMax),
     withoutGauges,
     shared,
     onUnreachable,

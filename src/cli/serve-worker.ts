@@ -1,16 +1,17 @@
 import cluster from 'node:cluster'
-import type { Logger, Metrics } from '../core/observe.ts'
+import type { BoundedMetrics, Logger, Metrics } from '../core/observe.ts'
 import type { DataPlane, Notice, NoticeMessage } from '../runtime/control-protocol.ts'
 import { WorkerHost } from '../runtime/worker.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
 import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
 import { MetricsRegistry } from '../telemetry/metrics.ts'
+import { ProcessMetrics } from '../telemetry/process-metrics.ts'
 import { LoggedPlane } from './worker-plane.ts'
 
 /** What a data plane is made of in a worker. */
 export interface PlaneParts {
   readonly log: Logger
-  readonly metrics: Metrics
+  readonly metrics: BoundedMetrics
   readonly accessLog: AccessLog
   /** Says something to the control process. */
   readonly tell: (notice: Notice) => void
@@ -54,17 +55,11 @@ function tell(notice: Notice): void {
 function metricsDumper(metrics: MetricsRegistry, accessLog: AccessLog, log: EventLog) {
   const dropped = new Drops(metrics, 'gateway_access_log_dropped_total', 'Access-log lines lost because an output was slow or away.')
   const eventsDropped = new Drops(metrics, 'gateway_event_log_dropped_total', 'Lines of the event log lost by outputs besides stderr.')
-  const memory = metrics.gauge('gateway_worker_memory_bytes', 'Resident memory of all workers.', {})
-  const cpu = metrics.counter('gateway_worker_cpu_seconds_total', 'Processor time of all workers.', {})
-  let cpuBefore = 0
+  const ofProcess = new ProcessMetrics(metrics, String(cluster.worker?.id ?? ''))
   return () => {
     dropped.update(accessLog.dropped())
     eventsDropped.update(log.dropped())
-    const { user, system } = process.cpuUsage()
-    const cpuSeconds = (user + system) / 1e6
-    cpu.add(cpuSeconds - cpuBefore)
-    cpuBefore = cpuSeconds
-    memory.set(process.memoryUsage.rss())
+    ofProcess.update()
     return metrics.dump()
   }
 }

@@ -6,6 +6,7 @@ import type { Credential } from '../core/consumers.ts'
 import type { DiscoveryRule } from '../core/discovery.ts'
 import type { Limits } from '../core/limits.ts'
 import type { AccessLogSettings, LogOutput } from '../core/log-settings.ts'
+import type { MetricsSettings } from '../core/observe.ts'
 import type { PolicyMode } from '../core/policy.ts'
 import type { StatusSet } from '../core/status-set.ts'
 import type { TracingSettings } from '../core/tracing-settings.ts'
@@ -32,6 +33,7 @@ export interface GatewayIr {
   readonly tracing: TracingSettings | null
   /** Null for none. */
   readonly decisions: DecisionsIr | null
+  readonly metrics: MetricsSettings
   /** Null for none. */
   readonly statsd: StatsdIr | null
   /** How long a shutdown goes on serving while it says that it is not ready. */

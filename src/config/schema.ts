@@ -14,6 +14,7 @@ import { CONSUMERS_MAX, consumer } from './consumers-schema.ts'
 import { decisions } from './decisions-schema.ts'
 import { discovery, registries } from './discovery-schema.ts'
 import { accessLog, eventLog, tracing } from './logs-schema.ts'
+import { metrics } from './metrics-schema.ts'
 import { pathProblem, valueMatchProblem } from './paths.ts'
 import { breaker, concurrency, fallback, health, mirror, split } from './resilience-schema.ts'
 import { listenerTls, serviceTls } from './tls-schema.ts'
@@ -305,6 +306,7 @@ const root = <P extends z.ZodType>(policies: P) =>
       .union([z.literal(false, { error: 'expected `false` or a map' }), decisions])
       .prefault({})
       .describe('Decision records: why each of the newest requests was answered as it was, for `turnpike why`. `false` for none.'),
+    metrics: metrics.prefault({}).describe('What is counted, and in how many series.'),
     statsd: statsd.optional().describe('A StatsD server that is told counts. Default: none.'),
     drainDelay: duration({ max: 3_600_000 })
       .prefault('0s')

@@ -23,6 +23,9 @@ export interface Histogram {
 
 export type Labels = Readonly<Record<string, string>>
 
+/** Series of one metric, where nothing else is configured. */
+export const SERIES_MAX_DEFAULT = 10_000
+
 /**
  * Where metrics are kept. Asking twice for one name and set of labels gives the same series, also across reloads. Beyond the
  * registry's bound on series of one name the overflow series of that name is given, whose label values all read `_other`.
@@ -32,4 +35,17 @@ export interface Metrics {
   gauge(name: string, help: string, labels: Labels): Gauge
   /** @param bounds upper bounds of the buckets, ascending, without infinity. */
   histogram(name: string, help: string, bounds: readonly number[], labels: Labels): Histogram
+}
+
+/** What is counted. */
+export interface MetricsSettings {
+  /** Series of one metric, beyond which they are counted as one; 1 and up. */
+  readonly seriesMax: number
+  /** Whether requests are counted by consumer too. */
+  readonly byConsumer: boolean
+}
+
+/** Metrics whose bound on series may be changed; what is there already stays. */
+export interface BoundedMetrics extends Metrics {
+  seriesMax: number
 }

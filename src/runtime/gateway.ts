@@ -6,13 +6,13 @@ import type { Clock } from '../core/clock.ts'
 import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import { type DiscoveredTarget, type DiscoveredTargets, discoveryKey } from '../core/discovery.ts'
 import type { Exchange } from '../core/exchange.ts'
-import type { Logger, Metrics } from '../core/observe.ts'
+import type { BoundedMetrics, Logger } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
 import type { HttpClient, Resources } from '../core/resources.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName, Stores } from '../core/store.ts'
 import { TimerWheel } from '../core/timers.ts'
-import { RouteMetrics, resilienceMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
+import { countConsumer, RouteMetrics, resilienceMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
 import { timers } from '../upstream/scheduler.ts'
 import { Service } from '../upstream/service.ts'
 import type { ServiceState } from '../upstream/service-state.ts'
@@ -30,7 +30,7 @@ import { StreamEnding } from './stream-ending.ts'
 export interface GatewayParts {
   readonly clock: Clock
   readonly log: Logger
-  readonly metrics: Metrics
+  readonly metrics: BoundedMetrics
   readonly accessLog: {
     onHead?(exchange: Exchange): void
     write(exchange: Exchange, outcome: Outcome): void
@@ -102,6 +102,7 @@ export class Gateway implements DataPlane {
         parts.tracing?.end(exchange, outcome)
         parts.accessLog?.write(exchange, outcome)
         this.#decisions.record(exchange, plan, outcome)
+        this.#countConsumer(exchange, outcome)
       },
       decisions: this.#decisions,
       clock: parts.clock,
@@ -117,6 +118,8 @@ export class Gateway implements DataPlane {
 
   async prepare(ir: GatewayIr, shared: SharedFile | null, ticketSeed = OWN_SEED): Promise<void> {
     this.abandon()
+    // What is prepared asks for series already.
+    this.#parts.metrics.seriesMax = ir.metrics.seriesMax
     const services = new Map<string, Service>()
     for (const service of ir.services) services.set(service.name, this.#services.get(service.name) ?? this.#newService(service))
     await loadPolicies(ir, this.#parts.policies)
@@ -249,6 +252,7 @@ export class Gateway implements DataPlane {
     }
     this.#prepared?.lease.abandon()
     this.#prepared = null
+    if (this.#snapshot !== null) this.#parts.metrics.seriesMax = this.#snapshot.ir.metrics.seriesMax
   }
 
   listeners(): readonly ListenerAddress[] {
@@ -293,6 +297,10 @@ export class Gateway implements DataPlane {
     this.#resources.close()
     const { websockets, eventStreams } = streams
     return { closed: before - aborted, aborted, websockets, eventStreams }
+  }
+
+  #countConsumer({ caller: { consumer } }: Exchange, { status }: Outcome): void {
+    if (consumer !== null && this.#snapshot?.ir.metrics.byConsumer === true) countConsumer(this.#parts.metrics, consumer.name, status)
   }
 
   #metricsOf(plan: RoutePlan): RouteMetrics {

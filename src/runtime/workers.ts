@@ -88,6 +88,7 @@ export class WorkerPool {
   /** Numbers of workers that have ended. */
   #retired: MetricsDump = []
   #checks = 0
+  #deaths = 0
   #collecting: Promise<MetricsDump> | null = null
 
   constructor(options: WorkerPoolOptions) {
@@ -108,6 +109,11 @@ export class WorkerPool {
   /** Where the gateway listens, as the first worker says. */
   get listeners(): readonly ListenerAddress[] {
     return this.#of('serving')[0]?.listeners ?? []
+  }
+
+  /** Workers that died unasked. */
+  get deaths(): number {
+    return this.#deaths
   }
 
   get pids(): readonly number[] {
@@ -312,6 +318,7 @@ export class WorkerPool {
     this.#workers.delete(worker)
     this.#retired = mergeDumps([this.#retired, withoutGauges(worker.lastDump)])
     if (worker.wanted && !this.#ending) {
+      this.#deaths++
       const waitMs = this.#backoff.next(clock.now())
       log.error({ worker: worker.id, pid: worker.pid, code, signal, waitMs }, 'a worker died: replacing it')
       // Before the first configuration, its own refusal is what is told.

@@ -139,6 +139,13 @@ function boundStatus(status: number): number {
   return status >= 100 && status <= 599 ? status : 0
 }
 
+/** Counts a request of a consumer; only where that is configured, since it costs a series for each of them. @param status 0 for none */
+export function countConsumer(metrics: Metrics, consumer: string, status: number): void {
+  const labels = { consumer, status: status < 100 || status > 599 ? '0' : `${Math.floor(status / 100)}xx` }
+  // Looked up each time: names come and go with configurations, and nothing of them is to stay but within the bound on series.
+  metrics.counter('gateway_consumer_requests_total', 'Finished requests of consumers, by class of status.', labels).add(1)
+}
+
 /** What is counted of a listener's connections. */
 export interface ListenerMetrics {
   readonly requestsInFlight: Gauge

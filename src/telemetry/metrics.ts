@@ -1,4 +1,4 @@
-import type { Counter, Gauge, Histogram, Labels, Metrics } from '../core/observe.ts'
+import { type BoundedMetrics, type Counter, type Gauge, type Histogram, type Labels, SERIES_MAX_DEFAULT } from '../core/observe.ts'
 
 export type MetricKind = 'counter' | 'gauge' | 'histogram'
 
@@ -26,7 +26,6 @@ export interface MetricsRegistryOptions {
   readonly seriesMax?: number
 }
 
-export const SERIES_MAX_DEFAULT = 10_000
 /** Numbers in one block of memory. A block is never moved, so that handles may keep it. */
 const BLOCK_LENGTH = 4096
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
@@ -102,7 +101,7 @@ interface Family {
  * The metrics of one process. Looking a series up costs a string and a map; adding to it afterwards is one typed-array write.
  * Series are never removed: a counter that went away and came back would look like a restart to Prometheus.
  */
-export class MetricsRegistry implements Metrics {
+export class MetricsRegistry implements BoundedMetrics {
   readonly #families = new Map<string, Family>()
   #seriesMax: number
   #block = new Float64Array(BLOCK_LENGTH)

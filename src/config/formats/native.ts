@@ -69,6 +69,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
     eventOutputs: eventOutputsOf(config),
     tracing: tracingOf(config),
     decisions: decisionsOf(config),
+    metrics: { seriesMax: config.metrics.seriesMax, byConsumer: config.metrics.consumers },
     statsd: statsdOf(config),
     drainDelayMs: config.drainDelay,
     drainTimeoutMs: config.drainTimeout,

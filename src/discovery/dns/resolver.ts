@@ -22,7 +22,7 @@ const LATER_TRY_MS = 2_000
 const ROUNDS = 2
 /** For all tries at all servers together. */
 const TOTAL_MS = 5_000
-const LATENCY_BOUNDS_MS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000]
+const LATENCY_BOUNDS_SECONDS = [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2]
 
 type QueryResult = 'found' | 'none' | FaultKind
 const RESULTS: readonly QueryResult[] = ['found', 'none', 'timeout', 'unreachable', 'malformed', 'refused']
@@ -48,7 +48,7 @@ export class DnsResolver {
     const { metrics } = parts
     const help = 'Questions to DNS servers by what came of them.'
     this.#queries = new Map(RESULTS.map((result) => [result, metrics.counter('gateway_dns_queries_total', help, { result })]))
-    this.#latency = metrics.histogram('gateway_dns_latency_ms', 'Milliseconds until a DNS server answered.', LATENCY_BOUNDS_MS, {})
+    this.#latency = metrics.histogram('gateway_dns_latency_seconds', 'Time until a DNS server answered.', LATENCY_BOUNDS_SECONDS, {})
   }
 
   /**
@@ -102,7 +102,7 @@ export class DnsResolver {
     const startedAt = clock.now()
     try {
       const response: DnsResponse = await askServer(server, question, timeoutMs, signal)
-      this.#latency.observe(clock.now() - startedAt)
+      this.#latency.observe((clock.now() - startedAt) / 1_000)
       const reading = readResponse(response, question)
       if (reading.kind === 'fault') throw new DnsFault('refused', reading.reason)
       this.#queries.get(reading.kind === 'none' ? 'none' : 'found')?.add(1)

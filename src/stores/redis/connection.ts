@@ -16,7 +16,7 @@ const TIMEOUTS_MAX = 5
 const PROBE_MS = 100
 /** Exchanges that began before a reload may still come with a command. */
 const CLOSE_GRACE_MS = 1_000
-const LATENCY_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1_000]
+const LATENCY_BOUNDS_SECONDS = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 
 const CAUSES = ['disconnected', 'timeout', 'overload', 'refused'] as const
 type Cause = (typeof CAUSES)[number]
@@ -69,8 +69,8 @@ export class RedisConnection implements Resource {
     this.#ir = ir
     this.#parts = parts
     this.#address = ir.addresses.map(({ host, port }) => `${host}:${port}`).join(' ')
-    const help = 'Milliseconds until a store answered a command.'
-    this.#latency = parts.metrics.histogram('gateway_store_latency_ms', help, LATENCY_BOUNDS_MS, { store: 'redis' })
+    const help = 'Time until a store answered a command.'
+    this.#latency = parts.metrics.histogram('gateway_store_latency_seconds', help, LATENCY_BOUNDS_SECONDS, { store: 'redis' })
     this.#errors = new Map(
       CAUSES.map((cause) => [
         cause,
@@ -163,7 +163,7 @@ export class RedisConnection implements Resource {
         (answer) => {
           this.#timeouts = 0
           if (!end()) return undefined
-          this.#latency.observe(clock.now() - startedAt)
+          this.#latency.observe((clock.now() - startedAt) / 1_000)
           return resolve(answer)
         },
         (error: unknown) => {
