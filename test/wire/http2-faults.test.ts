@@ -509,3 +509,31 @@ test('more than a window allows ends its own stream', async (t) => {
   for (let i = 0; i < 2_000; i++) service.data(id, 'x'.repeat(16_384))
   assert.equal((await service.next(RST_STREAM)).stream, id)
 })
+
+test('a stream that is reset on a used connection that lives is a failure of the service, and no sign of age', async (t) => {
+  const rig = await start(t, { service: { breaker: { failures: 2 } } })
+  const clients = [await ask(rig)]
+  const service = await accept(rig)
+  service.answer(await service.request(), 'fine')
+  for (let i = 0; i < 2; i++) {
+    clients.push(await ask(rig, POST))
+    service.reset(await service.request(), 2)
+    assert.equal(await refusal(clients.at(-1) as Peer), 'upstream_reset_before_headers')
+  }
+  assert.equal(await refusal(await ask(rig)), 'circuit_open')
+})
+
+test('a connection that dies when something has come since the request is a failure of the service too', async (t) => {
+  const rig = await start(t, { service: { breaker: { failures: 1 } } })
+  const first = await ask(rig)
+  const service = await accept(rig)
+  service.answer(await service.request(), 'fine')
+  assert.equal(await body(first), 'fine')
+  const second = await ask(rig)
+  await service.request()
+  service.send(PING, 0, 0, 'eightbyt')
+  for (let found = await service.readFrame(); found.type !== PING; ) found = await service.readFrame()
+  service.peer.reset()
+  assert.equal(await refusal(second), 'upstream_reset_before_headers')
+  assert.equal(await refusal(await ask(rig)), 'circuit_open')
+})

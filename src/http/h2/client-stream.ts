@@ -249,6 +249,8 @@ export class ClientStream implements UpstreamConnection {
 
   /** The stream is gone, with its connection or without. */
   lose(detail: string, code: ErrorCode = 'upstream_reset_before_headers'): void {
+    // An unused connection that dies of age does so without a word. This one was alive when it had the request: that is a failure as any other.
+    if (this.#session.bytesRead !== this.#sentAtRead) this.requestsServed = 0
     if (this.#close(NO_ERROR)) this.#failWith(code, detail, 'safe')
     else this.#failWith('upstream_body_aborted', detail, 'never')
   }
