@@ -200,6 +200,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     response.status = status
     response.headers = headers
     response.bodyLength = bodyLength
+    // Another service's response, which broke off, may have had one.
+    this.#exchange.responseFilter = null
     this.#response.hold()
     runSteps(steps.upstreamResponse, 0, this.#exchange, this.#reportFault, this.#afterUpstreamSteps)
   }

@@ -257,3 +257,29 @@ for (const [at, waits] of [
     assert.match(text, /\}\nHTTP\/1\.1 502 .*\}\n$/s)
   })
 }
+
+test('a filter for a response that broke off is not used for that of the service behind it', async (t) => {
+  const policy = bodyPolicy(
+    { bytesMax: 100, run: () => undefined },
+    {
+      onUpstreamResponse: (exchange) => {
+        if (!exchange.response.headers.has('X-Filter')) return undefined
+        exchange.responseFilter = {
+          onData: (_bytes, _start, _end, output) => output.data(Buffer.from('filtered')),
+          onEnd: () => null,
+        }
+        return undefined
+      },
+    },
+  )
+  const rig = await startRig(t, { policy, route: { fallback: { service: 'backup' } } })
+  rig.upstream.onConnection = async (peer) => {
+    await peer.readRequest()
+    peer.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-Filter: 1\r\n\r\nhello')
+    peer.finish()
+  }
+  rig.backup.onConnection = always('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain')
+  const client = await rig.connect()
+  client.write(GET)
+  assert.equal((await client.readResponse()).body, 'plain')
+})
