@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 export interface Answer {
   readonly status: number
   readonly type: string
-  readonly body: string
+  readonly body: string | Buffer
   readonly headers?: Readonly<Record<string, string>>
 }
 

@@ -9,6 +9,7 @@ import type { DiscoveryState } from '../runtime/discoveries.ts'
 import type { PurgeResult, WorkerServices } from '../runtime/workers.ts'
 import { PROMETHEUS_CONTENT_TYPE } from '../telemetry/prometheus.ts'
 import { type Answer, closing, type Endpoint, json, problem } from './answer.ts'
+import { compressed } from './compressed.ts'
 import { DecisionEndpoints } from './decision-endpoints.ts'
 import { dnsView } from './dns-view.ts'
 import { isHostAllowed } from './host-guard.ts'
@@ -139,7 +140,7 @@ export class AdminServer {
   readonly #endpoints: ReadonlyMap<string, Endpoint> = new Map<string, Endpoint>([
     ['/healthz', { method: 'GET', isPublic: true, answer: () => json({ status: 'alive' }) }],
     ['/readyz', { method: 'GET', isPublic: true, answer: () => this.#ready() }],
-    ['/metrics', { method: 'GET', isPublic: true, answer: () => this.#metrics() }],
+    ['/metrics', { method: 'GET', isPublic: true, answer: (request) => this.#metrics(request) }],
     ['/config', { method: 'GET', isPublic: false, answer: () => this.#config() }],
     [
       '/services',
@@ -167,8 +168,8 @@ export class AdminServer {
     return json({ status: 'ready', workersServing, workersWanted, runningRevision, wantedRevision })
   }
 
-  async #metrics(): Promise<Answer> {
-    return { status: 200, type: PROMETHEUS_CONTENT_TYPE, body: await this.#options.metrics() }
+  async #metrics(request: IncomingMessage): Promise<Answer> {
+    return compressed(request, { status: 200, type: PROMETHEUS_CONTENT_TYPE, body: await this.#options.metrics() })
   }
 
   #config(): Answer {

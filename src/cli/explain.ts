@@ -99,6 +99,7 @@ function compileForShow(ir: GatewayIr, resources: Lease): Snapshot {
       const context = {
         wheel: new TimerWheel(),
         connections: NO_NUMBER,
+        connectionsIdle: NO_NUMBER,
         connectionsTotal: NO_NUMBER,
         log,
         scheduler: timers,

@@ -173,6 +173,7 @@ export function listenerMetrics(metrics: Metrics, listener: string): ListenerMet
 /** What is counted of the connections to a service's targets. */
 export interface UpstreamMetrics {
   readonly connections: Gauge
+  readonly connectionsIdle: Gauge
   readonly connectionsTotal: Counter
 }
 
@@ -180,6 +181,7 @@ export function upstreamMetrics(metrics: Metrics, service: string): UpstreamMetr
   const labels = { service }
   return {
     connections: metrics.gauge('gateway_upstream_connections', 'Open connections to services.', labels),
+    connectionsIdle: metrics.gauge('gateway_upstream_connections_idle', 'Open HTTP/1.1 connections to services without a request.', labels),
     connectionsTotal: metrics.counter('gateway_upstream_connections_total', 'Connections opened to services.', labels),
   }
 }

@@ -20,7 +20,7 @@ const IR: ActiveCheckIr = {
   healthyAfter: 2,
 }
 const SETTINGS = { connectTimeoutMs: 1, idleTimeoutMs: 1, connectionsMax: 1, responseHeadBytesMax: 1, tls: null, protocol: 'auto' } as const
-const CONTEXT = { wheel: new TimerWheel(), connections: new Figure(), connectionsTotal: new Figure() }
+const CONTEXT = { wheel: new TimerWheel(), connections: new Figure(), connectionsIdle: new Figure(), connectionsTotal: new Figure() }
 
 interface Check {
   readonly target: Target

@@ -10,7 +10,8 @@ import { Target } from './target.ts'
 const KINDS: readonly BalancerKind[] = ['round-robin', 'random', 'least-connections', 'power-of-two', 'consistent-hash']
 const SETTINGS = { connectTimeoutMs: 1, idleTimeoutMs: 1, connectionsMax: 1, responseHeadBytesMax: 1, tls: null, protocol: 'auto' } as const
 const nothing = (): void => undefined
-const CONTEXT = { wheel: new TimerWheel(), connections: { set: nothing, add: nothing }, connectionsTotal: { add: nothing } }
+const GAUGE = { set: nothing, add: nothing }
+const CONTEXT = { wheel: new TimerWheel(), connections: GAUGE, connectionsIdle: GAUGE, connectionsTotal: { add: nothing } }
 const BY_PATH: HashKeyIr = { kind: 'path' }
 const ANY = exchangeOf()
 

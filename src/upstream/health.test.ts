@@ -22,7 +22,7 @@ const ACTIVE: ActiveCheckIr = {
 const PASSIVE: PassiveCheckIr = { failures: 2, statuses: ['5xx'], ejectionMs: 10_000, ejectionMaxMs: 60_000, ejectedPercentMax: 50 }
 const IR: HealthIr = { active: null, passive: PASSIVE, slowStartMs: 0, panicPercent: 0 }
 const SETTINGS = { connectTimeoutMs: 1, idleTimeoutMs: 1, connectionsMax: 1, responseHeadBytesMax: 1, tls: null, protocol: 'auto' } as const
-const CONTEXT = { wheel: new TimerWheel(), connections: new Figure(), connectionsTotal: new Figure() }
+const CONTEXT = { wheel: new TimerWheel(), connections: new Figure(), connectionsIdle: new Figure(), connectionsTotal: new Figure() }
 
 /** Targets with these weights, whose checks find what `ill` says. */
 function bench(ir: Partial<HealthIr>, weights: readonly number[]) {

@@ -30,6 +30,7 @@ export class Http1Pool implements ConnectionPool {
   take(handler: UpstreamHandler): UpstreamConnection | null {
     const connection = this.#idle.pop()
     if (connection === undefined) return null
+    this.#context.count.idle.add(-1)
     connection.assign(handler)
     return connection
   }
@@ -47,12 +48,15 @@ export class Http1Pool implements ConnectionPool {
     const promised = connection.keepAliveMs > 0 ? Math.max(connection.keepAliveMs - KEEP_ALIVE_MARGIN_MS, 1) : Number.POSITIVE_INFINITY
     connection.expireAfter(Math.min(this.#context.settings.idleTimeoutMs, promised))
     this.#idle.push(connection)
+    this.#context.count.idle.add(1)
   }
 
   onGone(connection: ClientConnection): void {
     this.#context.count.give()
     const index = this.#idle.lastIndexOf(connection)
-    if (index !== -1) this.#idle.splice(index, 1)
+    if (index === -1) return
+    this.#idle.splice(index, 1)
+    this.#context.count.idle.add(-1)
   }
 
   /** Unused connections close now, the others after their exchange. */

@@ -18,6 +18,8 @@ export interface TargetSettings {
 export interface TargetContext {
   readonly wheel: TimerWheel
   readonly connections: Gauge
+  /** Of these, HTTP/1.1 connections that carry no request. */
+  readonly connectionsIdle: Gauge
   readonly connectionsTotal: Counter
 }
 
@@ -36,6 +38,10 @@ export class ConnectionCount {
 
   constructor(context: TargetContext) {
     this.#context = context
+  }
+
+  get idle(): Gauge {
+    return this.#context.connectionsIdle
   }
 
   /** Counts a connection that is made now; false when there are `max` already. */

@@ -118,6 +118,7 @@ export function serviceBench(ir: Partial<ServiceIr>) {
   const service = new Service({ ...SERVICE, ...ir }, time, {
     wheel: new TimerWheel(),
     connections: new Figure(),
+    connectionsIdle: new Figure(),
     connectionsTotal: new Figure(),
     log: { info: log, warn: log, error: log },
     scheduler: time,

@@ -62,6 +62,7 @@ async function start(t: TestContext, protocol: TargetSettings['protocol']) {
   const target = new Target('127.0.0.1', server.port, 1, settings, {
     wheel: new TimerWheel(),
     connections: new Figure(),
+    connectionsIdle: new Figure(),
     connectionsTotal: new Figure(),
   })
   t.after(() => {
