@@ -43,7 +43,7 @@ test('an exchange that was never recorded leaves nothing to the next', () => {
   trace.note('left')
   trace.end(A, '401')
   assert.deepEqual(run(trace, B), [B])
-  assert.deepEqual([trace.notes, trace.answers], [null, null])
+  assert.deepEqual([trace.takeNotes(), trace.answers], [[], null])
 })
 
 test('notes belong to the step that runs, and are bounded in number and length; so are steps and answers', () => {
@@ -58,14 +58,14 @@ test('notes belong to the step that runs, and are bounded in number and length; 
     trace.note('again')
     trace.end(B, '429')
   }
-  const { notes } = trace
+  const notes = trace.takeNotes()
   assert.deepEqual(
-    notes?.slice(0, 3).map((note) => note.step),
+    notes.slice(0, 3).map((note) => note.step),
     [null, A, A],
   )
-  assert.equal(textOf(notes?.[1]?.note ?? '').length, NOTE_CHARS_MAX + 1)
-  assert.equal(textOf(notes?.[2]?.note ?? ''), 'made late')
-  assert.equal(notes?.length, 32)
+  assert.equal(textOf(notes[1]?.note ?? '', null).length, NOTE_CHARS_MAX + 1)
+  assert.equal(textOf(notes[2]?.note ?? '', null), 'made late')
+  assert.equal(notes.length, 32)
   assert.equal(trace.answers?.length, 16)
   assert.equal(trace.takeSteps().length, 128)
 })
@@ -75,4 +75,23 @@ test('a step that ended without an answer is no answer', () => {
   trace.start()
   trace.end(A, null)
   assert.equal(trace.answers, null)
+})
+
+test('the same notes are one array for all records; others leave it as it was', () => {
+  const trace = new DecisionTrace()
+  const noted = (...notes: string[]): readonly unknown[] => {
+    trace.start()
+    trace.begin(A)
+    for (const note of notes) trace.note(note)
+    return trace.takeNotes()
+  }
+  const first = noted('a', 'b')
+  assert.equal(noted('a', 'b'), first)
+  assert.notEqual(noted('a', 'c'), first)
+  assert.deepEqual(noted('a'), [{ step: A, note: 'a' }])
+  assert.deepEqual(noted(), [])
+  assert.deepEqual(first, [
+    { step: A, note: 'a' },
+    { step: A, note: 'b' },
+  ])
 })

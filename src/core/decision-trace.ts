@@ -30,21 +30,25 @@ export class DecisionTrace implements Trace {
   /** The head of the last request, and its serial number; whoever records fills it. */
   head: unknown = null
   headSerial = -1
-  notes: TracedNote[] | null = null
   answers: TracedAnswer[] | null = null
   /** Of this exchange are the first {@link #count}; the array is shared with the last record while the same steps run in the same order. */
   #steps: StepFacts[] = []
   #isShared = true
   #count = 0
   #current: StepFacts | null = null
+  /** As the steps: what is noted on every request of a connection is mostly the same. */
+  #notes: TracedNote[] = []
+  #areNotesShared = true
+  #noteCount = 0
 
   /** Forgets the last exchange. */
   start(): void {
     this.isWanted = false
-    this.notes = null
     this.answers = null
     this.#isShared = true
     this.#count = 0
+    this.#areNotesShared = true
+    this.#noteCount = 0
     this.#current = null
   }
 
@@ -62,8 +66,16 @@ export class DecisionTrace implements Trace {
   }
 
   note(note: Note): void {
-    this.notes ??= []
-    if (this.notes.length < NOTES_MAX) this.notes.push({ step: this.#current, note: bounded(note) })
+    const at = this.#noteCount
+    if (at === NOTES_MAX) return
+    this.#noteCount = at + 1
+    if (this.#areNotesShared) {
+      const last = this.#notes[at]
+      if (last !== undefined && last.step === this.#current && last.note === note) return
+      this.#notes = this.#notes.slice(0, at)
+      this.#areNotesShared = false
+    }
+    this.#notes.push({ step: this.#current, note: bounded(note) })
   }
 
   end(step: StepFacts, answer: string | null): void {
@@ -77,6 +89,13 @@ export class DecisionTrace implements Trace {
     if (this.#count < this.#steps.length) this.#steps = this.#steps.slice(0, this.#count)
     this.#isShared = true
     return this.#steps
+  }
+
+  /** What has been noted, in its order. Not to be changed. */
+  takeNotes(): readonly TracedNote[] {
+    if (this.#noteCount < this.#notes.length) this.#notes = this.#notes.slice(0, this.#noteCount)
+    this.#areNotesShared = true
+    return this.#notes
   }
 }
 

@@ -1,4 +1,5 @@
 import type { PolicyMode } from './policy.ts'
+import type { LimitDecision } from './store.ts'
 
 /** Phases of an exchange in which policies act, in order. */
 export type Phase = 'guard' | 'request' | 'body' | 'attempt' | 'upstream-response' | 'response-body' | 'store' | 'response' | 'finish'
@@ -43,15 +44,19 @@ export interface StepRecord {
   readonly answer: string | null
 }
 
-/** A note whose words are made when somebody reads it. It holds plain values only: it may outlive its configuration. */
+/**
+ * A note whose words are made when somebody reads it, of the limit decision of its exchange. The same object for each exchange, so that it costs
+ * none of them anything; it holds plain values only, since it may outlive its configuration.
+ */
 export interface LazyNote {
-  render(): string
+  /** @param limit what the exchange's limits decided; null when that is not known */
+  render(limit: LimitDecision | null): string
 }
 
 export type Note = string | LazyNote
 
-export function textOf(note: Note): string {
-  return typeof note === 'string' ? note : note.render()
+export function textOf(note: Note, limit: LimitDecision | null): string {
+  return typeof note === 'string' ? note : note.render(limit)
 }
 
 /** What an exchange's steps tell of themselves. */
@@ -73,12 +78,18 @@ export interface Trace {
 export class DetailedTrace implements Trace {
   readonly isDetailed = true
   readonly records: StepRecord[] = []
+  readonly #limitOf: () => LimitDecision | null
   #notes: string[] = []
+
+  /** @param limitOf what the exchange's limits have decided by now */
+  constructor(limitOf: () => LimitDecision | null = () => null) {
+    this.#limitOf = limitOf
+  }
 
   begin(): void {}
 
   note(note: Note): void {
-    this.#notes.push(textOf(note))
+    this.#notes.push(textOf(note, this.#limitOf()))
   }
 
   end({ policy, phase }: StepFacts, answer: string | null, changes: readonly string[]): void {

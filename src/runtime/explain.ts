@@ -108,7 +108,7 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   exchange.forward.path = request.path
   exchange.forward.query = request.query
 
-  const trace = new DetailedTrace()
+  const trace = new DetailedTrace(() => exchange.limit)
   exchange.trace = trace
   const { records } = trace
   const { plan, reply } = await runRequestSteps(found, exchange)

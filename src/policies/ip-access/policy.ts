@@ -24,14 +24,16 @@ export const ipAccess: PolicyDefinition<IpAccessOptions> = {
     // A connection sends many requests one after the other, and behind a proxy many clients are the same one.
     let lastAddress: string | null = null
     let lastReason: string | null = null
+    let lastNote = ''
     return {
       onRequest({ client, trace }): Verdict {
         const address = by === 'peer' ? client.peerAddress : client.address
         if (address !== lastAddress) {
           lastReason = decide(address)
           lastAddress = address
+          lastNote = `${by} ${address} ${lastReason ?? 'may pass'}`
         }
-        trace?.note(`${by} ${address} ${lastReason ?? 'may pass'}`)
+        trace?.note(lastNote)
         return lastReason === null ? undefined : DENIED
       },
     }

@@ -137,12 +137,17 @@ export class TokenGate {
       consumer: consumer ?? null,
       ...(owned !== null && { credentialId: owned.credential.id }),
     }
-    return { admission, validUntilMs: Math.min(end, now + trustMs, owned?.credential.expiresAtMs ?? Number.POSITIVE_INFINITY), version }
+    return {
+      admission,
+      note: noteOf(admission),
+      validUntilMs: Math.min(end, now + trustMs, owned?.credential.expiresAtMs ?? Number.POSITIVE_INFINITY),
+      version,
+    }
   }
 
-  #admit(exchange: Exchange, { admission }: KnownToken): Verdict {
+  #admit(exchange: Exchange, { admission, note }: KnownToken): Verdict {
     if (!this.#parts.forward) this.#remove(exchange)
-    exchange.trace?.note(noteOf(admission))
+    exchange.trace?.note(note)
     return admit(exchange, admission)
   }
 

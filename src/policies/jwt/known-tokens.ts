@@ -4,6 +4,8 @@ import type { Resource } from '../../core/resources.ts'
 /** A token that was verified, and for how long that holds. */
 export interface KnownToken {
   readonly admission: Admission
+  /** Whose it is, in words. */
+  readonly note: string
   /** Milliseconds since 1970. */
   readonly validUntilMs: number
   /** The version of the keys that it was verified with. */

@@ -45,8 +45,7 @@ class RateLimiter {
   readonly #options: RateLimitOptions
   readonly #context: CompileContext
   readonly #limits: readonly Limit[]
-  /** What notes, which outlive the policy, need of them. */
-  readonly #named: readonly NamedLimit[]
+  readonly #note: LazyNote
   readonly #readers: readonly KeyReader[]
   readonly #group: LimitGroup
   /** What this instance admits alone while the store is ill; null when that was not asked for. */
@@ -69,7 +68,7 @@ class RateLimiter {
     this.#options = options
     this.#context = context
     this.#limits = limits
-    this.#named = limits.map(({ name, rule }) => ({ name, capacity: rule.capacity }))
+    this.#note = new DecisionNote(limits.map(({ name, rule }) => ({ name, capacity: rule.capacity })))
     this.guards = limits.some((limit) => limit.guards)
     this.#readers = limits.map(({ by, otherwise }) => keyReader(by, otherwise === 'ip' ? { kind: 'ip' } : null, ipv6Prefix))
     // The place names the state, and not the route: a policy on a service counts over all its routes.
@@ -210,7 +209,7 @@ class RateLimiter {
 
   #decide(exchange: Exchange, decision: LimitDecision): Verdict {
     exchange.limit = decision
-    exchange.trace?.note(new DecisionNote(this.#named, decision))
+    exchange.trace?.note(this.#note)
     if (decision.admitted) return undefined
     const { refusedBy, retryAfterMs } = decision
     this.#hits[refusedBy]?.add(1)
@@ -259,15 +258,14 @@ interface NamedLimit {
 /** Put into words only when somebody reads it: on most requests nobody does. */
 class DecisionNote implements LazyNote {
   readonly #limits: readonly NamedLimit[]
-  readonly #decision: LimitDecision
 
-  constructor(limits: readonly NamedLimit[], decision: LimitDecision) {
+  constructor(limits: readonly NamedLimit[]) {
     this.#limits = limits
-    this.#decision = decision
   }
 
-  render(): string {
-    const { refusedBy, retryAfterMs, remaining, resetMs } = this.#decision
+  render(limit: LimitDecision | null): string {
+    if (limit === null) return 'limits were looked at'
+    const { refusedBy, retryAfterMs, remaining, resetMs } = limit
     const refusing = this.#limits[refusedBy]
     if (refusing !== undefined) return `limit ${refusing.name} is used up: wait ${Math.ceil(retryAfterMs / 1000)} s`
     const left = this.#limits.flatMap(({ name, capacity }, i) =>

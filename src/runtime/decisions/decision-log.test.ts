@@ -161,11 +161,16 @@ test('a new head on the same connection is a new one in the records', () => {
 test('filters are met together', () => {
   const clock = new StillClock()
   const log = logWith({}, clock)
-  passThrough(log, snapshot, received({ path: '/open/a', requestId: '1' }))
+  const pass = (path: string, requestId: string, method = 'GET'): void => {
+    const exchange = received({ path, requestId, method })
+    exchange.startedAt = clock.now()
+    passThrough(log, snapshot, exchange)
+  }
+  pass('/open/a', '1')
   clock.epoch += 60_000
-  passThrough(log, snapshot, received({ path: '/inner/a', method: 'POST', requestId: '2' }))
-  passThrough(log, snapshot, received({ path: '/nowhere/abc', requestId: '3' }))
-  passThrough(log, snapshot, received({ path: '/trial/a', requestId: '4' }))
+  pass('/inner/a', '2', 'POST')
+  pass('/nowhere/abc', '3')
+  pass('/trial/a', '4')
   const cases: [DecisionFilter, string[]][] = [
     [{}, ['4', '3', '2', '1']],
     [{ route: 'inner' }, ['2']],

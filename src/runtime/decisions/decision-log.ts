@@ -3,32 +3,30 @@ import type { DecisionsIr } from '../../config/ir.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { DecisionAnswer, DecisionQuery } from '../../core/decision.ts'
 import { DecisionTrace, type TracedNote } from '../../core/decision-trace.ts'
-import type { Attempt, Exchange } from '../../core/exchange.ts'
+import type { Exchange } from '../../core/exchange.ts'
 import type { Outcome } from '../../core/policy.ts'
 import { DEBUG_HEADER, debugGrant, decisionHeader } from './debug-header.ts'
-import { KeptDecision, KeptHead, type KeptTimes, RECORD_BYTES } from './kept-decision.ts'
+import { COLUMNS, type Decision, ID_BYTES, KeptDecision, KeptHead, RECORD_BYTES } from './kept-decision.ts'
 import { fits, keptOf, recordOf, summaryOf } from './render.ts'
 
-/** Numbers of one record, in a row; see {@link KeptTimes}. */
-const STRIDE = 5
 /** Records that one answer to the control process holds. */
 const FOUND_MAX = 20
 const LIST_MAX = 1_000
 
 /**
  * The decision records of one worker: a ring of the newest, bounded in number and in bytes. What it does for an exchange is to keep references to
- * what is there anyway; all else waits until somebody asks. Nothing that is kept leads to a snapshot.
+ * what is there anyway, and a row of numbers; all else waits until somebody asks. Nothing that is kept leads to a snapshot.
  */
 export class DecisionLog {
   readonly #clock: Clock
   #settings: DecisionsIr | null = null
   #ring: KeptDecision[] = []
-  #times = new Float64Array(0)
+  /** What stands beside them: of each a row of numbers, and a request id. */
+  #numbers = new Float64Array(0)
+  #ids = new Uint8Array(0)
   #next = 0
   #count = 0
   #bytes = 0
-  /** For records that are asked for before the exchange has ended. */
-  readonly #scratch = new KeptDecision()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -55,7 +53,7 @@ export class DecisionLog {
   }
 
   /** Keeps an exchange that has ended. */
-  record(exchange: Exchange, plan: RoutePlan, { status, error, durationMs }: Outcome): void {
+  record(exchange: Exchange, plan: RoutePlan, outcome: Outcome): void {
     const { trace } = exchange
     const settings = this.#settings
     if (!(trace instanceof DecisionTrace) || settings === null) return
@@ -66,60 +64,51 @@ export class DecisionLog {
     this.#ring[at] = kept
     this.#next = at + 1 === size ? 0 : at + 1
     this.#count++
-    fill(kept, exchange, plan, trace)
-    kept.status = status
-    kept.error = error
-    const head = kept.head as KeptHead
-    kept.bytes = RECORD_BYTES + lengthOf(trace.notes)
+    const head = headOf(exchange, trace)
+    const recorded = { exchange, trace, plan: plan.steps.facts, route: plan.facts, head }
+    kept.fill(recorded, outcome, this.#numbers, at * COLUMNS, this.#ids, at * ID_BYTES)
+    kept.bytes = RECORD_BYTES + lengthOf(trace.takeNotes())
     this.#bytes += kept.bytes + (head.uses++ === 0 ? head.bytes : 0)
-    const times = this.#times
-    const row = at * STRIDE
-    times[row] = this.#clock.epochMs()
-    times[row + 1] = exchange.startedAt
-    times[row + 2] = durationMs
-    times[row + 3] = exchange.requestBytes
-    times[row + 4] = exchange.responseBytes
     while (this.#bytes > settings.bytesMax && this.#count > 1) this.#dropOldest()
   }
 
   /** Puts what is known so far into the head of the response, for a client that asked for it and may have it. */
   attach(exchange: Exchange, plan: RoutePlan): void {
-    const { trace } = exchange
+    const { trace, response, error, startedAt } = exchange
     if (!(trace instanceof DecisionTrace) || !trace.isWanted) return
-    const kept = this.#scratch
-    fill(kept, exchange, plan, trace)
-    kept.status = exchange.response.status
-    kept.error = exchange.error
-    const times: KeptTimes = {
-      endedMs: this.#clock.epochMs(),
-      startedAt: exchange.startedAt,
-      durationMs: this.#clock.now() - exchange.startedAt,
-      requestBytes: exchange.requestBytes,
-      responseBytes: exchange.responseBytes,
-    }
-    const [name, value] = decisionHeader(recordOf(kept, times))
-    exchange.response.headers.set(name, value)
-    kept.clear()
+    const numbers = new Float64Array(COLUMNS)
+    const ids = new Uint8Array(ID_BYTES)
+    const kept = new KeptDecision()
+    const recorded = { exchange, trace, plan: plan.steps.facts, route: plan.facts, head: headOf(exchange, trace) }
+    const outcome = { status: response.status, error, durationMs: this.#clock.now() - startedAt }
+    kept.fill(recorded, outcome, numbers, 0, ids, 0)
+    const [name, value] = decisionHeader(recordOf(kept.read(numbers, 0, ids, 0), this.#zeroMs()))
+    response.headers.set(name, value)
   }
 
   find(query: DecisionQuery): DecisionAnswer {
+    const zeroMs = this.#zeroMs()
     const found = []
     const list = []
     if (query.kind === 'by-id') {
       for (let age = 0; age < this.#count && found.length < FOUND_MAX; age++) {
-        const kept = this.#keptAt(age)
-        if (kept.requestId === query.requestId) found.push(keptOf(kept, this.#timesAt(age)))
+        const decision = this.#at(age)
+        if (decision.requestId === query.requestId) found.push(keptOf(decision, zeroMs))
       }
     } else {
       const max = Math.min(query.max, LIST_MAX)
       for (let age = 0; age < this.#count && list.length < max; age++) {
-        const times = this.#timesAt(age)
-        const kept = this.#keptAt(age)
-        if (fits(kept, times, query.filter)) list.push(summaryOf(kept, times))
+        const decision = this.#at(age)
+        if (fits(decision, zeroMs, query.filter)) list.push(summaryOf(decision, zeroMs))
       }
     }
-    const oldestMs = this.#count === 0 ? null : this.#timesAt(this.#count - 1).endedMs
+    const oldestMs = this.#count === 0 ? null : Math.floor(zeroMs + this.#at(this.#count - 1).startedAt)
     return { found, list, count: this.#count, oldestMs }
+  }
+
+  /** Milliseconds since 1970 at which the clock that exchanges are timed by would have begun. */
+  #zeroMs(): number {
+    return this.#clock.epochMs() - this.#clock.now()
   }
 
   /** Place in the ring of the record that so many newer ones follow. */
@@ -128,18 +117,13 @@ export class DecisionLog {
     return at < 0 ? at + this.#ring.length : at
   }
 
-  #keptAt(age: number): KeptDecision {
-    return this.#ring[this.#placeOf(age)] as KeptDecision
-  }
-
-  #timesAt(age: number): KeptTimes {
-    const row = this.#placeOf(age) * STRIDE
-    const [endedMs = 0, startedAt = 0, durationMs = 0, requestBytes = 0, responseBytes = 0] = this.#times.subarray(row, row + STRIDE)
-    return { endedMs, startedAt, durationMs, requestBytes, responseBytes }
+  #at(age: number): Decision {
+    const at = this.#placeOf(age)
+    return (this.#ring[at] as KeptDecision).read(this.#numbers, at * COLUMNS, this.#ids, at * ID_BYTES)
   }
 
   #dropOldest(): void {
-    const kept = this.#keptAt(this.#count - 1)
+    const kept = this.#ring[this.#placeOf(this.#count - 1)] as KeptDecision
     this.#count--
     this.#bytes -= kept.bytes
     const { head } = kept
@@ -150,38 +134,19 @@ export class DecisionLog {
   #resize(size: number): void {
     while (this.#count > size) this.#dropOldest()
     const ring: KeptDecision[] = []
-    const times = new Float64Array(size * STRIDE)
+    const numbers = new Float64Array(size * COLUMNS)
+    const ids = new Uint8Array(size * ID_BYTES)
     for (let i = 0; i < this.#count; i++) {
       const from = this.#placeOf(this.#count - 1 - i)
       ring.push(this.#ring[from] as KeptDecision)
-      times.set(this.#times.subarray(from * STRIDE, (from + 1) * STRIDE), i * STRIDE)
+      numbers.set(this.#numbers.subarray(from * COLUMNS, (from + 1) * COLUMNS), i * COLUMNS)
+      ids.set(this.#ids.subarray(from * ID_BYTES, (from + 1) * ID_BYTES), i * ID_BYTES)
     }
     this.#ring = ring
-    this.#times = times
+    this.#numbers = numbers
+    this.#ids = ids
     this.#next = size === 0 ? 0 : this.#count % size
   }
-}
-
-function fill(kept: KeptDecision, exchange: Exchange, plan: RoutePlan, trace: DecisionTrace): void {
-  const { caller, client, attempts } = exchange
-  kept.requestId = exchange.requestId
-  kept.listener = exchange.listener.name
-  kept.clientAddress = client.address
-  kept.peerAddress = client.peerAddress
-  kept.head = headOf(exchange, trace)
-  kept.route = plan.facts
-  kept.plan = plan.steps.facts
-  kept.steps = trace.takeSteps()
-  kept.notes = trace.notes
-  kept.answers = trace.answers
-  kept.attempts = attempts.length === 0 ? null : attempts.length === 1 ? (attempts[0] as Attempt) : attempts.slice()
-  kept.callerMethod = caller.method
-  kept.subject = caller.subject
-  kept.consumer = caller.consumer?.name ?? ''
-  kept.credentialId = caller.credentialId
-  kept.limit = exchange.limit
-  kept.fallback = exchange.fallback
-  kept.grpcStatus = exchange.grpcStatus
 }
 
 /** The same object for as long as the connection sends the same head. A head that is no request has no number of its own. */
@@ -193,8 +158,8 @@ function headOf({ request, error }: Exchange, trace: DecisionTrace): KeptHead {
   return head
 }
 
-function lengthOf(notes: readonly TracedNote[] | null): number {
+function lengthOf(notes: readonly TracedNote[]): number {
   let length = 0
-  if (notes !== null) for (const { note } of notes) length += typeof note === 'string' ? note.length : 0
+  for (const { note } of notes) length += typeof note === 'string' ? note.length : 0
   return length
 }

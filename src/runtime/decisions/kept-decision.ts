@@ -1,7 +1,8 @@
 import type { PlanFacts, RouteFacts } from '../../compile/plan.ts'
-import type { TracedAnswer, TracedNote } from '../../core/decision-trace.ts'
+import type { DecisionTrace, TracedAnswer, TracedNote } from '../../core/decision-trace.ts'
 import type { ErrorCode } from '../../core/errors.ts'
-import type { Attempt, FallbackKind, RequestHead } from '../../core/exchange.ts'
+import type { Attempt, Exchange, FallbackKind, RequestHead } from '../../core/exchange.ts'
+import type { Outcome } from '../../core/policy.ts'
 import type { LimitDecision } from '../../core/store.ts'
 import type { StepFacts } from '../../core/trace.ts'
 
@@ -46,57 +47,233 @@ export class KeptHead {
   }
 }
 
-/**
- * What is kept of one exchange: references to plain values that were there anyway. Made once for each place in the ring, and filled again and
- * again, since objects that live on only to die old are what costs a collector most.
- */
-export class KeptDecision {
-  requestId = ''
-  listener = ''
-  clientAddress = ''
-  peerAddress = ''
-  head: KeptHead | null = null
-  route: RouteFacts | null = null
-  plan: PlanFacts | null = null
-  steps: readonly StepFacts[] = NO_STEPS
-  notes: readonly TracedNote[] | null = null
-  answers: readonly TracedAnswer[] | null = null
-  /** The only attempt, or all of several. */
-  attempts: Attempt | readonly Attempt[] | null = null
-  callerMethod = ''
-  subject = ''
-  consumer = ''
-  credentialId = ''
-  limit: LimitDecision | null = null
-  fallback: FallbackKind | null = null
-  error: ErrorCode | null = null
-  status = 0
-  grpcStatus = -1
-  /** What it takes with what it alone refers to. */
-  bytes = 0
-
-  /** Lets go of what it refers to. */
-  clear(): void {
-    this.head = null
-    this.route = null
-    this.plan = null
-    this.steps = NO_STEPS
-    this.notes = null
-    this.answers = null
-    this.attempts = null
-    this.limit = null
-  }
-}
-
-const NO_STEPS: readonly StepFacts[] = []
-
-/** The numbers of one kept decision, which are apart from it: in an object each would be an object of its own. */
-export interface KeptTimes {
-  /** Milliseconds since 1970 at its end. */
-  readonly endedMs: number
-  /** Of the clock. */
+/** What is known of one exchange, to be told. */
+export interface Decision {
+  readonly requestId: string
+  readonly listener: string
+  readonly clientAddress: string
+  readonly peerAddress: string
+  readonly head: KeptHead
+  readonly route: RouteFacts
+  readonly plan: PlanFacts
+  readonly steps: readonly StepFacts[]
+  readonly notes: readonly TracedNote[]
+  readonly answers: readonly TracedAnswer[]
+  readonly attempts: readonly Attempt[]
+  readonly callerMethod: string
+  readonly subject: string
+  readonly consumer: string
+  readonly credentialId: string
+  readonly limit: LimitDecision | null
+  readonly fallback: FallbackKind | null
+  readonly error: ErrorCode | null
+  readonly status: number
+  readonly grpcStatus: number
+  /** Milliseconds of the clock. */
   readonly startedAt: number
   readonly durationMs: number
   readonly requestBytes: number
   readonly responseBytes: number
 }
+
+/** Bytes of a request id that are kept in place; longer ones are kept as they are. A UUID has 36. */
+export const ID_BYTES = 40
+const LIMITS_IN_PLACE = 4
+
+// Columns of the numbers of one record.
+const STARTED_AT = 0
+const DURATION_MS = 1
+const REQUEST_BYTES = 2
+const RESPONSE_BYTES = 3
+const ID_LENGTH = 4
+const TRY_STARTED_AT = 5
+const TRY_ENDED_AT = 6
+const TRY_STATUS = 7
+/** How many limits were decided on; -1 for no decision, or one that is kept as it is. */
+const LIMIT_COUNT = 8
+/** -1 for admitted. */
+const LIMIT_REFUSED_BY = 9
+const LIMIT_RETRY_AFTER_MS = 10
+/** For each limit what remains, and when all is there again. */
+const LIMIT_REMAINING = 11
+/** Numbers of one record. */
+export const COLUMNS = LIMIT_REMAINING + 2 * LIMITS_IN_PLACE
+
+/**
+ * One place in the ring, filled again and again. It refers to what lives on anyway: facts of plans, texts of connections, arrays that the
+ * records of a connection share. What is made for one exchange alone is copied into typed arrays, so that it can die as young as it would without
+ * records: objects that live on only to die old are what costs a collector most.
+ */
+export class KeptDecision {
+  /** Only where it has no room in the bytes. */
+  #longId = ''
+  #listener = ''
+  #clientAddress = ''
+  #peerAddress = ''
+  #head: KeptHead | null = null
+  #route: RouteFacts | null = null
+  #plan: PlanFacts | null = null
+  #steps: readonly StepFacts[] = NONE
+  #notes: readonly TracedNote[] = NONE
+  #answers: readonly TracedAnswer[] = NONE
+  #target = ''
+  #tryError: ErrorCode | null = null
+  /** All of them, where there are several. */
+  #attempts: readonly Attempt[] | null = null
+  #callerMethod = ''
+  #subject = ''
+  #consumer = ''
+  #credentialId = ''
+  /** Where it has more limits than there is room for. */
+  #limit: LimitDecision | null = null
+  #fallback: FallbackKind | null = null
+  #error: ErrorCode | null = null
+  #status = 0
+  #grpcStatus = -1
+  /** What it takes with what it alone refers to, about; for the log. */
+  bytes = 0
+
+  get head(): KeptHead | null {
+    return this.#head
+  }
+
+  /** Lets go of what it refers to. */
+  clear(): void {
+    this.#head = null
+    this.#route = null
+    this.#plan = null
+    this.#steps = NONE
+    this.#notes = NONE
+    this.#answers = NONE
+    this.#attempts = null
+    this.#limit = null
+  }
+
+  /** @param numbers at `row` are this one's; so are the bytes of `ids` at `idAt` */
+  fill(
+    { exchange, trace, plan, route, head }: Recorded,
+    { status, error, durationMs }: Outcome,
+    numbers: Float64Array,
+    row: number,
+    ids: Uint8Array,
+    idAt: number,
+  ): void {
+    const { caller, client, requestId } = exchange
+    this.#listener = exchange.listener.name
+    this.#clientAddress = client.address
+    this.#peerAddress = client.peerAddress
+    this.#head = head
+    this.#route = route
+    this.#plan = plan
+    this.#steps = trace.takeSteps()
+    this.#notes = trace.takeNotes()
+    this.#answers = trace.answers ?? NONE
+    this.#callerMethod = caller.method
+    this.#subject = caller.subject
+    this.#consumer = caller.consumer === null ? '' : caller.consumer.name
+    this.#credentialId = caller.credentialId
+    this.#fallback = exchange.fallback
+    this.#error = error
+    this.#status = status
+    this.#grpcStatus = exchange.grpcStatus
+    numbers[row + STARTED_AT] = exchange.startedAt
+    numbers[row + DURATION_MS] = durationMs
+    numbers[row + REQUEST_BYTES] = exchange.requestBytes
+    numbers[row + RESPONSE_BYTES] = exchange.responseBytes
+    this.#fillAttempts(exchange.attempts, numbers, row)
+    this.#fillLimit(exchange.limit, numbers, row)
+    const length = requestId.length
+    const isLong = length > ID_BYTES
+    this.#longId = isLong ? requestId : ''
+    numbers[row + ID_LENGTH] = isLong ? 0 : length
+    if (!isLong) for (let i = 0; i < length; i++) ids[idAt + i] = requestId.charCodeAt(i)
+  }
+
+  #fillAttempts(attempts: readonly Attempt[], numbers: Float64Array, row: number): void {
+    const only = attempts.length === 1 ? attempts[0] : undefined
+    this.#attempts = attempts.length > 1 ? attempts.slice() : null
+    this.#target = only === undefined ? '' : only.target
+    if (only === undefined) return
+    this.#tryError = only.error
+    numbers[row + TRY_STARTED_AT] = only.startedAt
+    numbers[row + TRY_ENDED_AT] = only.endedAt
+    numbers[row + TRY_STATUS] = only.status
+  }
+
+  #fillLimit(limit: LimitDecision | null, numbers: Float64Array, row: number): void {
+    const isInPlace = limit !== null && limit.remaining.length <= LIMITS_IN_PLACE
+    this.#limit = isInPlace ? null : limit
+    numbers[row + LIMIT_COUNT] = isInPlace ? limit.remaining.length : -1
+    if (!isInPlace) return
+    numbers[row + LIMIT_REFUSED_BY] = limit.refusedBy
+    numbers[row + LIMIT_RETRY_AFTER_MS] = limit.retryAfterMs
+    for (let i = 0; i < limit.remaining.length; i++) {
+      numbers[row + LIMIT_REMAINING + i] = limit.remaining[i] as number
+      numbers[row + LIMIT_REMAINING + LIMITS_IN_PLACE + i] = limit.resetMs[i] as number
+    }
+  }
+
+  /** @see fill */
+  read(numbers: Float64Array, row: number, ids: Uint8Array, idAt: number): Decision {
+    const at = (column: number): number => numbers[row + column] as number
+    const only = (): Attempt => ({
+      number: 1,
+      target: this.#target,
+      startedAt: at(TRY_STARTED_AT),
+      endedAt: at(TRY_ENDED_AT),
+      status: at(TRY_STATUS),
+      error: this.#tryError,
+    })
+    return {
+      requestId: this.#longId === '' ? String.fromCharCode(...ids.subarray(idAt, idAt + at(ID_LENGTH))) : this.#longId,
+      listener: this.#listener,
+      clientAddress: this.#clientAddress,
+      peerAddress: this.#peerAddress,
+      head: this.#head as KeptHead,
+      route: this.#route as RouteFacts,
+      plan: this.#plan as PlanFacts,
+      steps: this.#steps,
+      notes: this.#notes,
+      answers: this.#answers,
+      attempts: this.#attempts ?? (this.#target === '' ? NONE : [only()]),
+      callerMethod: this.#callerMethod,
+      subject: this.#subject,
+      consumer: this.#consumer,
+      credentialId: this.#credentialId,
+      limit: this.#limit ?? limitAt(numbers, row),
+      fallback: this.#fallback,
+      error: this.#error,
+      status: this.#status,
+      grpcStatus: this.#grpcStatus,
+      startedAt: at(STARTED_AT),
+      durationMs: at(DURATION_MS),
+      requestBytes: at(REQUEST_BYTES),
+      responseBytes: at(RESPONSE_BYTES),
+    }
+  }
+}
+
+/** What a record is made from. */
+export interface Recorded {
+  readonly exchange: Exchange
+  readonly trace: DecisionTrace
+  readonly plan: PlanFacts
+  readonly route: RouteFacts
+  readonly head: KeptHead
+}
+
+function limitAt(numbers: Float64Array, row: number): LimitDecision | null {
+  const count = numbers[row + LIMIT_COUNT] as number
+  if (count === -1) return null
+  const from = row + LIMIT_REMAINING
+  const refusedBy = numbers[row + LIMIT_REFUSED_BY] as number
+  return {
+    admitted: refusedBy === -1,
+    refusedBy,
+    retryAfterMs: numbers[row + LIMIT_RETRY_AFTER_MS] as number,
+    remaining: [...numbers.subarray(from, from + count)],
+    resetMs: [...numbers.subarray(from + LIMITS_IN_PLACE, from + LIMITS_IN_PLACE + count)],
+  }
+}
+
+const NONE: readonly never[] = []
