@@ -79,6 +79,11 @@ test('nothing of one section is left in the next', () => {
   assert.deepEqual([reader.acceptsTrailers, reader.expect, reader.contentLength], [false, '', -1])
 })
 
+test('empty crumbs of a cookie leave nothing behind', () => {
+  const { fields } = read('Request', [...REQUEST, ['cookie', ''], ['cookie', 'a=b'], ['cookie', ''], ['cookie', 'c=d'], ['cookie', '']])
+  assert.deepEqual(fields, [['cookie', 'a=b; c=d']])
+})
+
 test('crumbs of a cookie are put together', () => {
   const { fields } = read('Request', [...REQUEST, ['cookie', 'a=b'], ['x', 'y'], ['cookie', 'c=d'], ['cookie', 'e=f']])
   assert.deepEqual(fields, [

@@ -250,6 +250,8 @@ export class FieldSectionReader implements FieldSink {
 
   /** RFC 9113, 8.2.3: crumbs are put together before anybody sees them who knows one Cookie field only. */
   #takeCrumb(bytes: Buffer, start: number, end: number): void {
+    // An empty one would leave a blank at the end of the value, for which others refuse the message (8.2.1).
+    if (end === start) return
     const length = this.#cookieLength + end - start + 2
     if (cookie.length < length) {
       const larger = Buffer.allocUnsafeSlow(length * 2)
