@@ -1,5 +1,6 @@
 /** gRPC servers made with grpc-js from .proto text, whose methods speak JSON; and server reflection for them, written by hand. */
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import {
   type DescMethod,
@@ -83,9 +84,12 @@ function addMethod(server: grpc.Server, registry: FileRegistry, method: DescMeth
   const responseStream = method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming'
   const read = (bytes: Buffer): JsonObject => objectOf(toJson(method.input, fromBinary(method.input, bytes), { registry }))
   const write = (json: JsonObject): Buffer => Buffer.from(toBinary(method.output, fromJson(method.output, json, { registry })))
+  // A call that is read to its end has yet to be answered: it must not be destroyed then.
+  const iterated = (call: AsyncIterable<Buffer>): AsyncIterable<Buffer> =>
+    call instanceof Readable ? call.iterator({ destroyOnReturn: false }) : call
   async function* requestsOf(call: AsyncIterable<Buffer> | { readonly request: Buffer }): AsyncIterable<JsonObject> {
     if ('request' in call) yield read(call.request)
-    else for await (const bytes of call) yield read(bytes)
+    else for await (const bytes of iterated(call)) yield read(bytes)
   }
   const one = (
     call: grpc.ServerUnaryCall<Buffer, Buffer> | grpc.ServerReadableStream<Buffer, Buffer>,
