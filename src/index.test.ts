@@ -11,6 +11,7 @@ test('the type of a configuration knows every kind of policy', () => {
     'forwarded-headers': true,
     cors: true,
     'security-headers': true,
+    'client-certificate': true,
     jwt: true,
     'api-key': true,
     basic: true,
@@ -26,6 +27,9 @@ test('the type of a configuration knows every kind of policy', () => {
     'static-response': true,
     transform: true,
     rewrite: true,
+    'grpc-web': true,
+    'grpc-transcoding': true,
+    soap: true,
     headers: true,
   }
   assert.deepEqual(Object.keys(kinds).sort(), POLICIES.map(({ kind }) => kind).sort())

@@ -6,8 +6,11 @@ import type { schema as authentication } from './policies/authentication/schema.
 import type { schema as authorize } from './policies/authorize/schema.ts'
 import type { schema as basic } from './policies/basic/schema.ts'
 import type { schema as cache } from './policies/cache/schema.ts'
+import type { schema as clientCertificate } from './policies/client-certificate/schema.ts'
 import type { schema as cors } from './policies/cors/schema.ts'
 import type { schema as forwardedHeaders } from './policies/forwarded-headers/schema.ts'
+import type { schema as grpcTranscoding } from './policies/grpc-transcoding/schema.ts'
+import type { schema as grpcWeb } from './policies/grpc-web/schema.ts'
 import type { schema as headers } from './policies/headers/schema.ts'
 import type { schema as hmac } from './policies/hmac/schema.ts'
 import type { schema as identityHeaders } from './policies/identity-headers/schema.ts'
@@ -20,6 +23,7 @@ import type { schema as requestSize } from './policies/request-size/schema.ts'
 import type { schema as requestValidation } from './policies/request-validation/schema.ts'
 import type { schema as rewrite } from './policies/rewrite/schema.ts'
 import type { schema as securityHeaders } from './policies/security-headers/schema.ts'
+import type { schema as soap } from './policies/soap/schema.ts'
 import type { schema as staticResponse } from './policies/static-response/schema.ts'
 import type { schema as transform } from './policies/transform/schema.ts'
 import type { schema as users } from './policies/users/schema.ts'
@@ -35,6 +39,7 @@ export interface Policies {
   readonly cors?: Block<typeof cors>
   readonly 'security-headers'?: Block<typeof securityHeaders>
   readonly 'request-size'?: Block<typeof requestSize>
+  readonly 'client-certificate'?: Block<typeof clientCertificate>
   readonly jwt?: Block<typeof jwt>
   readonly 'api-key'?: Block<typeof apiKey>
   readonly basic?: Block<typeof basic>
@@ -50,6 +55,9 @@ export interface Policies {
   readonly 'static-response'?: Block<typeof staticResponse>
   readonly transform?: Block<typeof transform>
   readonly rewrite?: Block<typeof rewrite>
+  readonly 'grpc-web'?: Block<typeof grpcWeb>
+  readonly 'grpc-transcoding'?: Block<typeof grpcTranscoding>
+  readonly soap?: Block<typeof soap>
   readonly headers?: Block<typeof headers>
 }
 

@@ -19,8 +19,6 @@ export const GRPC_STATUSES = [
   'UNAUTHENTICATED',
 ] as const
 
-export type GrpcStatusName = (typeof GRPC_STATUSES)[number]
-
 /** The HTTP status for each gRPC status, as google.rpc.Code gives them; 200 for OK. */
 const HTTP_STATUSES = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
 

@@ -19,7 +19,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     status: 400,
     grpcStatus: 3,
     sentence: 'Malformed request',
-    meaning: 'The bytes were not a well-formed request of HTTP/1.1 (RFC 9112) or HTTP/2 (RFC 9113), or could be read in two ways; or its `grpc-timeout` is none.',
+    meaning:
+      'The bytes were not a well-formed request of HTTP/1.1 (RFC 9112) or HTTP/2 (RFC 9113), or could be read in two ways; or its `grpc-timeout` is none.',
   },
   request_framing_invalid: {
     status: 400,

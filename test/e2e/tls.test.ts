@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { connect as connectPlain } from 'node:net'
 import { join } from 'node:path'
@@ -244,7 +245,7 @@ test("Node's own agent keeps its connection", { skip }, async (t) => {
   for (let turn = 0; turn < 3; turn++) {
     const asked = request(`${gateway.url}/`, { agent })
     asked.end()
-    const [response] = await once(asked, 'response')
+    const response = await new Promise<IncomingMessage>((resolve, reject) => asked.on('response', resolve).on('error', reject))
     response.resume()
     await once(response, 'end')
     assert.equal(response.statusCode, 200)
