@@ -75,9 +75,10 @@ export class ResponseRelay {
    */
   gather(bytesMax: number, onWhole: Gathering['onWhole']): void {
     if (this.#exchange.response.bodyLength > bytesMax) return onWhole('too large')
-    // All of it may have come while a step was at the head, more than is wanted too: nothing else would tell.
+    // All of it, or more than is wanted, may have come while a step was at the head: nothing else would tell.
     this.#exchange.response.trailers = this.#trailers
-    if (this.#ended) return onWhole(this.#bytes > bytesMax ? 'too large' : Buffer.concat(this.#pieces))
+    if (this.#bytes > bytesMax) return onWhole('too large')
+    if (this.#ended) return onWhole(Buffer.concat(this.#pieces))
     this.#gathering = { bytesMax, onWhole }
   }
 

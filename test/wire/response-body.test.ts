@@ -174,6 +174,27 @@ test('a body that came whole while a step was at its head, and is too large, pas
   assert.equal((await client.readResponse()).body, '01234567890123456789')
 })
 
+test('a body of which too much came while a step was at its head passes as it is, also when only its end is still to come', async (t) => {
+  const idle = (): void => {}
+  let letGo = idle
+  const waiting: PolicySteps = {
+    onUpstreamResponse: () =>
+      new Promise((resolve) => {
+        letGo = () => resolve(undefined)
+      }),
+  }
+  const rig = await startRig(t, { policy: bodyPolicy({}, waiting) })
+  const client = await rig.connect()
+  client.write(GET)
+  const service = await rig.upstream.accept()
+  await service.readRequest()
+  service.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n01234567890123456789\r\n')
+  await eventually(() => letGo !== idle, 'the step to wait')
+  letGo()
+  service.write('0\r\n\r\n')
+  assert.equal((await client.readResponse()).body, '01234567890123456789')
+})
+
 test('a client whose own body breaks while a response is gathered is told so: no other service is asked with half of a request', async (t) => {
   const rig = await startRig(t, {
     policy: bodyPolicy({}),
