@@ -39,11 +39,13 @@ export function runSteps(
     // What nearly every step says: go on.
     if (verdict === undefined && !observed) continue
     if (verdict instanceof Promise) {
+      const startedAt = exchange.traceContext === null ? 0 : exchange.clock.now()
       verdict.then(
         (late) => settle(late),
         (error: unknown) => settle(faultReply(step, error, report)),
       )
       const settle = (late: Verdict): void => {
+        exchange.traceContext?.waited(step.policy, startedAt, exchange.clock.now())
         const reply = conclude(step, exchange, late, before, marks)
         // The client may have gone meanwhile: nobody needs the steps that follow.
         if (exchange.ended) next(null)

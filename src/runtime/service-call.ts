@@ -5,6 +5,7 @@ import { type ErrorCode, GatewayError } from '../core/errors.ts'
 import type { Attempt, Exchange, TunnelEnd } from '../core/exchange.ts'
 import { countedStatusOf, formatGrpcTimeout, grpcPushbackOf, grpcStatusOf, NO_GRPC_STATUS } from '../core/grpc.ts'
 import type { Headers } from '../core/headers.ts'
+import { formatTraceParent } from '../core/trace-context.ts'
 import type { UpstreamHandler } from '../http/h1/upstream-handler.ts'
 import type { UpstreamConnection } from '../http/upstream-connection.ts'
 import type { RouteMetrics } from '../telemetry/gateway-metrics.ts'
@@ -141,6 +142,7 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     // What is left of the client's time, so that no service works for one who is gone.
     if (exchange.deadlineAt < Number.POSITIVE_INFINITY)
       request.headers.set('grpc-timeout', formatGrpcTimeout(exchange.deadlineAt - this.#clock.now()))
+    this.#markTrace()
     for (const step of attempt) if (!step.shadow) step.run(exchange, this.#tries.current as Attempt)
     const { length } = this.#request
     this.#isGrpc = isGrpcCall(exchange)
@@ -159,6 +161,15 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
       return
     }
     this.#sendBody(connection)
+  }
+
+  /** Each try has a span of its own, whose child the service's is (Trace Context, 3.2). */
+  #markTrace(): void {
+    const { traceContext, request } = this.#exchange
+    const number = this.#tries.current?.number ?? 0
+    if (traceContext === null) return
+    const { traceId, sampled } = traceContext
+    request.headers.set('Traceparent', formatTraceParent(traceId, traceContext.attemptSpanId(number), sampled))
   }
 
   #sendBody(connection: UpstreamConnection): void {
