@@ -1,18 +1,21 @@
 import cluster from 'node:cluster'
+import { systemClock } from '../core/clock.ts'
 import type { BoundedMetrics, Logger, Metrics } from '../core/observe.ts'
 import type { DataPlane, Notice, NoticeMessage } from '../runtime/control-protocol.ts'
 import { WorkerHost } from '../runtime/worker.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
-import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
+import { createEventLog } from '../telemetry/event-log.ts'
 import { MetricsRegistry } from '../telemetry/metrics.ts'
 import { ProcessMetrics } from '../telemetry/process-metrics.ts'
-import { LoggedPlane } from './worker-plane.ts'
+import { Tracing } from '../telemetry/tracing.ts'
+import { LoggedPlane, type WorkerTelemetry } from './worker-plane.ts'
 
 /** What a data plane is made of in a worker. */
 export interface PlaneParts {
   readonly log: Logger
   readonly metrics: BoundedMetrics
   readonly accessLog: AccessLog
+  readonly tracing: Tracing
   /** Says something to the control process. */
   readonly tell: (notice: Notice) => void
 }
@@ -29,18 +32,19 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
   const log = createEventLog({ fields: { worker: worker.id } })
   const metrics = new MetricsRegistry()
   const accessLog = new AccessLog({ log })
-  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, tell }), { accessLog, eventLog: log })
+  const tracing = new Tracing({ clock: systemClock, log })
+  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, tracing, tell }), { accessLog, eventLog: log, tracing })
   new WorkerHost({
     plane,
     channel: process,
     log,
-    dumpMetrics: metricsDumper(metrics, accessLog, log),
+    dumpMetrics: metricsDumper(metrics, { accessLog, eventLog: log, tracing }),
     reopenLogs: () => {
       accessLog.reopen()
       log.reopen()
     },
     exit: async () => {
-      await Promise.all([accessLog.close(), log.close()])
+      await Promise.all([accessLog.close(), tracing.close(), log.close()])
       process.exit(0)
     },
   }).start()
@@ -52,13 +56,17 @@ function tell(notice: Notice): void {
 }
 
 /** Dumps the metrics, with those of the process itself brought up to date. */
-function metricsDumper(metrics: MetricsRegistry, accessLog: AccessLog, log: EventLog) {
+function metricsDumper(metrics: MetricsRegistry, { accessLog, eventLog, tracing }: WorkerTelemetry) {
   const dropped = new Drops(metrics, 'gateway_access_log_dropped_total', 'Access-log lines lost because an output was slow or away.')
   const eventsDropped = new Drops(metrics, 'gateway_event_log_dropped_total', 'Lines of the event log lost by outputs besides stderr.')
+  const spansDropped = metrics.counter('gateway_trace_spans_dropped_total', 'Spans lost because their receiver was slow or away.', {})
+  let spansTold = 0
   const ofProcess = new ProcessMetrics(metrics, String(cluster.worker?.id ?? ''))
   return () => {
     dropped.update(accessLog.dropped())
-    eventsDropped.update(log.dropped())
+    eventsDropped.update(eventLog.dropped())
+    spansDropped.add(tracing.dropped - spansTold)
+    spansTold = tracing.dropped
     ofProcess.update()
     return metrics.dump()
   }
@@ -75,8 +83,6 @@ class Drops {
     this.#metrics = metrics
     this.#name = name
     this.#help = help
-    // There from the beginning, so that a rate over it has a zero to begin with.
-    metrics.counter(name, help, { output: 'stdout' })
   }
 
   update(totals: ReadonlyMap<string, number>): void {

@@ -6,11 +6,13 @@ import type { SharedFile, StoreName } from '../core/store.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { EventLog } from '../telemetry/event-log.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import type { ServiceState } from '../upstream/service-state.ts'
 
-export interface WorkerLogs {
+export interface WorkerTelemetry {
   readonly accessLog: AccessLog
   readonly eventLog: EventLog
+  readonly tracing: Tracing
 }
 
 /** The gateway and its access log as one: both take a new configuration, or neither does. */
@@ -18,12 +20,14 @@ export class LoggedPlane implements DataPlane {
   readonly #gateway: DataPlane
   readonly #accessLog: AccessLog
   readonly #eventLog: EventLog
+  readonly #tracing: Tracing
   #preparedIr: GatewayIr | null = null
 
-  constructor(gateway: DataPlane, { accessLog, eventLog }: WorkerLogs) {
+  constructor(gateway: DataPlane, { accessLog, eventLog, tracing }: WorkerTelemetry) {
     this.#gateway = gateway
     this.#accessLog = accessLog
     this.#eventLog = eventLog
+    this.#tracing = tracing
   }
 
   async prepare(ir: GatewayIr, shared: SharedFile | null, ticketSeed: string): Promise<void> {
@@ -46,7 +50,10 @@ export class LoggedPlane implements DataPlane {
   }
 
   commit(): void {
-    if (this.#preparedIr !== null) this.#eventLog.use(this.#preparedIr.eventOutputs)
+    if (this.#preparedIr !== null) {
+      this.#eventLog.use(this.#preparedIr.eventOutputs)
+      this.#tracing.use(this.#preparedIr.tracing)
+    }
     this.#preparedIr = null
     this.#accessLog.commit()
     this.#gateway.commit()

@@ -62,6 +62,7 @@ export class BatchSender {
   #sendingBytes = 0
   #timer: NodeJS.Timeout | null = null
   #isSending = false
+  #sending: Promise<void> = Promise.resolve()
   #isFailing = false
   #closed = false
   /** The time of {@link close} is over. */
@@ -107,6 +108,8 @@ export class BatchSender {
     this.#waitingBytes = 0
     this.#endWait?.()
     this.#abortRequest?.()
+    // What was on its way is counted before anybody asks what was lost.
+    await this.#sending
   }
 
   #send(): void {
@@ -114,7 +117,7 @@ export class BatchSender {
     this.#timer = null
     if (this.#isSending || this.#waiting.length === 0) return
     this.#isSending = true
-    void this.#sendAll().finally(() => {
+    this.#sending = this.#sendAll().finally(() => {
       this.#isSending = false
       this.#onIdle?.()
       if (this.#waiting.length > 0 && !this.#closed) this.#timer ??= setTimeout(this.#wake, this.#receiver.intervalMs).unref()
@@ -155,7 +158,7 @@ export class BatchSender {
     const plain = Buffer.from(text, 'latin1')
     const body = this.#receiver.gzip ? await compress(plain) : plain
     let backoffMs = BACKOFF_FIRST_MS
-    for (let tries = 1; ; tries++) {
+    for (let tries = 1; !this.#gaveUp; tries++) {
       const answer = await this.#post(body)
       if (answer.kind === 'taken') {
         if (this.#isFailing) this.#parts.log?.info({}, `the receiver of ${this.#parts.what} takes it again`)
@@ -164,12 +167,12 @@ export class BatchSender {
       }
       if (answer.kind === 'refused') return false
       this.#tellFailing(answer.reason)
-      if (tries === TRIES_MAX || this.#gaveUp) return false
+      if (tries === TRIES_MAX) return false
       // Jitter, so that workers do not come back all at once.
       await this.#wait(answer.afterMs ?? backoffMs * (0.5 + Math.random() / 2))
-      if (this.#gaveUp) return false
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)
     }
+    return false
   }
 
   #tellFailing(reason: string): void {
@@ -178,6 +181,7 @@ export class BatchSender {
   }
 
   async #wait(ms: number): Promise<void> {
+    if (this.#gaveUp) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#endWait = resolve
     const timer = setTimeout(resolve, ms).unref()

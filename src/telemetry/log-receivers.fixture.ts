@@ -140,7 +140,10 @@ export function httpOutput(rest: Partial<HttpOutput>): HttpOutput {
   }
 }
 
-/** Waits until something is so. The test's own time limit ends a wait in vain. */
+/** Waits until something is so, for at most ten seconds. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+  for (let i = 0; !condition(); i++) {
+    if (i === 2_000) throw new Error(`it does not come about: ${String(condition)}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
 }
