@@ -38,6 +38,7 @@ const ROOT_KEYS = new Set([
   'registries',
   'limits',
   'admin',
+  'metrics',
   'decisions',
   'drainDelay',
   'drainTimeout',
