@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { MetricsRegistry } from './metrics.ts'
-import { STATSD_NAMES, StatsdReporter, type StatsdSettings } from './statsd.ts'
+import { STATSD_NAMES, STATSD_TIMINGS, StatsdReporter, type StatsdSettings } from './statsd.ts'
 
 const TIMEOUT = { timeout: 10_000 }
 /** No test waits for it. */
@@ -60,6 +60,7 @@ function reporter(openSocket?: (family: 4 | 6) => Socket) {
     made,
     said,
     count: (name: string, amount: number, labels = {}) => workers.counter(name, 'Help.', labels).add(amount),
+    time: (ms: number, labels = {}) => workers.histogram('gateway_request_duration_ms', 'Help.', [10, 100], labels).observe(ms),
     errors: () => own.dump()[0]?.series[0]?.values[0],
     untilSaid: async (message: string): Promise<void> => {
       while (!said.includes(message)) await heard.promise
@@ -124,6 +125,22 @@ test('a server that is configured later is not told what was before, and one tha
   assert.equal(await first.next(), 'gateway.cache.hit:3|c')
 })
 
+test('timings are sent as samples of the upper bounds of their buckets, each with the share that it is of', TIMEOUT, async (t) => {
+  const statsd = await server(t)
+  const { made, time } = reporter()
+  time(5)
+  made.use(settings(statsd.port, { prefix: 'shop.', intervalMs: 5 }))
+  await new Promise((resolve) => setImmediate(resolve))
+  for (let i = 0; i < 4; i++) time(7, { path: `/${i}` })
+  time(20)
+  assert.equal(await statsd.next(), 'shop.gateway.request.duration:10|ms|@0.25\nshop.gateway.request.duration:100|ms')
+  for (let i = 0; i < 3; i++) time(2_000)
+  assert.equal(await statsd.next(), 'shop.gateway.request.duration:100|ms|@0.333333333333')
+  for (let i = 0; i < 4_000_000; i++) time(1)
+  assert.equal(await statsd.next(), 'shop.gateway.request.duration:10|ms|@0.00000025')
+  await made.close()
+})
+
 test('a sum that fell is sent as nothing, and counts on from there', TIMEOUT, async (t) => {
   const statsd = await server(t)
   const { made, count } = reporter()
@@ -181,7 +198,7 @@ test('what cannot be sent is counted, told once, and sent later', TIMEOUT, async
 test('docs/observability.md has the names that are sent', () => {
   const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'observability.md'), 'utf8')
   const rows = [...page.matchAll(/^\| `(gateway\.[\w.]+)` \| `(\w+)` \|$/gm)].map(([, statsd, prometheus]) => [prometheus, statsd])
-  assert.deepEqual(rows, [...STATSD_NAMES])
+  assert.deepEqual(rows, [...STATSD_NAMES, ...STATSD_TIMINGS])
 })
 
 /** One that cannot send. */

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 import type { Counter, Logger, Metrics } from '../core/observe.ts'
-import type { MetricsDump } from './metrics.ts'
+import type { FamilyDump, MetricsDump } from './metrics.ts'
 
 /** Where counts are sent to. */
 export interface StatsdSettings {
@@ -32,12 +32,15 @@ export const STATSD_NAMES: ReadonlyMap<string, string> = new Map([
   ['gateway_cache_miss_total', 'gateway.cache.miss'],
 ])
 
+/** As {@link STATSD_NAMES}, of histograms in milliseconds: they are sent as timings. */
+export const STATSD_TIMINGS: ReadonlyMap<string, string> = new Map([['gateway_request_duration_ms', 'gateway.request.duration']])
+
 /** What passes every usual network in one piece: an Ethernet frame, less the heads of IPv6 and UDP, and some for tunnels. */
 const DATAGRAM_BYTES_MAX = 1_432
 /** A name server may take long; the end of the process does not wait for it. */
 const LAST_FLUSH_MAX_MS = 1_000
 
-/** Counts by the name of the counter. */
+/** Counts by the name of the counter; of a bucket of timings, by the name and the bucket's upper bound behind a blank. */
 type Totals = ReadonlyMap<string, number>
 
 /** A datagram, and the totals that have been told once it is sent. */
@@ -154,27 +157,43 @@ export class StatsdReporter {
   }
 }
 
-/** The counters that StatsD is told, each summed over its labels. */
+function sumAt(series: FamilyDump['series'], index: number): number {
+  return series.reduce((sum, { values }) => sum + (values[index] ?? 0), 0)
+}
+
+/** What StatsD is told, each summed over its labels. */
 function totalsOf(dump: MetricsDump): Map<string, number> {
   const totals = new Map<string, number>()
-  for (const { name, series } of dump) {
-    const told = STATSD_NAMES.get(name)
-    if (told !== undefined)
-      totals.set(
-        told,
-        series.reduce((sum, { values }) => sum + (values[0] ?? 0), 0),
-      )
+  for (const { name, series, bounds } of dump) {
+    const counter = STATSD_NAMES.get(name)
+    if (counter !== undefined) totals.set(counter, sumAt(series, 0))
+    const timing = STATSD_TIMINGS.get(name)
+    if (timing === undefined) continue
+    for (const [i, bound] of bounds.entries()) totals.set(`${timing} ${bound}`, sumAt(series, i))
+    // What lies above all bounds is told as the last of them: an underestimate, where anything else would be a guess.
+    const last = `${timing} ${bounds.at(-1) ?? 0}`
+    totals.set(last, (totals.get(last) ?? 0) + sumAt(series, bounds.length))
   }
   return totals
 }
 
-/** `name:12|c`, a line each, as many lines in a datagram as fit. */
+/**
+ * `name:12|c`, and for a bucket of timings `name:25|ms|@0.01`: a sample that stands for a hundred of them. Servers take its rate into account;
+ * in decimals, since not all of them read exponents.
+ */
+function lineOf(key: string, delta: number): string {
+  const [name = '', boundMs] = key.split(' ')
+  if (boundMs === undefined) return `${name}:${delta}|c`
+  return `${name}:${boundMs}|ms${delta === 1 ? '' : `|@${(1 / delta).toFixed(12).replace(/0+$/, '')}`}`
+}
+
+/** A line each, as many lines in a datagram as fit. */
 function datagramsOf(prefix: string, told: Totals, totals: Totals): Datagram[] {
   const datagrams: { text: string; totals: Map<string, number> }[] = []
   for (const [name, total] of totals) {
     const delta = total - (told.get(name) ?? 0)
     if (delta === 0) continue
-    const line = `${prefix}${name}:${delta}|c`
+    const line = `${prefix}${lineOf(name, delta)}`
     const last = datagrams.at(-1)
     // Names and prefixes are ASCII: as many bytes as characters.
     if (last === undefined || last.text.length + 1 + line.length > DATAGRAM_BYTES_MAX) {
