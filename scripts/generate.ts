@@ -7,6 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { ENDPOINTS } from '../src/admin/endpoints.ts'
+import { openApiDocument } from '../src/admin/openapi.ts'
 import { editorJsonSchema, writtenJsonSchema } from '../src/config/json-schema.ts'
 import { loadSchemas } from '../src/config/load.ts'
 import { POLICIES } from '../src/policies/index.ts'
@@ -24,6 +26,7 @@ const FILES: readonly (readonly [string, () => Promise<string>])[] = [
     'docs/configuration.md',
     async () => configurationReference(writtenJsonSchema(await loadSchemas(POLICIES)), POLICIES.map(documentation)),
   ],
+  ['docs/admin-openapi.json', async () => JSON.stringify(openApiDocument(ENDPOINTS))],
   ['docs/errors.md', async () => errorsPage(ERRORS)],
 ]
 

@@ -1,68 +1,109 @@
-import type { IncomingMessage } from 'node:http'
-import type { DecisionDesk, DecisionsKept } from '../runtime/decisions/desk.ts'
-import { type Answer, closing, type Endpoint, json, problem } from './answer.ts'
-import { parseDecisionsQuery, parseWhatIf } from './decision-request.ts'
-import { readBody } from './request-body.ts'
+import { z } from '../core/schema.ts'
+import type { DecisionsKept } from '../runtime/decisions/desk.ts'
+import { type Answer, json, problem } from './answer.ts'
+import { DECISION_PARAMETERS, parseDecisionsQuery, parseWhatIf, whatIfSchema } from './decision-request.ts'
+import type { Call, Endpoint } from './endpoint.ts'
+import type { AdminParts } from './parts.ts'
 
-const BODY_BYTES_MAX = 64 * 1024
-const PREFIX = '/decisions/'
-const WHAT_IF = '/if'
-
-/** Decision records: a list of them, one, and one request judged once more with other headers. */
-export class DecisionEndpoints {
-  readonly #desk: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf'>
-
-  constructor(desk: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf'>) {
-    this.#desk = desk
-  }
-
-  /** What is found below `/decisions/`: `<request-id>` and `<request-id>/if`, the id percent-encoded. */
-  endpointAt(path: string): Endpoint | undefined {
-    if (!path.startsWith(PREFIX)) return undefined
-    const isWhatIf = path.endsWith(WHAT_IF)
-    const id = decoded(path.slice(PREFIX.length, isWhatIf ? -WHAT_IF.length : undefined))
-    if (id === null) return undefined
-    if (isWhatIf) return { method: 'POST', isPublic: false, answer: (request) => this.#whatIf(id, request) }
-    return { method: 'GET', isPublic: false, answer: () => this.#one(id) }
-  }
-
-  async list(request: IncomingMessage): Promise<Answer> {
-    const parsed = parseDecisionsQuery((request.url ?? '').split('?').slice(1).join('?'))
-    if (!parsed.ok) return problem(400, parsed.reason)
-    return json(await this.#desk.newest(parsed.filter, parsed.max))
-  }
-
-  async #one(id: string): Promise<Answer> {
-    const result = await this.#desk.find(id)
-    if (!result.found) return missing(id, result)
-    const { found: _, ...decision } = result
-    return json(decision)
-  }
-
-  async #whatIf(id: string, request: IncomingMessage): Promise<Answer> {
-    // A web page can send this type to another origin only after asking, and nobody here says yes.
-    if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
-      return closing(problem(415, 'The body must be JSON, with Content-Type: application/json.'))
-    const body = await readBody(request, BODY_BYTES_MAX)
-    if (body === null) return closing(problem(413, `The body must be at most ${BODY_BYTES_MAX} bytes.`))
-    const parsed = parseWhatIf(body)
-    if (!parsed.ok) return problem(400, parsed.reason)
-    const result = await this.#desk.whatIf(id, parsed.headers)
-    if ('problem' in result) return problem(400, `${result.problem}.`)
-    if (!result.found) return missing(id, result)
-    const { found: _, ...whatIf } = result
-    return json(whatIf)
-  }
+const kept = {
+  count: z.int().describe('Records that are kept.'),
+  oldest: z.string().nullable().describe('When the oldest of them began, in ISO 8601.'),
+  silent: z.array(z.int()).describe('Workers that did not answer.'),
 }
 
-/** A request id may hold a slash, which is encoded then; null for what is none. */
-function decoded(segment: string): string | null {
-  if (segment === '' || segment.includes('/')) return null
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return null
-  }
+/** Decision records: a list of them, one, and one request judged once more with other headers. */
+export const DECISION_ENDPOINTS: readonly Endpoint[] = [
+  {
+    method: 'GET',
+    path: '/decisions',
+    role: 'read',
+    summary: 'The newest decision records, one line each.',
+    query: DECISION_PARAMETERS,
+    response: { schema: () => z.object({ decisions: z.array(summarySchema()), ...kept }), description: 'The newest first.' },
+    answer: list,
+  },
+  {
+    method: 'GET',
+    path: '/decisions/{requestId}',
+    role: 'read',
+    summary: 'Why one request was answered as it was.',
+    response: {
+      schema: () =>
+        z.object({
+          record: z.looseObject({ requestId: z.string(), time: z.string(), revision: z.string() }),
+          worker: z.int(),
+          others: z.int().describe('Older requests with the same id.'),
+          nearMisses: z.array(z.looseObject({ route: z.string(), message: z.string() })).nullable(),
+        }),
+      description: 'The record.',
+    },
+    problems: { 404: 'No such record is kept.' },
+    answer: one,
+  },
+  {
+    method: 'POST',
+    path: '/decisions/{requestId}/if',
+    role: 'read',
+    summary: 'What would be otherwise for a recorded request with other headers, on the configuration in force. Changes nothing.',
+    body: {
+      types: ['application/json'],
+      bytesMax: 64 * 1024,
+      schema: () => whatIfSchema,
+      description: 'Headers by name: the value in place of all values, or null for none.',
+    },
+    response: {
+      schema: () =>
+        z.looseObject({
+          requestId: z.string(),
+          revision: z.string(),
+          recordedRevision: z.string(),
+          differences: z.array(z.object({ what: z.string(), before: z.string(), after: z.string() })),
+        }),
+      description: 'What differs.',
+    },
+    problems: { 404: 'No such record is kept.' },
+    answer: whatIf,
+  },
+]
+
+function summarySchema() {
+  return z.object({
+    requestId: z.string(),
+    time: z.string(),
+    method: z.string(),
+    host: z.string(),
+    path: z.string(),
+    route: z.string(),
+    service: z.string(),
+    consumer: z.string(),
+    status: z.int(),
+    error: z.string().nullable(),
+    policy: z.string(),
+    attempts: z.int(),
+    durationMs: z.number(),
+  })
+}
+
+async function list({ decisions }: AdminParts, { query }: Call): Promise<Answer> {
+  const parsed = parseDecisionsQuery(query)
+  return parsed.ok ? json(await decisions.newest(parsed.filter, parsed.max)) : problem(400, parsed.reason)
+}
+
+async function one({ decisions }: AdminParts, { params: { requestId = '' } }: Call): Promise<Answer> {
+  const result = await decisions.find(requestId)
+  if (!result.found) return missing(requestId, result)
+  const { found: _, ...decision } = result
+  return json(decision)
+}
+
+async function whatIf({ decisions }: AdminParts, { params: { requestId = '' }, body }: Call): Promise<Answer> {
+  const parsed = parseWhatIf(body)
+  if (!parsed.ok) return problem(400, parsed.reason)
+  const result = await decisions.whatIf(requestId, parsed.headers)
+  if ('problem' in result) return problem(400, `${result.problem}.`)
+  if (!result.found) return missing(requestId, result)
+  const { found: _, ...changed } = result
+  return json(changed)
 }
 
 function missing(id: string, { count, oldest, silent }: DecisionsKept): Answer {

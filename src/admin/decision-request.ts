@@ -14,6 +14,20 @@ export type DecisionsRequest =
 
 const TEXTS = ['route', 'service', 'consumer', 'method', 'path', 'error', 'policy'] as const
 
+/** What the query of `GET /decisions` may hold. */
+export const DECISION_PARAMETERS = [
+  { name: 'route', description: 'Name of the route.' },
+  { name: 'service', description: 'Name of the service.' },
+  { name: 'consumer', description: 'Name of the consumer.' },
+  { name: 'method', description: 'Method of the request.' },
+  { name: 'path', description: 'A part of the path.' },
+  { name: 'error', description: 'Error code.' },
+  { name: 'policy', description: 'Kind of a policy that answered, or in shadow would have.' },
+  { name: 'status', description: '`404`, `5xx` or `400-499`.' },
+  { name: 'since', description: 'A time in ISO 8601.' },
+  { name: 'limit', description: `Most records; ${LIST_DEFAULT} by default, at most ${LIST_MAX}.` },
+] as const
+
 /**
  * Reads the query of `GET /decisions`: `route`, `service`, `consumer`, `method`, `path` (a part of it), `error`, `policy`, `status` (`404`, `5xx`
  * or `400-499`), `since` (ISO 8601), `limit` (50, at most 1000).
@@ -63,7 +77,8 @@ function statusRange(text: string): [number, number] | null {
 
 const HEADERS_MAX = 50
 
-const whatIf = object({ headers: record(text({ max: 256 }), z.union([text({ min: 0 }), z.null()]), { max: HEADERS_MAX }) })
+/** The body of `POST /decisions/ID/if`. */
+export const whatIfSchema = object({ headers: record(text({ max: 256 }), z.union([text({ min: 0 }), z.null()]), { max: HEADERS_MAX }) })
 
 /** What `POST /decisions/ID/if` asks for, or what is wrong with it. */
 export type WhatIfRequest =
@@ -74,7 +89,7 @@ export type WhatIfRequest =
 export function parseWhatIf(body: Uint8Array): WhatIfRequest {
   const parsed = parseStrictJson(body, { depthMax: 4 })
   if (!('value' in parsed)) return { ok: false, reason: 'The body is not JSON that can be read in one way.' }
-  const { success, data, error } = whatIf.safeParse(parsed.value, { error: describeIssue })
+  const { success, data, error } = whatIfSchema.safeParse(parsed.value, { error: describeIssue })
   if (success) return { ok: true, headers: data.headers }
   return { ok: false, reason: `${error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; ')}.` }
 }

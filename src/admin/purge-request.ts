@@ -35,7 +35,8 @@ const tag = () => text({ max: TAG_CHARS_MAX })
 
 const KINDS = ['key', 'prefix', 'tag', 'tags', 'all'] as const
 
-const purge = object({
+/** The body of a purge. */
+export const purgeSchema = object({
   key: object({ host: host(), path: path(), query: query().default('') }).optional(),
   prefix: object({ path: path(), host: host().optional() }).optional(),
   tag: tag().optional(),
@@ -50,11 +51,11 @@ const purge = object({
 export function parsePurge(body: Uint8Array): PurgeRequest {
   const parsed = parseStrictJson(body, { depthMax: DEPTH_MAX })
   if (!('value' in parsed)) return { ok: false, reason: reasonOf(parsed) }
-  const { success, data, error } = purge.safeParse(parsed.value, { error: describeIssue })
+  const { success, data, error } = purgeSchema.safeParse(parsed.value, { error: describeIssue })
   return success ? { ok: true, purges: purgesOf(data) } : { ok: false, reason: `${error.issues.map(sentenceOfIssue).join('; ')}.` }
 }
 
-function purgesOf({ key, prefix, tag: single, tags = [], all }: z.output<typeof purge>): Purge[] {
+function purgesOf({ key, prefix, tag: single, tags = [], all }: z.output<typeof purgeSchema>): Purge[] {
   if (key !== undefined) return [{ kind: 'key', ...key }]
   if (prefix !== undefined) return [{ kind: 'prefix', path: prefix.path, host: prefix.host ?? null }]
   if (all) return [{ kind: 'all' }]

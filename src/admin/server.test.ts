@@ -9,9 +9,10 @@ import type { LookupState } from '../core/discovery.ts'
 import type { ControlStatus } from '../runtime/control.ts'
 import { DecisionDesk } from '../runtime/decisions/desk.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
+import { callerOf } from './access.ts'
 import { isHostAllowed } from './host-guard.ts'
 import { AdminServer, type AdminServerOptions } from './server.ts'
-import { createTokenFile, isAuthorized } from './token.ts'
+import { createTokenFile } from './token.ts'
 
 const SERVING: ControlStatus = {
   phase: 'serving',
@@ -37,7 +38,7 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
     host: '127.0.0.1',
     port: 0,
     log,
-    token: () => 'right',
+    access: () => ({ tokens: [{ name: 'ops', token: 'right', role: 'write' }], allow: null }),
     status: () => SERVING,
     display: () => ({ listeners: [] }),
     metrics: async () => 'a_total 1\n',
@@ -108,8 +109,8 @@ test('the configuration needs the token, and then comes with revisions and the l
 })
 
 test('without a token nobody is let in', () => {
-  assert.equal(isAuthorized('Bearer ', ''), false)
-  assert.equal(isAuthorized(undefined, ''), false)
+  const empty = [{ name: 'empty', token: '', role: 'write' }] as const
+  assert.deepEqual([callerOf('Bearer ', empty), callerOf(undefined, empty), callerOf('Bearer a', [])], [null, null, null])
 })
 
 test('a Host that a web page could have chosen is refused', async (t) => {
@@ -141,7 +142,7 @@ test('each path says which methods it has, and an unknown one which paths there 
     const { status, headers } = await ask('/cache/purge', {}, method)
     assert.deepEqual([status, headers.allow], [405, 'POST'], method)
   }
-  assert.match((await ask('/')).body, /There is \/healthz, \/readyz, \/metrics, \/config, \/services, \/dns, \/decisions, \/cache\/purge\./)
+  assert.match((await ask('/')).body, /there is \/healthz, \/readyz, \/metrics, \/services, \/dns, \/config/)
   const head = await ask('/healthz', {}, 'HEAD')
   assert.deepEqual([head.status, head.body], [200, ''])
   for (const path of ['/', '/config/', '//config', '/healthz/../config', '/%63onfig']) assert.equal((await ask(path)).status, 404, path)
@@ -194,7 +195,7 @@ test('a purge is passed on, answered with what was done, and written to the log'
     { kind: 'tag', tag: 'b' },
   ]
   assert.deepEqual([status, JSON.parse(body)], [200, { purged, workers: 2, stores: ['memory'] }])
-  assert.deepEqual([asked, events], [[purged], ['the cache was purged']])
+  assert.deepEqual([asked, events], [[purged], ['the cache was purged', 'an admin write']])
 })
 
 test('a purge that was not done everywhere is no success, and says what happened', async (t) => {
@@ -204,7 +205,7 @@ test('a purge that was not done everywhere is no success, and says what happened
   assert.deepEqual([status, headers['content-type']], [503, 'application/problem+json'])
   const { detail, failures } = JSON.parse(body)
   assert.deepEqual([detail, failures], ['The purge was not done everywhere. It may be repeated.', result.failures])
-  assert.deepEqual(events, ['a purge of the cache was not done everywhere'])
+  assert.deepEqual(events, ['a purge of the cache was not done everywhere', 'an admin write was not done'])
 })
 
 test('a purge that is not authorised, of another type, too large or no purge is refused and passes nothing on', async (t) => {
@@ -228,7 +229,7 @@ test('a purge that is not authorised, of another type, too large or no purge is 
   }
   const exact = await ask('/cache/purge', PURGE_HEADERS, 'POST', '{"all":false}'.padEnd(BODY_BYTES_MAX))
   assert.equal(exact.status, 400)
-  assert.deepEqual(events, [])
+  assert.deepEqual(new Set(events), new Set(['an admin write was not done']))
 })
 
 test('a failure is told in the log and not to the client', async (t) => {
@@ -257,4 +258,43 @@ test('the token file is for its owner only, and never written through a link', (
   assert.ok(token.length >= 43)
   remove()
   assert.throws(() => statSync(file), { code: 'ENOENT' })
+})
+
+test('a token that may only read is refused for a write, and each write is a line of the event log', async (t) => {
+  const lines: [string, Record<string, unknown>][] = []
+  const note = (fields: Readonly<Record<string, unknown>>, message: string) => void lines.push([message, fields])
+  const { ask } = await started(t, {
+    log: { info: note, warn: note, error: note },
+    access: () => ({
+      tokens: [
+        { name: 'ops', token: 'w', role: 'write' },
+        { name: 'board', token: 'r', role: 'read' },
+      ],
+      allow: null,
+    }),
+  })
+  const purge = (token: string) =>
+    ask('/cache/purge', { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, 'POST', '{"all":true}')
+  assert.equal((await ask('/config', { authorization: 'Bearer r' })).status, 200)
+  assert.equal((await purge('r')).status, 403)
+  assert.equal((await purge('w')).status, 200)
+  assert.equal((await purge('x')).status, 401)
+  const audit = lines.filter(([message]) => message.startsWith('an admin write'))
+  const common = { client: '127.0.0.1', method: 'POST', path: '/cache/purge' }
+  assert.deepEqual(audit, [
+    ['an admin write was not done', { token: 'board', ...common, status: 403 }],
+    ['an admin write', { token: 'ops', ...common, status: 200 }],
+  ])
+})
+
+test('an address that is not allowed gets health and readiness only', async (t) => {
+  const { ask } = await started(t, { access: () => ({ tokens: [{ name: 'ops', token: 'w', role: 'write' }], allow: ['192.0.2.0/24'] }) })
+  for (const path of ['/healthz', '/readyz']) assert.equal((await ask(path)).status, 200, path)
+  for (const path of ['/metrics', '/config', '/nothing']) assert.equal((await ask(path, { authorization: 'Bearer w' })).status, 403, path)
+})
+
+test('the API describes itself', async (t) => {
+  const { ask } = await started(t)
+  const { status, body } = await ask('/openapi.json', { authorization: 'Bearer right' })
+  assert.deepEqual([status, JSON.parse(body).openapi], [200, '3.1.0'])
 })

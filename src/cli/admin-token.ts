@@ -1,13 +1,15 @@
+import type { AccessRules, AccessToken } from '../admin/access.ts'
 import { createTokenFile } from '../admin/token.ts'
+import type { AdminIr } from '../config/ir.ts'
 import type { Logger } from '../core/observe.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
 import { runtimeFolder } from './runtime-folder.ts'
 
-/** The admin listener's token: the configured one, else one of our own that is kept in a file. */
+/** Who may ask the admin listener: as configured, else who can read a token of our own that is kept in a file. */
 export class AdminToken {
   readonly #env: Readonly<Record<string, string | undefined>>
   readonly #log: Logger
-  #configured: string | null = null
+  #rules: AccessRules = { tokens: [], allow: null }
   #own: { readonly token: string; readonly remove: () => void } | null = null
 
   constructor(env: Readonly<Record<string, string | undefined>>, log: Logger) {
@@ -15,15 +17,23 @@ export class AdminToken {
     this.#log = log
   }
 
-  /** Empty while there is none, and then nobody is let in. */
-  get value(): string {
-    return this.#configured ?? this.#own?.token ?? ''
+  /** Without tokens while there is none, and then nobody is let in. */
+  get rules(): AccessRules {
+    return this.#rules
   }
 
   /** Takes what the configuration in force says; makes a token when it says nothing and there is none yet. */
-  use(configured: string | null, adminPort: number): void {
-    this.#configured = configured
-    if (configured !== null || this.#own !== null) return
+  use({ token, tokens, allow }: Pick<AdminIr, 'token' | 'tokens' | 'allow'>, adminPort: number): void {
+    const configured: readonly AccessToken[] = [
+      ...(token === null ? [] : [{ name: 'admin.token', token, role: 'write' } as const]),
+      ...tokens,
+    ]
+    if (configured.length === 0 && this.#own === null) this.#make(adminPort)
+    const own: readonly AccessToken[] = this.#own === null ? [] : [{ name: 'token file', token: this.#own.token, role: 'write' }]
+    this.#rules = { tokens: configured.length > 0 ? configured : own, allow }
+  }
+
+  #make(adminPort: number): void {
     try {
       const { token, file, remove } = createTokenFile(runtimeFolder(this.#env), adminPort)
       this.#own = { token, remove }

@@ -254,9 +254,9 @@ class ControlProcess {
     await this.#afterLoad()
     const { statsd, admin, eventOutputs } = this.#control.running
     this.#log.use(eventOutputs)
-    const { token, host, port } = admin
+    const { host, port } = admin
     this.#statsd.use(statsd)
-    this.#token.use(token, this.#admin.port)
+    this.#token.use(admin, this.#admin.port)
     if (host !== this.#admin.host || (port !== 0 && port !== this.#admin.port)) {
       this.#log.warn({ host, port }, 'the admin listener moves with the next start only')
     }
@@ -270,12 +270,13 @@ class ControlProcess {
   }
 
   /** @returns why it cannot be opened, or null. */
-  async #openAdmin({ host, port, token }: AdminIr): Promise<string | null> {
+  async #openAdmin(admin: AdminIr): Promise<string | null> {
+    const { host, port } = admin
     const server = new AdminServer({
       host,
       port,
       log: this.#log,
-      token: () => this.#token.value,
+      access: () => this.#token.rules,
       status: () => this.#status(),
       display: () => this.#control.display(),
       metrics: async () => renderPrometheus(await this.#dumpMetrics()),
@@ -289,7 +290,7 @@ class ControlProcess {
     } catch (error) {
       return sentenceOf(error)
     }
-    this.#token.use(token, this.#admin.port)
+    this.#token.use(admin, this.#admin.port)
     return null
   }
 

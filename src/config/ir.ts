@@ -141,9 +141,15 @@ export interface ServiceTlsIr {
 export interface AdminIr {
   readonly host: string
   readonly port: number
-  /** Bearer token for what is not public; null for one that is made at start and kept in a file. */
+  /** Bearer token that may do everything; null with no `tokens` for one that is made at start and kept in a file. */
   readonly token: string | null
+  readonly tokens: readonly { readonly name: string; readonly token: string; readonly role: AdminRole }[]
+  /** Addresses and CIDR blocks that may ask; null for any. */
+  readonly allow: readonly string[] | null
 }
+
+/** `write` includes `read`. */
+export type AdminRole = 'read' | 'write'
 
 /** Decision records, which each worker keeps of its own. */
 export interface DecisionsIr {

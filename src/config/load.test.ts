@@ -18,8 +18,10 @@ async function irOf(texts: Readonly<Record<string, string>>) {
 test('an empty file is a configuration with every default, and a warning that it has no routes', async () => {
   const loaded = await loadTexts({ 'gateway.yaml': '# nothing\n' })
   assert.ok('ir' in loaded)
-  assert.deepEqual(loaded.ir.listeners, [{ name: 'listener-1', host: '0.0.0.0', port: 8080, trustedProxies: [] }])
-  assert.deepEqual(loaded.ir.admin, { host: '127.0.0.1', port: 9901, token: null })
+  assert.deepEqual(loaded.ir.listeners, [
+    { name: 'listener-1', host: '0.0.0.0', port: 8080, trustedProxies: [], tls: null, http2: true, redirectPort: null },
+  ])
+  assert.deepEqual(loaded.ir.admin, { host: '127.0.0.1', port: 9901, token: null, tokens: [], allow: null })
   assert.deepEqual(
     loaded.ir.policies.map(({ kind, mode }) => [kind, mode]),
     [

@@ -74,12 +74,44 @@ const listener = object({
 const admin = object({
   host: listenHostText().default('127.0.0.1').describe('Address of the admin listener.'),
   port: portNumber(0).default(9901).describe('Port of the admin listener; 0 picks a free one.'),
-  token: secret()
-    .regex(/^[\x21-\x7e]{1,512}$/, { error: 'expected at most 512 printable ASCII characters without blanks, as a Bearer token is sent' })
-    .meta({ secret: true })
+  token: bearerToken()
     .optional()
-    .describe('Bearer token for what is not public. Default: one is made at start and kept in a file.'),
+    .describe('Bearer token that may do everything. Default: where `tokens` are missing too, one is made at start and kept in a file.'),
+  tokens: list(
+    object({
+      name: nameText().describe('Who that is, in the event log.'),
+      token: bearerToken().describe('What is sent as `Authorization: Bearer`.'),
+      role: oneOf(['read', 'write'])
+        .default('read')
+        .describe('`read` may look at everything but secrets; `write` may also change what the gateway does.'),
+    }),
+    { max: 100 },
+  )
+    .default([])
+    .superRefine(checkTokens)
+    .describe('Bearer tokens of people and programs.'),
+  allow: list(checkedText(64, addressBlockProblem), { min: 1 })
+    .optional()
+    .describe('Addresses and CIDR blocks that may ask; all others get 403, but for `/healthz` and `/readyz`. Default: any.'),
 })
+
+function bearerToken() {
+  const error = 'expected at most 512 printable ASCII characters without blanks, as a Bearer token is sent'
+  return secret()
+    .regex(/^[\x21-\x7e]{1,512}$/, { error })
+    .meta({ secret: true })
+}
+
+/** A line of the event log must name one token, and a token must have one role. */
+function checkTokens(tokens: readonly { readonly name: string; readonly token: string }[], context: z.RefinementCtx): void {
+  for (const [index, { name, token }] of tokens.entries()) {
+    const before = tokens.slice(0, index)
+    if (before.some((other) => other.name === name))
+      context.addIssue({ code: 'custom', message: `another token has the name \`${name}\``, path: [index, 'name'] })
+    if (before.some((other) => other.token === token))
+      context.addIssue({ code: 'custom', message: 'another entry has the same token', path: [index, 'token'] })
+  }
+}
 
 const limits = object({
   headBytesMax: byteSize({ min: 1024, max: 2 ** 20 })

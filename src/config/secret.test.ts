@@ -23,7 +23,7 @@ test('an interpolation spells a number or a boolean where one is expected, and s
   const text = `admin: { port: "\${env:PORT}", token: "\${env:DIGITS}" }\n${ROUTE}`
   const loaded = await loadTexts({ 'gateway.yaml': text }, { env: { PORT: '1234', DIGITS: '5678' } })
   assert.ok('ir' in loaded)
-  assert.deepEqual(loaded.ir.admin, { host: '127.0.0.1', port: 1234, token: '5678' })
+  assert.deepEqual(loaded.ir.admin, { host: '127.0.0.1', port: 1234, token: '5678', tokens: [], allow: null })
 })
 
 test('what is missing or no interpolation is a problem at its place, once', async () => {

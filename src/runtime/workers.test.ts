@@ -99,7 +99,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
   return {
     revision,
     listeners: [],
-    admin: { host: '127.0.0.1', port: 0, token: null },
+    admin: { host: '127.0.0.1', port: 0, token: null, tokens: [], allow: null },
     workers,
     limits: DEFAULT_LIMITS,
     accessLog: null,

@@ -49,7 +49,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
   const { admin, limits, workers } = config
   const ir: Omit<GatewayIr, 'revision'> = {
     listeners: builder.listeners(),
-    admin: { host: admin.host, port: admin.port, token: admin.token ?? null },
+    admin: { host: admin.host, port: admin.port, token: admin.token ?? null, tokens: admin.tokens, allow: admin.allow ?? null },
     workers: workers === 'auto' ? Math.min(256, Math.max(1, options.availableCpus)) : workers,
     limits: {
       headBytesMax: limits.headBytesMax,

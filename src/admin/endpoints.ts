@@ -1,0 +1,25 @@
+import { json } from './answer.ts'
+import { CACHE_ENDPOINTS } from './cache-endpoints.ts'
+import { CONFIG_ENDPOINTS } from './config-endpoints.ts'
+import { DECISION_ENDPOINTS } from './decision-endpoints.ts'
+import type { Endpoint } from './endpoint.ts'
+import { STATE_ENDPOINTS } from './state-endpoints.ts'
+
+const DESCRIPTION: Endpoint = {
+  method: 'GET',
+  path: '/openapi.json',
+  role: 'read',
+  summary: 'This description, as OpenAPI 3.1.',
+  response: { schema: null, type: 'application/json', description: 'An OpenAPI document.' },
+  // Made of all schemas: no start waits for it.
+  answer: async () => json((await import('./openapi.ts')).openApiDocument(ENDPOINTS)),
+}
+
+/** All there is on the admin listener. */
+export const ENDPOINTS: readonly Endpoint[] = [
+  ...STATE_ENDPOINTS,
+  ...CONFIG_ENDPOINTS,
+  ...CACHE_ENDPOINTS,
+  ...DECISION_ENDPOINTS,
+  DESCRIPTION,
+]

@@ -1,0 +1,24 @@
+import type { Logger } from '../core/observe.ts'
+import type { Purge } from '../core/response-store.ts'
+import type { ControlStatus } from '../runtime/control.ts'
+import type { DecisionDesk } from '../runtime/decisions/desk.ts'
+import type { DiscoveryState } from '../runtime/discoveries.ts'
+import type { PurgeResult, WorkerServices } from '../runtime/workers.ts'
+
+/** What the endpoints of the admin listener ask the gateway for. */
+export interface AdminParts {
+  readonly log: Logger
+  readonly status: () => ControlStatus
+  /** The running configuration as it may be shown, secrets hidden. */
+  readonly display: () => unknown
+  /** Prometheus text of all workers. */
+  readonly metrics: () => Promise<string>
+  /** What each worker knows of its services. */
+  readonly services: () => Promise<readonly WorkerServices[]>
+  /** What is known of the discovery of services, by their names. */
+  readonly discoveries?: () => ReadonlyMap<string, DiscoveryState>
+  /** Decision records. */
+  readonly decisions: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf'>
+  /** Has cached responses forgotten, everywhere. */
+  readonly purge: (purges: readonly Purge[]) => Promise<PurgeResult>
+}
