@@ -44,6 +44,9 @@ const ROOT_KEYS = new Set([
   'drainTimeout',
   'drainSpread',
   'allowEmpty',
+  'accessLog',
+  'eventLog',
+  'tracing',
 ])
 
 /**
