@@ -6,6 +6,7 @@ import { WorkerHost } from '../runtime/worker.ts'
 import { AccessLog } from '../telemetry/access-log.ts'
 import { createEventLog } from '../telemetry/event-log.ts'
 import { MetricsRegistry } from '../telemetry/metrics.ts'
+import type { MetricsPosition } from '../telemetry/metrics-mirror.ts'
 import { ProcessMetrics } from '../telemetry/process-metrics.ts'
 import { Tracing } from '../telemetry/tracing.ts'
 import { LoggedPlane, type WorkerTelemetry } from './worker-plane.ts'
@@ -62,13 +63,13 @@ function metricsDumper(metrics: MetricsRegistry, { accessLog, eventLog, tracing 
   const spansDropped = metrics.counter('gateway_trace_spans_dropped_total', 'Spans lost because their receiver was slow or away.', {})
   let spansTold = 0
   const ofProcess = new ProcessMetrics(metrics, String(cluster.worker?.id ?? ''))
-  return () => {
+  return (known: MetricsPosition) => {
     dropped.update(accessLog.dropped())
     eventsDropped.update(eventLog.dropped())
     spansDropped.add(tracing.dropped - spansTold)
     spansTold = tracing.dropped
     ofProcess.update()
-    return metrics.dump()
+    return metrics.update(known)
   }
 }
 

@@ -4,7 +4,7 @@ import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
-import type { MetricsDump } from '../telemetry/metrics.ts'
+import type { MetricsPosition, MetricsUpdate } from '../telemetry/metrics-mirror.ts'
 import type { ServiceState } from '../upstream/service-state.ts'
 
 /** Where a listener accepts connections; the port is the real one. */
@@ -60,7 +60,7 @@ export type ControlRequest =
   | { readonly kind: 'targets'; readonly targets: DiscoveredTargets }
   | { readonly kind: 'commit' }
   | { readonly kind: 'abandon' }
-  | { readonly kind: 'metrics' }
+  | { readonly kind: 'metrics'; readonly known: MetricsPosition }
   | { readonly kind: 'services' }
   | { readonly kind: 'purge'; readonly purges: readonly Purge[]; readonly shared: boolean }
   | { readonly kind: 'decisions'; readonly query: DecisionQuery }
@@ -72,13 +72,13 @@ export type ControlRequest =
 export type WorkerAnswer =
   | { readonly kind: 'prepare' | 'targets' | 'abandon' | 'ping' | 'reopen-logs' }
   | { readonly kind: 'commit'; readonly listeners: readonly ListenerAddress[] }
-  | { readonly kind: 'metrics'; readonly dump: MetricsDump }
+  | { readonly kind: 'metrics'; readonly update: MetricsUpdate }
   | { readonly kind: 'services'; readonly services: readonly ServiceState[] }
   /** @see DataPlane.purge */
   | { readonly kind: 'purge'; readonly stores: readonly StoreName[] }
   | { readonly kind: 'decisions'; readonly decisions: DecisionAnswer }
   /** The last numbers come with it: the process ends right after. */
-  | { readonly kind: 'drain'; readonly result: DrainResult; readonly dump: MetricsDump }
+  | { readonly kind: 'drain'; readonly result: DrainResult /** Of all its numbers. */; readonly update: MetricsUpdate }
   | { readonly kind: 'failed'; readonly reason: string }
 
 export interface RequestMessage {

@@ -3,6 +3,7 @@ import type { GatewayIr } from '../config/ir.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
+import { MetricsMirror, type MetricsPosition } from '../telemetry/metrics-mirror.ts'
 import {
   type ControlRequest,
   isWorkerMessage,
@@ -35,8 +36,6 @@ export class WorkerProcess {
   readonly exited: Promise<WorkerExit>
   /** Set once it serves. */
   listeners: readonly ListenerAddress[] = []
-  /** Its numbers as last heard of. */
-  lastDump: MetricsDump = []
   /** Whether a ping is on its way. */
   pinged = false
   #state: WorkerState = 'starting'
@@ -47,6 +46,7 @@ export class WorkerProcess {
   readonly #worker: Worker
   readonly #pending = new Map<number, Pending>()
   #nextId = 1
+  #metrics = new MetricsMirror()
 
   constructor(worker: Worker) {
     this.#worker = worker
@@ -141,6 +141,16 @@ export class WorkerProcess {
     return answer.kind === 'targets' ? null : answer
   }
 
+  /** Its numbers as last heard of. */
+  get lastDump(): MetricsDump {
+    return this.#metrics.dump()
+  }
+
+  /** What is known of its metrics. */
+  get metricsPosition(): MetricsPosition {
+    return this.#metrics.position
+  }
+
   async commit(timeoutMs: number): Promise<WorkerAnswer> {
     const committed = await this.request({ kind: 'commit' }, timeoutMs)
     if (committed.kind === 'commit') {
@@ -159,7 +169,8 @@ export class WorkerProcess {
     if (pending === undefined) return
     this.#pending.delete(id)
     clearTimeout(pending.timer)
-    if (answer.kind === 'metrics' || answer.kind === 'drain') this.lastDump = answer.dump
+    if (answer.kind === 'drain') this.#metrics = new MetricsMirror()
+    if (answer.kind === 'metrics' || answer.kind === 'drain') this.#metrics.apply(answer.update)
     pending.resolve(answer)
   }
 }

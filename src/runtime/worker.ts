@@ -2,7 +2,7 @@ import type { GatewayIr } from '../config/ir.ts'
 import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile } from '../core/store.ts'
-import type { MetricsDump } from '../telemetry/metrics.ts'
+import { type MetricsPosition, type MetricsUpdate, NOTHING_KNOWN } from '../telemetry/metrics-mirror.ts'
 import {
   type ControlRequest,
   type DataPlane,
@@ -23,7 +23,7 @@ export interface WorkerOptions {
   readonly plane: DataPlane
   readonly channel: ControlChannel
   readonly log: Logger
-  readonly dumpMetrics: () => MetricsDump
+  readonly dumpMetrics: (known: MetricsPosition) => MetricsUpdate
   /** Opens log files anew after a rotation. */
   readonly reopenLogs: () => void
   /** Ends the process; called once, after the drain. */
@@ -85,7 +85,7 @@ export class WorkerHost {
         plane.abandon()
         return { kind: 'abandon' }
       case 'metrics':
-        return { kind: 'metrics', dump: dumpMetrics() }
+        return { kind: 'metrics', update: dumpMetrics(request.known) }
       case 'services':
         return { kind: 'services', services: plane.serviceStates() }
       case 'purge':
@@ -116,7 +116,7 @@ export class WorkerHost {
   async #drain(timeoutMs: number): Promise<WorkerAnswer> {
     this.#ending = true
     const result = await this.#options.plane.drain(timeoutMs)
-    return { kind: 'drain', result, dump: this.#options.dumpMetrics() }
+    return { kind: 'drain', result, update: this.#options.dumpMetrics(NOTHING_KNOWN) }
   }
 
   async #orphaned(): Promise<void> {

@@ -6,6 +6,7 @@ import { systemClock } from '../core/clock.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import { DEFAULT_LIMITS } from '../core/limits.ts'
 import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
+import { type MetricsPosition, type MetricsUpdate, NOTHING_KNOWN } from '../telemetry/metrics-mirror.ts'
 import { type ControlRequest, isRequestMessage, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
 import type { WorkerTimeouts } from './worker-timeouts.ts'
@@ -65,7 +66,7 @@ function answerWell(request: ControlRequest): WorkerAnswer {
     case 'commit':
       return { kind: 'commit', listeners: [{ name: 'main', host: '127.0.0.1', port: 80, scheme: 'http' }] }
     case 'metrics':
-      return { kind: 'metrics', dump: counted(1) }
+      return { kind: 'metrics', update: counted(1, request.known) }
     case 'services':
       return { kind: 'services', services: [] }
     case 'purge':
@@ -73,7 +74,7 @@ function answerWell(request: ControlRequest): WorkerAnswer {
     case 'decisions':
       return { kind: 'decisions', decisions: { found: [], list: [], count: 0, oldestMs: null } }
     case 'drain':
-      return { kind: 'drain', result: { closed: 1, aborted: 0, websockets: 0, eventStreams: 0 }, dump: counted(2) }
+      return { kind: 'drain', result: { closed: 1, aborted: 0, websockets: 0, eventStreams: 0 }, update: counted(2, NOTHING_KNOWN) }
     case 'prepare':
     case 'targets':
     case 'abandon':
@@ -84,11 +85,11 @@ function answerWell(request: ControlRequest): WorkerAnswer {
   return request satisfies never
 }
 
-function counted(amount: number): MetricsDump {
+function counted(amount: number, known: MetricsPosition): MetricsUpdate {
   const registry = new MetricsRegistry()
   registry.counter('a_total', 'A.', {}).add(amount)
   registry.gauge('g', 'G.', {}).set(amount)
-  return registry.dump()
+  return registry.update(known)
 }
 
 function firstValue(dump: MetricsDump, name: string): number {

@@ -1,4 +1,5 @@
 import { type BoundedMetrics, type Counter, type Gauge, type Histogram, type Labels, SERIES_MAX_DEFAULT } from '../core/observe.ts'
+import type { MetricsPosition, MetricsUpdate, SeriesPlace } from './metrics-mirror.ts'
 
 export type MetricKind = 'counter' | 'gauge' | 'histogram'
 
@@ -18,7 +19,7 @@ export interface FamilyDump {
   readonly series: readonly SeriesDump[]
 }
 
-/** All metrics of one process as plain data, so that it can be sent to another one. */
+/** All metrics of one process, or of several, as plain data. */
 export type MetricsDump = readonly FamilyDump[]
 
 export interface MetricsRegistryOptions {
@@ -94,6 +95,8 @@ interface Family {
   readonly bounds: Float64Array
   /** Numbers that one series takes. */
   readonly width: number
+  /** Its place in the order of families. */
+  readonly index: number
   readonly series: Map<string, Series>
 }
 
@@ -104,7 +107,10 @@ interface Family {
 export class MetricsRegistry implements BoundedMetrics {
   readonly #families = new Map<string, Family>()
   #seriesMax: number
+  /** All series in the order in which they came, for {@link update}. */
+  readonly #places: SeriesPlace[] = []
   #block = new Float64Array(BLOCK_LENGTH)
+  readonly #blocks: Float64Array[] = [this.#block]
   #blockUsed = 0
 
   constructor(options: MetricsRegistryOptions = {}) {
@@ -148,6 +154,17 @@ export class MetricsRegistry implements BoundedMetrics {
     return families
   }
 
+  /** What another process does not know yet, and all numbers: these are no copies, and have to be sent or read at once. */
+  update(since: MetricsPosition): MetricsUpdate {
+    const heads = since.families === this.#families.size ? [] : [...this.#families.values()].slice(since.families)
+    return {
+      since,
+      families: heads.map(({ name, help, kind, bounds }) => ({ name, help, kind, bounds: Array.from(bounds) })),
+      series: this.#places.slice(since.series),
+      blocks: this.#blocks,
+    }
+  }
+
   #cell(kind: 'counter' | 'gauge', name: string, help: string, labels: Labels): Cell {
     const { handle } = this.#series(this.#family(kind, name, help, []), labels)
     if (handle instanceof Cell) return handle
@@ -166,7 +183,7 @@ export class MetricsRegistry implements BoundedMetrics {
       throw new TypeError(`bucket bounds of ${name} must be finite and ascending`)
     }
     const width = kind === 'histogram' ? bounds.length + 2 : 1
-    const family: Family = { name, help, kind, bounds: Float64Array.from(bounds), width, series: new Map() }
+    const family: Family = { name, help, kind, bounds: Float64Array.from(bounds), width, index: this.#families.size, series: new Map() }
     this.#families.set(name, family)
     return family
   }
@@ -200,6 +217,7 @@ export class MetricsRegistry implements BoundedMetrics {
     const { width } = family
     if (this.#blockUsed + width > this.#block.length) {
       this.#block = new Float64Array(Math.max(BLOCK_LENGTH, width))
+      this.#blocks.push(this.#block)
       this.#blockUsed = 0
     }
     const cells = this.#block
@@ -208,6 +226,7 @@ export class MetricsRegistry implements BoundedMetrics {
     const handle = family.kind === 'histogram' ? new Buckets(cells, at, family.bounds) : new Cell(cells, at)
     const series: Series = { labels: { ...labels }, cells, at, handle }
     family.series.set(key, series)
+    this.#places.push({ family: family.index, labels: series.labels, block: this.#blocks.length - 1, at })
     return series
   }
 }
