@@ -5,7 +5,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { prometheusMissing } from './services/prometheus.ts'
+import { prometheusMissing, promtool } from './services/prometheus.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const PROMETHEUS = join(ROOT, 'deploy', 'prometheus')
@@ -27,7 +27,7 @@ interface Dashboard {
 const dashboard = JSON.parse(readFileSync(join(ROOT, 'deploy', 'grafana', 'turnpike.json'), 'utf8')) as Dashboard
 
 function assertPromtool(...args: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: PROMETHEUS, encoding: 'utf8', timeout: 30_000 })
+  const { status, stdout, stderr } = spawnSync(promtool, args, { cwd: PROMETHEUS, encoding: 'utf8', timeout: 30_000 })
   assert.equal(status, 0, `${stdout}${stderr}`)
 }
 

@@ -372,7 +372,11 @@ export class WorkerPool {
 
   async #collect(): Promise<MetricsDump> {
     const { mergeDumps } = this.#options
-    await Promise.all(this.#of('serving').map((worker) => this.#expect(worker, { kind: 'metrics', known: worker.metricsPosition }, this.#timeouts.metricsMs)))
+    await Promise.all(
+      this.#of('serving').map((worker) =>
+        this.#expect(worker, { kind: 'metrics', known: worker.metricsPosition }, this.#timeouts.metricsMs),
+      ),
+    )
     // One that did not answer counts with its last numbers: a counter that falls looks like a restart.
     return mergeDumps([this.#retired, ...[...this.#workers].map((worker) => worker.lastDump)])
   }

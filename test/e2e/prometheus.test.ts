@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Authority, certificatesMissing } from '../services/certificates.ts'
-import { Prometheus, prometheusMissing } from '../services/prometheus.ts'
+import { Prometheus, prometheusMissing, promtool } from '../services/prometheus.ts'
 import { redisMissing, startRedis } from '../services/redis.ts'
 import { startUpstream } from './echo-upstream.ts'
 import { eventually, GatewayProcess } from './gateway-process.ts'
@@ -149,7 +149,7 @@ test('a real Prometheus answers the given queries, and what the dashboard and th
   })
 
   await t.test('the checker of Prometheus has nothing against it but the given name in milliseconds', async () => {
-    const { stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
+    const { stdout, stderr } = spawnSync(promtool, ['check', 'metrics'], {
       input: await scrape(gateway),
       encoding: 'utf8',
       timeout: 10_000,

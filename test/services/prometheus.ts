@@ -19,6 +19,9 @@ const program = ensureDebianProgram('prometheus', 'prometheus')
 /** For the `skip` of tests that need Prometheus: false when it is here, otherwise why not. */
 export const prometheusMissing: string | false = program === null ? missingReason('prometheus') : false
 
+/** Prometheus' checker, which comes in the same package. */
+export const promtool = ensureDebianProgram('promtool', 'prometheus') ?? ''
+
 /** The value of one series at one time, by its labels. */
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>
