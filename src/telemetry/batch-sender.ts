@@ -26,7 +26,8 @@ export interface BatchSenderParts {
 }
 
 interface Entry {
-  readonly text: string
+  /** Off the heap: a text made of many pieces would keep all of them alive for as long as it waits. */
+  readonly bytes: Buffer
   /** How many lines or spans it is. */
   readonly count: number
 }
@@ -83,7 +84,7 @@ export class BatchSender {
       this.dropped += count
       return
     }
-    this.#waiting.push({ text, count })
+    this.#waiting.push({ bytes: Buffer.from(text, 'latin1'), count })
     this.#waitingBytes += text.length
     if (this.#isSending) return
     if (this.#waitingBytes >= batchBytesMax) this.#send()
@@ -135,27 +136,30 @@ export class BatchSender {
     } while (this.#waiting.length > 0 && (this.#waitingBytes >= this.#receiver.batchBytesMax || this.#closed))
   }
 
-  #take(): { readonly body: string; readonly count: number } {
+  #take(): { readonly body: Buffer; readonly count: number } {
     const { batchBytesMax } = this.#receiver
     const { prefix, separator, suffix } = this.#parts.format
+    const parts: Buffer[] = [Buffer.from(prefix, 'latin1')]
+    const between = Buffer.from(separator, 'latin1')
     let taken = 0
     let bytes = 0
     let count = 0
     for (const entry of this.#waiting) {
-      if (taken > 0 && bytes + entry.text.length > batchBytesMax) break
+      if (taken > 0 && bytes + entry.bytes.length > batchBytesMax) break
+      if (taken > 0) parts.push(between)
+      parts.push(entry.bytes)
       taken++
-      bytes += entry.text.length
+      bytes += entry.bytes.length
       count += entry.count
     }
-    const texts = this.#waiting.splice(0, taken).map(({ text }) => text)
+    this.#waiting.splice(0, taken)
     this.#waitingBytes -= bytes
     this.#sendingBytes = bytes
-    return { body: prefix + texts.join(separator) + suffix, count }
+    return { body: Buffer.concat([...parts, Buffer.from(suffix, 'latin1')]), count }
   }
 
   /** @returns whether the batch was taken. */
-  async #deliver(text: string): Promise<boolean> {
-    const plain = Buffer.from(text, 'latin1')
+  async #deliver(plain: Buffer): Promise<boolean> {
     const body = this.#receiver.gzip ? await compress(plain) : plain
     let backoffMs = BACKOFF_FIRST_MS
     for (let tries = 1; !this.#gaveUp; tries++) {

@@ -12,7 +12,8 @@ const BACKOFF_FIRST_MS = 100
 const BACKOFF_MAX_MS = 30_000
 
 interface Piece {
-  readonly text: string
+  /** Off the heap: a text made of many pieces would keep all of them alive for as long as it waits. */
+  readonly bytes: Buffer
   readonly lines: number
 }
 
@@ -55,12 +56,12 @@ export class SyslogStreamSink implements LineSink {
 
   write(chunk: string): void {
     const piece = this.#frame(chunk)
-    if (this.#closed || this.#queuedBytes + piece.text.length > this.#output.queueBytesMax) {
+    if (this.#closed || this.#queuedBytes + piece.bytes.length > this.#output.queueBytesMax) {
       this.droppedLines += piece.lines
       return
     }
     this.#queue.push(piece)
-    this.#queuedBytes += piece.text.length
+    this.#queuedBytes += piece.bytes.length
     this.#pump()
   }
 
@@ -96,7 +97,7 @@ export class SyslogStreamSink implements LineSink {
       text += `${message.length} ${message}`
       lines++
     }
-    return { text, lines }
+    return { bytes: Buffer.from(text, 'latin1'), lines }
   }
 
   /** One piece at a time, so that it is known what has been taken. */
@@ -111,10 +112,10 @@ export class SyslogStreamSink implements LineSink {
       return
     }
     this.#inFlight = piece
-    socket.write(piece.text, 'latin1', (error) => {
+    socket.write(piece.bytes, (error) => {
       if (error || this.#inFlight !== piece) return
       this.#inFlight = null
-      this.#queuedBytes -= piece.text.length
+      this.#queuedBytes -= piece.bytes.length
       this.#pump()
     })
   }
