@@ -89,3 +89,15 @@ test('an address that cannot be used is told, without the password in it', async
   assert.equal(problems.length, 4, problems.join('\n'))
   assert.doesNotMatch(problems.join(), /s3cret/)
 })
+
+test('headers of receivers are secrets, which nobody is shown', async () => {
+  const loaded = await loadTexts({
+    'a.yaml': `accessLog: { output: [stdout, { http: "http://logs/", headers: { X-Tenant: s3cret } }] }
+tracing: { otlp: { endpoint: "http://c:4318", headers: { X-Tenant: s3cret } } }
+${REST}`,
+  })
+  assert.ok('ir' in loaded)
+  assert.equal(loaded.ir.tracing?.receiver.headers[0]?.[1], 's3cret')
+  assert.doesNotMatch(JSON.stringify(loaded.display()), /s3cret/)
+  assert.match(JSON.stringify(loaded.display()), /X-Tenant/)
+})
