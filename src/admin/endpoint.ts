@@ -45,6 +45,8 @@ export interface Endpoint {
   /** With `{name}` for a segment that is a parameter. */
   readonly path: string
   readonly role: EndpointRole
+  /** Changes nothing whatever its role: it is no line of the event log. */
+  readonly isDry?: true
   readonly summary: string
   /** Absent where the query is not looked at. */
   readonly query?: readonly EndpointQuery[]

@@ -4,6 +4,7 @@ import type { ControlStatus } from '../runtime/control.ts'
 import type { DecisionDesk } from '../runtime/decisions/desk.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
 import type { PurgeResult, WorkerServices } from '../runtime/workers.ts'
+import type { ConfigDesk } from './config-desk.ts'
 
 /** What the endpoints of the admin listener ask the gateway for. */
 export interface AdminParts {
@@ -11,6 +12,7 @@ export interface AdminParts {
   readonly status: () => ControlStatus
   /** The running configuration as it may be shown, secrets hidden. */
   readonly display: () => unknown
+  readonly config: ConfigDesk
   /** Prometheus text of all workers. */
   readonly metrics: () => Promise<string>
   /** What each worker knows of its services. */

@@ -10,6 +10,7 @@ import type { ControlStatus } from '../runtime/control.ts'
 import { DecisionDesk } from '../runtime/decisions/desk.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
 import { callerOf } from './access.ts'
+import { ConfigDesk } from './config-desk.ts'
 import { isHostAllowed } from './host-guard.ts'
 import { AdminServer, type AdminServerOptions } from './server.ts'
 import { createTokenFile } from './token.ts'
@@ -30,6 +31,16 @@ interface Answer {
   readonly body: string
 }
 
+function noConfig(): ConfigDesk {
+  return new ConfigDesk({
+    sources: [],
+    check: () => assert.fail('nothing is checked'),
+    reload: () => assert.fail('nothing is loaded'),
+    running: () => null,
+    lastError: () => null,
+  })
+}
+
 async function started(t: TestContext, options: Partial<AdminServerOptions> = {}) {
   const events: string[] = []
   const note = (_: unknown, message: string) => void events.push(message)
@@ -41,6 +52,7 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
     access: () => ({ tokens: [{ name: 'ops', token: 'right', role: 'write' }], allow: null }),
     status: () => SERVING,
     display: () => ({ listeners: [] }),
+    config: noConfig(),
     metrics: async () => 'a_total 1\n',
     services: async () => [],
     purge: async () => ({ workers: 0, stores: [], failures: [] }),
@@ -135,7 +147,7 @@ test('a Host that a web page could have chosen is refused', async (t) => {
 
 test('each path says which methods it has, and an unknown one which paths there are', async (t) => {
   const { ask } = await started(t)
-  const post = await ask('/config', {}, 'POST')
+  const post = await ask('/services', {}, 'POST')
   assert.equal(post.status, 405)
   assert.equal(post.headers.allow, 'GET, HEAD')
   for (const method of ['GET', 'OPTIONS', 'PUT']) {
@@ -282,8 +294,8 @@ test('a token that may only read is refused for a write, and each write is a lin
   const audit = lines.filter(([message]) => message.startsWith('an admin write'))
   const common = { client: '127.0.0.1', method: 'POST', path: '/cache/purge' }
   assert.deepEqual(audit, [
-    ['an admin write was not done', { token: 'board', ...common, status: 403 }],
-    ['an admin write', { token: 'ops', ...common, status: 200 }],
+    ['an admin write was not done', { who: 'board', ...common, status: 403 }],
+    ['an admin write', { who: 'ops', ...common, status: 200 }],
   ])
 })
 

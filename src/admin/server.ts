@@ -25,6 +25,7 @@ const HEAD_TIMEOUT_MS = 5_000
 const REQUEST_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_TIMEOUT_MS = 15_000
 const CONNECTIONS_MAX = 100
+/** Also for addresses that are not allowed: load balancers and orchestrators ask from anywhere. */
 const PATHS_OPEN_TO_ALL: ReadonlySet<string> = new Set(['/healthz', '/readyz'])
 const ALWAYS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
@@ -112,7 +113,7 @@ export class AdminServer {
     if (endpoint.role !== 'public' && caller === null) return closing(UNKNOWN_TOKEN)
     const call = { request, params: found.params, query: query.join('?'), caller }
     const answer = await this.#let(endpoint, call)
-    if (endpoint.role === 'write') this.#audit(request, path, caller, answer)
+    if (endpoint.role === 'write' && endpoint.isDry !== true) this.#audit(request, path, caller, answer)
     return answer
   }
 
@@ -132,7 +133,7 @@ export class AdminServer {
 
   /** One line for each write, also for one that was refused. */
   #audit({ method, socket }: IncomingMessage, path: string, caller: Caller | null, { status, audit }: Answer): void {
-    const fields = { token: caller?.name ?? '', client: socket.remoteAddress ?? '', method, path, status, ...audit }
+    const fields = { who: caller?.name ?? '', client: socket.remoteAddress ?? '', method, path, status, ...audit }
     if (status < 400) this.#options.log.info(fields, 'an admin write')
     else this.#options.log.warn(fields, 'an admin write was not done')
   }

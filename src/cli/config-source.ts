@@ -16,6 +16,8 @@ export type LoadedConfig = ConfigLoad & {
   readonly files: readonly string[]
   /** Rendered for people; empty for none. */
   readonly warnings: string
+  /** The document, as written; null where there are several, or it is in a store. */
+  readonly text: string | null
 }
 
 /** A configuration and all that is to be said of it; `ir` is null when that includes an error. */
@@ -89,5 +91,8 @@ function problemAt(file: string, message: string): Problem {
 export async function loadDocuments(documents: readonly SourceDocuments[], env: LoadOptions['env']): Promise<LoadedConfig> {
   const { ir, problems, sources, files, display } = await checkDocuments(documents, env)
   const said = problems.length === 0 ? '' : renderProblems(problems, { sources, ...terminalOf(process.stderr) })
-  return ir === null ? { ok: false, problems: said, files, warnings: '' } : { ok: true, ir, display, files, warnings: said }
+  if (ir === null) return { ok: false, problems: said, files, warnings: '', text: null }
+  const [first, ...others] = documents
+  const text = typeof first === 'string' && others.length === 0 ? (sources.get(first) ?? null) : null
+  return { ok: true, ir, display, files, warnings: said, text }
 }

@@ -23,6 +23,7 @@ export interface ConfigurationOptions {
 
 /** How long a start waits for stores to answer. */
 const STORE_WAIT_MS = 10_000
+const TEXTS_MAX = 2
 
 /** The configuration of a running gateway: reads it from its sources, watches these, and keeps on disk what stores have held. */
 export class Configuration {
@@ -33,6 +34,8 @@ export class Configuration {
   readonly #lastGood: LastGood | null
   /** What the newest load was made of, as far as it came from stores; null when that was something kept. */
   #toKeep: readonly KeptSource[] | null = null
+  /** Documents of the newest loads, by revision: by the time that one is in force, another may have been loaded. */
+  readonly #texts = new Map<string, string>()
 
   private constructor(options: ConfigurationOptions, sources: RemoteSources) {
     this.#options = options
@@ -95,6 +98,18 @@ export class Configuration {
     }
   }
 
+  /** The document of a revision that was loaded of late; null where it comes from several or from a store. */
+  textOf(revision: string): string | null {
+    return this.#texts.get(revision) ?? null
+  }
+
+  #remember(revision: string, text: string): void {
+    this.#texts.delete(revision)
+    this.#texts.set(revision, text)
+    const [oldest] = this.#texts.keys()
+    if (oldest !== undefined && this.#texts.size > TEXTS_MAX) this.#texts.delete(oldest)
+  }
+
   /** Asks all stores now. */
   refresh(): void {
     this.#sources.refresh()
@@ -118,10 +133,11 @@ export class Configuration {
     this.#toKeep = null
     const load = await loadDocuments(documents, this.#options.env)
     await this.#watcher.setFiles([...this.#sources.files, ...load.files])
+    if (load.ok && load.text !== null) this.#remember(load.ir.revision, load.text)
     return load
   }
 }
 
 function nothing(problem: string): LoadedConfig {
-  return { ok: false, problems: problem, files: [], warnings: '' }
+  return { ok: false, problems: problem, files: [], warnings: '', text: null }
 }

@@ -1,3 +1,4 @@
+import { ConfigDesk } from '../admin/config-desk.ts'
 import { AdminServer } from '../admin/server.ts'
 import type { AdminIr } from '../config/ir.ts'
 import { systemClock } from '../core/clock.ts'
@@ -14,7 +15,7 @@ import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '..
 import { renderPrometheus } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
 import { AdminToken } from './admin-token.ts'
-import type { LoadedConfig } from './config-source.ts'
+import { checkDocuments, type LoadedConfig } from './config-source.ts'
 import { Configuration } from './configuration.ts'
 import { ControlMetrics } from './control-metrics.ts'
 import { SharedLimits } from './shared-limits.ts'
@@ -59,6 +60,7 @@ class ControlProcess {
   readonly #statsd: StatsdReporter
   readonly #discoveries: Discoveries
   readonly #desk: DecisionDesk
+  readonly #configDesk: ConfigDesk
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
   readonly #controlMetrics = new ControlMetrics()
@@ -100,6 +102,14 @@ class ControlProcess {
       ask: (query) => this.#pool.decisions(query),
       // All policies and their schemas: they are loaded when somebody asks, and no start waits for them.
       explain: async (ir, head, peerAddress) => (await import('./explain.ts')).explainHead(ir, head, peerAddress),
+    })
+    this.#configDesk = new ConfigDesk({
+      sources: options.sources,
+      // Never as a file: nothing of what is sent is run.
+      check: (name, text) => checkDocuments([{ name, fragments: [{ name, text }] }], env),
+      reload: (cause) => this.#reload(cause),
+      running: () => this.#control.running,
+      lastError: () => this.#control.status().lastError,
     })
     this.#control = new Control({
       pool: this.#pool,
@@ -191,7 +201,7 @@ class ControlProcess {
   /** @param refused why it is something kept that serves, if it is */
   async #beginService(refused: string | null): Promise<null> {
     this.#refused = refused
-    await this.#afterLoad()
+    await this.#afterLoad('start')
     this.#tellReady()
     if (this.#changedMeanwhile !== null) void this.#reload(this.#changedMeanwhile)
     return null
@@ -211,12 +221,21 @@ class ControlProcess {
   }
 
   /** After a configuration was put into force or refused: says how things are, and keeps what serves. */
-  async #afterLoad(): Promise<void> {
+  async #afterLoad(cause: string): Promise<void> {
     if (this.#refused !== null)
       this.#log.error({ reason: this.#refused }, 'the last good configuration serves: the newest cannot be had, or is not taken')
     this.#noteState()
-    if (this.#control.running !== null) this.#desk.remember(this.#control.running)
+    this.#remember(cause)
     if (this.#control.status().lastError === null) await this.#configuration?.keep()
+  }
+
+  /** For decision records and the history of configurations. */
+  #remember(cause: string): void {
+    const { running: ir, shown: display } = this.#control
+    const { loadedAtMs } = this.#control.status()
+    if (ir === null || loadedAtMs === null) return
+    this.#desk.remember(ir)
+    this.#configDesk.note({ ir, display, text: this.#configuration?.textOf(ir.revision) ?? null, atMs: loadedAtMs, cause })
   }
 
   /** As the control has it, and what is known of the stores besides. */
@@ -251,7 +270,7 @@ class ControlProcess {
     if (this.#configuration?.isComplete === true) this.#refused = null
     if (this.#control.status().lastError !== null)
       this.#metrics.counter('gateway_config_refused_total', 'Configurations that were not taken while an older one served.', {}).add(1)
-    await this.#afterLoad()
+    await this.#afterLoad(cause)
     const { statsd, admin, eventOutputs } = this.#control.running
     this.#log.use(eventOutputs)
     const { host, port } = admin
@@ -279,6 +298,7 @@ class ControlProcess {
       access: () => this.#token.rules,
       status: () => this.#status(),
       display: () => this.#control.display(),
+      config: this.#configDesk,
       metrics: async () => renderPrometheus(await this.#dumpMetrics()),
       services: () => this.#pool.serviceStates(),
       discoveries: () => this.#discoveries.state(),

@@ -63,7 +63,7 @@ async function load(source: string): Promise<LoadedConfig> {
   try {
     return await loadDocuments(await readSources([source], { env: process.env, log: SILENT_LOG }), process.env)
   } catch (error) {
-    return { ok: false, problems: sentenceOf(error), files: [], warnings: '' }
+    return { ok: false, problems: sentenceOf(error), files: [], warnings: '', text: null }
   }
 }
 

@@ -40,6 +40,6 @@ async function load(names: readonly string[]): Promise<LoadedConfig> {
   try {
     return await loadDocuments(await readSources(names, { env: process.env, log: SILENT_LOG }), process.env)
   } catch (error) {
-    return { ok: false, problems: sentenceOf(error), files: [], warnings: '' }
+    return { ok: false, problems: sentenceOf(error), files: [], warnings: '', text: null }
   }
 }

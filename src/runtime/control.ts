@@ -93,6 +93,11 @@ export class Control {
     return this.#running?.display() ?? null
   }
 
+  /** What shows the running configuration, also once another one is running. */
+  get shown(): () => unknown {
+    return this.#running?.display ?? (() => null)
+  }
+
   /** Puts a configuration into force that has been read. */
   async apply(load: ConfigLoad): Promise<ControlResult> {
     const result = load.ok ? await this.#applyIr(load.ir, load.display) : ({ ok: false, reason: load.problems } as const)

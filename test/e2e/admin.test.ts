@@ -1,0 +1,134 @@
+/** The admin API of a real gateway of two workers. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { GatewayProcess } from './gateway-process.ts'
+
+const TIMEOUT = 60_000
+const READER = 'token-that-reads'
+const WRITER = 'token-that-writes'
+
+async function startService(t: TestContext): Promise<number> {
+  const server = createServer((request, response) => void response.end(String(request.socket.localPort)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+const config = (ports: readonly number[], more = ''): string => `
+listeners: [{ host: 127.0.0.1, port: 0 }]
+admin: { port: 0, tokens: [{ name: board, token: ${READER} }, { name: ops, token: ${WRITER}, role: write }] }
+workers: 2
+accessLog: false
+services: { shop: { breaker: { failures: 3, recovery: 1h }, targets: [${ports.map((port) => `"127.0.0.1:${port}"`).join(', ')}] } }
+consumers: { mobile: { groups: [apps], keys: [{ id: k1, key: key-of-the-mobile-app-0001 }] } }
+routes:
+  open: { path: /open/*, service: shop }
+${more}`
+
+class Rig {
+  readonly gateway: GatewayProcess
+
+  constructor(gateway: GatewayProcess) {
+    this.gateway = gateway
+  }
+
+  static async start(t: TestContext, ports?: readonly number[]): Promise<Rig> {
+    return new Rig(await new GatewayProcess(t, { config: config(ports ?? [await startService(t)]) }).ready())
+  }
+
+  async ask(method: string, path: string, sent: { token?: string; body?: string; headers?: Record<string, string> } = {}) {
+    const { token = WRITER, body, headers = {} } = sent
+    const type = body === undefined && method === 'GET' ? {} : { 'content-type': 'application/json' }
+    const response = await fetch(this.gateway.adminUrl + path, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...type, ...headers },
+      ...(body !== undefined && { body }),
+    })
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: (await response.json()) as Record<string, unknown> & { detail?: string },
+    }
+  }
+
+  async get(path: string): Promise<{ status: number; text: string }> {
+    // A connection of its own, so that any worker may answer.
+    const response = await fetch(this.gateway.url + path, { headers: { connection: 'close' } })
+    return { status: response.status, text: await response.text() }
+  }
+}
+
+test('a configuration is validated, compared, applied, listed and rolled back', { timeout: TIMEOUT }, async (t) => {
+  const port = await startService(t)
+  const rig = await Rig.start(t, [port])
+  const { gateway } = rig
+  const newer = config([port], '  extra: { path: /extra/*, service: shop }\n')
+  const yaml = { 'content-type': 'application/yaml' }
+
+  const wrong = await rig.ask('POST', '/config/validate', { body: 'routes:\n  a: { path: /a, servce: b }\n', headers: yaml })
+  assert.equal(wrong.json['valid'], false)
+  assert.match(JSON.stringify(wrong.json['problems']), /"line":2,"column":\d+,"message":"unknown key `servce`; did you mean `service`\?/)
+  const right = await rig.ask('POST', '/config/validate', { body: newer, headers: yaml })
+  assert.equal(right.json['valid'], true)
+  const diff = await rig.ask('POST', '/config/diff', { body: newer, headers: yaml })
+  assert.deepEqual(diff.json['routes'], [
+    { change: 'added', name: 'extra', at: { file: gateway.configFile, line: 10, column: 3 }, fields: [] },
+  ])
+  assert.deepEqual([diff.json['listeners'], diff.json['settings']], [[], []])
+
+  const { headers } = await rig.ask('GET', '/config', { token: READER })
+  const etag = headers.get('etag') ?? ''
+  assert.equal(etag, `"${gateway.revision}"`)
+  assert.equal((await rig.get('/extra/x')).status, 404)
+  const put = (more: Record<string, string>, token = WRITER) =>
+    rig.ask('PUT', '/config', { body: newer, headers: { ...yaml, ...more }, token })
+  assert.equal((await put({})).status, 428)
+  assert.equal((await put({ 'if-match': '"000000000000"' })).status, 412)
+  assert.equal((await put({ 'if-match': etag }, READER)).status, 403)
+  const applied = await put({ 'if-match': etag })
+  assert.equal(applied.status, 200, applied.json.detail ?? '')
+  assert.equal(applied.json['revision'], right.json['revision'])
+  assert.equal((await rig.get('/extra/x')).status, 200)
+  assert.equal(readFileSync(gateway.configFile, 'utf8'), newer)
+  const line = await gateway.logged('an admin write')
+  assert.deepEqual([line['who'], line['method'], line['path'], line['status']], ['ops', 'PUT', '/config', 200])
+
+  const busy = new URL(gateway.adminUrl).port
+  const refused = await rig.ask('PUT', '/config', {
+    body: newer.replace('port: 0 }]', `port: ${busy} }]`),
+    headers: { ...yaml, 'if-match': '*' },
+  })
+  assert.equal(refused.status, 422)
+  assert.equal(readFileSync(gateway.configFile, 'utf8'), newer)
+
+  const back = await rig.ask('POST', '/config/rollback', {
+    body: JSON.stringify({ revision: gateway.revision }),
+    headers: { 'if-match': applied.headers.get('etag') ?? '' },
+  })
+  assert.equal(back.status, 200, back.json.detail ?? '')
+  assert.equal((await rig.get('/extra/x')).status, 404)
+  assert.equal(readFileSync(gateway.configFile, 'utf8'), config([port]))
+  const { json } = await rig.ask('GET', '/config/history', { token: READER })
+  const revisions = json['revisions'] as readonly { revision: string; by: string | null; cause: string }[]
+  assert.deepEqual(
+    revisions.map(({ revision, by, cause }) => [revision, by, cause]),
+    [
+      [gateway.revision, 'ops', `POST /config/rollback to ${gateway.revision}`],
+      [right.json['revision'], 'ops', 'PUT /config'],
+      [gateway.revision, null, 'start'],
+    ],
+  )
+  const kept = await rig.ask('GET', `/config/history/${String(right.json['revision'])}`, { token: READER })
+  assert.match(JSON.stringify(kept.json['config']), /extra/)
+  assert.doesNotMatch(JSON.stringify(kept.json), /key-of-the|token-that/)
+  const between = await rig.ask('GET', `/config/diff?from=${String(right.json['revision'])}`, { token: READER })
+  assert.match(JSON.stringify(between.json['routes']), /"removed","name":"extra"/)
+})
