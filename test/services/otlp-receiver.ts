@@ -5,11 +5,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import generated from '@opentelemetry/otlp-transformer/build/src/generated/root.js'
 
 export interface ReceivedSpan {
   readonly traceId: string
@@ -62,7 +62,7 @@ interface JsonExport {
 }
 
 function requestClass(): MessageClass {
-  let found: unknown = createRequire(import.meta.url)('@opentelemetry/otlp-transformer/build/src/generated/root.js')
+  let found: unknown = generated
   for (const name of ['opentelemetry', 'proto', 'collector', 'trace', 'v1', 'ExportTraceServiceRequest'])
     found = (found as Readonly<Record<string, unknown>>)[name]
   return found as MessageClass
