@@ -1,7 +1,9 @@
 /** Messages of services as clients of REST get them. */
-import { fromBinary, type JsonValue, type JsonWriteOptions, type Message, toJson } from '@bufbuild/protobuf'
+import { fromBinary, type JsonValue, type JsonWriteOptions, type Message, type Registry, toJson } from '@bufbuild/protobuf'
 import { reflect } from '@bufbuild/protobuf/reflect'
 import { type Api, type ApiRoute, HTTP_BODY } from './api.ts'
+import { FrameFault } from './frames.ts'
+import { bytesHoldTooMany, MESSAGES_MAX } from './message-count.ts'
 
 export interface PrintOptions {
   readonly defaults: boolean
@@ -18,10 +20,12 @@ export interface AnswerBody {
 /** Writes the messages of one route. */
 export class AnswerWriter {
   readonly #route: ApiRoute
+  readonly #registry: Registry
   readonly #options: JsonWriteOptions
 
   constructor({ registry }: Api, route: ApiRoute, print: PrintOptions) {
     this.#route = route
+    this.#registry = registry
     this.#options = {
       alwaysEmitImplicit: print.defaults,
       enumAsInteger: print.enumsAsNumbers,
@@ -30,17 +34,23 @@ export class AnswerWriter {
     }
   }
 
-  /** Throws an Error for what is no message of the method. */
+  /** Throws an Error for what is no message of the method, a {@link FrameFault} for more messages within it than are made. */
   json(bytes: Uint8Array): string {
-    return JSON.stringify(this.#value(fromBinary(this.#route.method.output, bytes)))
+    return JSON.stringify(this.#value(this.#read(bytes)))
   }
 
   /** As {@link json}, or what a google.api.HttpBody holds. */
   body(bytes: Uint8Array): AnswerBody {
     const { method, responseField } = this.#route
-    const message = fromBinary(method.output, bytes)
+    const message = this.#read(bytes)
     const raw = responseField === null ? rawBody(message, method.output) : this.#rawField(message, responseField)
     return raw ?? { contentType: 'application/json', body: Buffer.from(JSON.stringify(this.#value(message))) }
+  }
+
+  #read(bytes: Uint8Array): Message {
+    const { output } = this.#route.method
+    if (bytesHoldTooMany(output, bytes, this.#registry)) throw new FrameFault('too large', `more than ${MESSAGES_MAX} messages within one`)
+    return fromBinary(output, bytes)
   }
 
   #rawField(message: Message, field: NonNullable<ApiRoute['responseField']>): AnswerBody | null {

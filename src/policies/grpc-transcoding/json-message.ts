@@ -4,6 +4,7 @@ import { usedTypes } from '@bufbuild/protobuf/reflect'
 import { parseStrictJson, pointerOf } from '../../core/strict-json.ts'
 import { fieldOf, takesAnyJson } from './fields.ts'
 import { reasonOf } from './json-reasons.ts'
+import { jsonHoldsTooMany, MESSAGES_MAX } from './message-count.ts'
 
 /** Deepest nesting of a body. */
 const DEPTH_MAX = 64
@@ -19,12 +20,13 @@ export class JsonFault extends Error {}
 /**
  * Reads the JSON of a message, or of a value of one.
  * @param message that it becomes, or a part of it
- * Throws a {@link JsonFault} for what can be read in two ways, and for what would lose digits.
+ * Throws a {@link JsonFault} for what can be read in two ways, for what would lose digits, and for more messages than are made of one body.
  */
 export function readJson(bytes: Uint8Array | string, message: DescMessage): JsonValue {
   const parsed = parseStrictJson(bytes, { depthMax: DEPTH_MAX })
   if (!('value' in parsed)) throw new JsonFault(`the body ${parsed.pointer === '' ? '' : `at \`${parsed.pointer}\` `}${parsed.problem}`)
   const text = typeof bytes === 'string' ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice()
+  if (jsonHoldsTooMany(text, holdsAnyJson(message))) throw new JsonFault(`the body holds more than ${MESSAGES_MAX} values`)
   // What JSON.parse gives is JSON.
   return LONG_NUMBER.test(text)
     ? exactly(typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString(), message)

@@ -12,7 +12,7 @@ import { FrameReader, messageEncodingOf } from './frames.ts'
 import { type OnFailure, ResponseStream, upstreamFault } from './response-stream.ts'
 
 const NOT_GRPC = refuse('upstream_body_invalid', 'The service answered something that is not gRPC')
-const NO_MESSAGE = refuse('upstream_body_invalid', 'The service answered without a message')
+const NO_MESSAGE = refuse('upstream_body_invalid', 'The service answered with something else than one message')
 const ENCODING_UNKNOWN = refuse('upstream_body_invalid', 'The service compresses messages in a way that was not offered')
 const TOO_LARGE = refuse('upstream_body_too_large')
 const UNREADABLE = refuse('upstream_body_invalid')

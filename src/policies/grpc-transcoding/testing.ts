@@ -156,7 +156,7 @@ export async function call(steps: PolicySteps, sent: Sent, input = messageNamed(
   return { exchange, path: exchange.forward.path, message, reply: null }
 }
 
-const REGISTRY = registryOf(decodeDescriptorSet((await resolvedOptions()).descriptorSet ?? ''))
+export const REGISTRY = registryOf(decodeDescriptorSet((await resolvedOptions()).descriptorSet ?? ''))
 
 export function messageNamed(name: string): DescMessage {
   const message = REGISTRY.getMessage(name.includes('.') ? name : `shop.v1.${name}`)
