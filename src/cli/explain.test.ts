@@ -68,6 +68,32 @@ test('explain --json gives the same to programs', () => {
   assert.equal(explanation.service.head[0], 'GET /a/7?b HTTP/1.1')
 })
 
+test('explain has an https URL come by the listener with TLS, and an http URL by the other', () => {
+  const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-subj', '/CN=shop.example']
+  const made = spawnSync(
+    'openssl',
+    [...args, '-addext', 'subjectAltName=DNS:shop.example', '-days', '30', '-keyout', 'a.key', '-out', 'a.pem'],
+    {
+      cwd: folder,
+    },
+  )
+  assert.equal(made.status, 0)
+  writeFileSync(
+    join(folder, 'tls.yaml'),
+    `listeners:
+  - { port: 8080, redirectToHttps: 8443 }
+  - { port: 8443, tls: { certificates: [{ cert: a.pem, key: a.key }] } }
+services: { a: { targets: ["127.0.0.1:9"] } }
+routes: { a: { path: /*, service: a } }
+`,
+  )
+  const secure = turnpike('tls.yaml', 'GET', 'https://shop.example/a').stdout
+  assert.match(secure, /X-Forwarded-Proto: https\n +X-Forwarded-Port: 8443\n/i)
+  const plain = turnpike('tls.yaml', 'GET', 'http://shop.example/a?b').stdout
+  assert.match(plain, /Answer +308 /)
+  assert.match(plain, /Location: https:\/\/shop\.example:8443\/a\?b\n/)
+})
+
 test('explain says of a wrong configuration what check says, and ends with 1', () => {
   const { status, stdout, stderr } = turnpike('wrong.yaml', 'GET', '/')
   assert.deepEqual([status, stdout], [1, ''])

@@ -76,15 +76,22 @@ export async function explain(
   const head = headOf(described, `localhost:${ir.listeners[0]?.port ?? 80}`)
   if ('problem' in head) return head
   if (isIP(from) === 0) return { problem: `expected an address, found "${from}"` }
-  return explainHead(ir, head, from)
+  return explainHead(ir, head, from, schemeOf(described.url))
+}
+
+type Scheme = 'http' | 'https'
+
+/** What a described request comes by; null for a path alone. */
+function schemeOf(url: string): Scheme | null {
+  return /^https:/i.test(url) ? 'https' : /^http:/i.test(url) ? 'http' : null
 }
 
 /** Explains a request by its head as bytes. Leaves nothing behind: whatever it opened to ask for keys or records is closed. */
-export async function explainHead(ir: GatewayIr, head: Buffer, peerAddress: string): Promise<Explanation> {
+export async function explainHead(ir: GatewayIr, head: Buffer, peerAddress: string, scheme: Scheme | null = null): Promise<Explanation> {
   await loadPolicies(ir, POLICIES)
   const lease = new ResourceRegistry().lease()
   try {
-    return await explainRequest(compileForShow(ir, lease), head, { clock: CLOCK, peerAddress })
+    return await explainRequest(compileForShow(ir, lease), head, { clock: CLOCK, peerAddress, scheme })
   } finally {
     lease.abandon()
   }

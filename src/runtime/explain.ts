@@ -17,6 +17,7 @@ import { HeadReader } from '../http/h1/head-reader.ts'
 import { requestHeadSizeMax, writeRequestHead } from '../http/h1/request-head.ts'
 import { describeChanges, hideSecret, stateOf } from './changes.ts'
 import { isListed, trustedList } from './listener.ts'
+import { listenerReply } from './listener-rules.ts'
 import { runSteps } from './phases.ts'
 import { renderReply } from './respond.ts'
 import { isGrpcCall, upstreamRequest } from './upstream-request.ts'
@@ -90,6 +91,8 @@ export interface ExplainOptions {
   readonly clock: Clock
   /** Address that the request is taken to come from; behind a trusted proxy's, X-Forwarded-For counts. */
   readonly peerAddress: string
+  /** What it comes by: the first listener that speaks it takes it. Null for the first listener of all. */
+  readonly scheme: 'http' | 'https' | null
 }
 
 /**
@@ -100,7 +103,8 @@ export interface ExplainOptions {
 export async function explainRequest(snapshot: Snapshot, head: Buffer, options: ExplainOptions): Promise<Explanation> {
   const { exchange, fault } = receive(snapshot, head, options)
   const { request } = exchange
-  const match = fault === null ? findRoute(snapshot, request) : null
+  const early = fault === null ? listenerReply(exchange) : refuse(fault)
+  const match = early === null ? findRoute(snapshot, request) : null
   const found = match?.kind === 'found' ? match.value : snapshot.unmatched
   exchange.route = found
   if (fault === null) exchange.rpc = rpcKindOf(request)
@@ -113,15 +117,15 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const { records } = trace
   const { plan, reply } = await runRequestSteps(found, exchange)
   const by = reply === null ? null : (records.findLast(({ mode, verdict }) => mode === 'enforce' && verdict === 'answered')?.policy ?? null)
-  const own = fault === null ? (reply ?? ownReply(exchange, plan, match)) : refuse(fault)
+  const own = early ?? reply ?? ownReply(exchange, plan, match)
 
   const service = own === null ? explainService(exchange, plan, options.clock, records) : null
-  const answer = own === null ? null : await explainAnswer(exchange, plan, own, fault === null ? by : null)
+  const answer = own === null ? null : await explainAnswer(exchange, plan, own, early === null ? by : null)
   return {
     request: { method: request.method, authority: request.authority, target: request.target, path: request.path },
     route: explainRoute(exchange, plan),
     // The route of a preflight fails by its method, and takes it all the same.
-    nearMisses: fault === null ? snapshot.router.explain(request).filter(({ route }) => route !== plan.name) : [],
+    nearMisses: early === null ? snapshot.router.explain(request).filter(({ route }) => route !== plan.name) : [],
     policies: explainSteps({ snapshot, plan, records, exchange }, service === null ? 'not reached' : 'waiting'),
     answer,
     service,
@@ -132,18 +136,27 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
 function receive(
   snapshot: Snapshot,
   head: Buffer,
-  { clock, peerAddress }: ExplainOptions,
+  { clock, peerAddress, scheme }: ExplainOptions,
 ): { exchange: Exchange; fault: ErrorCode | null } {
   const { limits, listeners } = snapshot.ir
   const downstream = new NoClient()
+  const listener = listeners.find(({ tls }) => scheme === (tls === null ? 'http' : 'https')) ?? listeners[0]
   const exchange = new Exchange(
-    { name: listeners[0]?.name ?? '', port: listeners[0]?.port ?? 0, scheme: 'http', redirectPort: null, requiresCertificate: false },
+    {
+      name: listener?.name ?? '',
+      port: listener?.port ?? 0,
+      scheme: (listener?.tls ?? null) === null ? 'http' : 'https',
+      redirectPort: listener?.redirectPort ?? null,
+      // A certificate cannot be described: the client has shown what the listener asks for.
+      requiresCertificate: false,
+    },
     downstream,
   )
+  exchange.request.scheme = exchange.listener.scheme
   const reader = new HeadReader(exchange.request)
   const end = reader.read(head, 0, head.length, limits)
   if (end === HeadReader.INCOMPLETE) throw new Error('the request head is not whole')
-  const trusted = trustedList(listeners[0]?.trustedProxies ?? [])
+  const trusted = trustedList(listener?.trustedProxies ?? [])
   exchange.client.peerAddress = peerAddress
   exchange.client.trusted = isListed(trusted, peerAddress)
   exchange.reset()
