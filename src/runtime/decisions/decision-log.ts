@@ -66,7 +66,7 @@ export class DecisionLog {
     this.#count++
     const head = headOf(exchange, trace)
     const recorded = { exchange, trace, plan: plan.steps.facts, route: plan.facts, head }
-    kept.fill(recorded, outcome, this.#numbers, at * COLUMNS, this.#ids, at * ID_BYTES)
+    kept.take(recorded, outcome, this.#numbers, at * COLUMNS, this.#ids, at * ID_BYTES)
     kept.bytes = RECORD_BYTES + lengthOf(trace.takeNotes())
     this.#bytes += kept.bytes + (head.uses++ === 0 ? head.bytes : 0)
     while (this.#bytes > settings.bytesMax && this.#count > 1) this.#dropOldest()
@@ -81,7 +81,7 @@ export class DecisionLog {
     const kept = new KeptDecision()
     const recorded = { exchange, trace, plan: plan.steps.facts, route: plan.facts, head: headOf(exchange, trace) }
     const outcome = { status: response.status, error, durationMs: this.#clock.now() - startedAt }
-    kept.fill(recorded, outcome, numbers, 0, ids, 0)
+    kept.take(recorded, outcome, numbers, 0, ids, 0)
     const [name, value] = decisionHeader(recordOf(kept.read(numbers, 0, ids, 0), this.#zeroMs()))
     response.headers.set(name, value)
   }

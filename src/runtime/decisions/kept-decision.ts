@@ -150,7 +150,7 @@ export class KeptDecision {
   }
 
   /** @param numbers at `row` are this one's; so are the bytes of `ids` at `idAt` */
-  fill(
+  take(
     { exchange, trace, plan, route, head }: Recorded,
     { status, error, durationMs }: Outcome,
     numbers: Float64Array,
@@ -213,7 +213,7 @@ export class KeptDecision {
     }
   }
 
-  /** @see fill */
+  /** @see take */
   read(numbers: Float64Array, row: number, ids: Uint8Array, idAt: number): Decision {
     const at = (column: number): number => numbers[row + column] as number
     const only = (): Attempt => ({
