@@ -3,6 +3,8 @@ import { CACHE_ENDPOINTS } from './cache-endpoints.ts'
 import { CONFIG_ENDPOINTS } from './config-endpoints.ts'
 import { DECISION_ENDPOINTS } from './decision-endpoints.ts'
 import type { Endpoint } from './endpoint.ts'
+import { ROUTE_ENDPOINTS } from './route-endpoints.ts'
+import { SERVICE_ENDPOINTS } from './service-endpoints.ts'
 import { STATE_ENDPOINTS } from './state-endpoints.ts'
 
 const DESCRIPTION: Endpoint = {
@@ -18,6 +20,8 @@ const DESCRIPTION: Endpoint = {
 /** All there is on the admin listener. */
 export const ENDPOINTS: readonly Endpoint[] = [
   ...STATE_ENDPOINTS,
+  ...SERVICE_ENDPOINTS,
+  ...ROUTE_ENDPOINTS,
   ...CONFIG_ENDPOINTS,
   ...CACHE_ENDPOINTS,
   ...DECISION_ENDPOINTS,

@@ -3,7 +3,7 @@ import type { Purge } from '../core/response-store.ts'
 import type { ControlStatus } from '../runtime/control.ts'
 import type { DecisionDesk } from '../runtime/decisions/desk.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
-import type { PurgeResult, WorkerServices } from '../runtime/workers.ts'
+import type { EverywhereResult, PurgeResult, WorkerServices } from '../runtime/workers.ts'
 import type { ConfigDesk } from './config-desk.ts'
 
 /** What the endpoints of the admin listener ask the gateway for. */
@@ -19,6 +19,9 @@ export interface AdminParts {
   readonly services: () => Promise<readonly WorkerServices[]>
   /** What is known of the discovery of services, by their names. */
   readonly discoveries?: () => ReadonlyMap<string, DiscoveryState>
+  /** Takes a target of a service out of picks, or lets it back in; until the control process ends. */
+  readonly setDrained: (service: string, address: string, isDrained: boolean) => Promise<EverywhereResult>
+  readonly resetBreaker: (service: string) => Promise<EverywhereResult>
   /** Decision records. */
   readonly decisions: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf'>
   /** Has cached responses forgotten, everywhere. */

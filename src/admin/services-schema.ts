@@ -8,6 +8,7 @@ export function serviceSchema() {
     address: z.string().describe('`host:port`.'),
     weight: z.number(),
     health: counts('see it in each state of health'),
+    drained: z.boolean().describe('Whether an operator has taken it out.'),
     inFlight: z.int(),
     connections: z.int(),
     reasons: z.array(z.string()).describe('What went wrong last, each thing once.'),

@@ -18,6 +18,7 @@ function target(address: string, change: Partial<TargetState> = {}): TargetState
     address,
     weight: 1,
     effectiveWeight: 1,
+    drained: false,
     health: 'healthy',
     ejectedForMs: 0,
     reason: null,
@@ -56,7 +57,17 @@ test('what the workers see differently is counted, what adds up is added, and ea
     inFlight: 6,
     queued: 2,
     panic: true,
-    targets: [{ address: '10.0.0.1:80', weight: 1, health: { healthy: 1, ejected: 1 }, inFlight: 2, connections: 4, reasons: ['refused'] }],
+    targets: [
+      {
+        address: '10.0.0.1:80',
+        weight: 1,
+        health: { healthy: 1, ejected: 1 },
+        drained: false,
+        inFlight: 2,
+        connections: 4,
+        reasons: ['refused'],
+      },
+    ],
     perWorker: [
       { worker: 1, breaker: CLOSED, inFlight: 3, queued: 1, panic: false, targets: [target('10.0.0.1:80')] },
       { worker: 2, breaker: ill.breaker, inFlight: 3, queued: 1, panic: true, targets: ill.targets },

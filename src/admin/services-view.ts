@@ -29,6 +29,8 @@ export interface TargetView {
   readonly weight: number
   /** How many workers see it in each state of health. */
   readonly health: Counts<TargetHealthName>
+  /** Whether an operator has taken it out. */
+  readonly drained: boolean
   readonly inFlight: number
   readonly connections: number
   /** What went wrong last, each thing once. */
@@ -94,6 +96,7 @@ function targetViews(states: readonly ServiceState[]): TargetView[] {
     address,
     weight: Math.max(...targets.map(({ weight }) => weight)),
     health: countsOf(targets.map(({ health }) => health)),
+    drained: targets.some(({ drained }) => drained),
     inFlight: sumOf(targets.map(({ inFlight }) => inFlight)),
     connections: sumOf(targets.map(({ connections }) => connections)),
     reasons: [...new Set(targets.flatMap(({ reason }) => reason ?? []))],

@@ -302,6 +302,8 @@ class ControlProcess {
       metrics: async () => renderPrometheus(await this.#dumpMetrics()),
       services: () => this.#pool.serviceStates(),
       discoveries: () => this.#discoveries.state(),
+      setDrained: (service, address, isDrained) => this.#pool.setDrained(service, address, isDrained),
+      resetBreaker: (service) => this.#pool.resetBreaker(service),
       purge: (purges) => this.#pool.purge(purges),
       decisions: this.#desk,
     })

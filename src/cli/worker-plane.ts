@@ -3,11 +3,11 @@ import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
-import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
+import type { DataPlane, DrainedTargets, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { EventLog } from '../telemetry/event-log.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
-import type { ServiceState } from '../upstream/service-state.ts'
+import type { BreakerPosition, ServiceState } from '../upstream/service-state.ts'
 
 export interface WorkerTelemetry {
   readonly accessLog: AccessLog
@@ -79,6 +79,14 @@ export class LoggedPlane implements DataPlane {
 
   decisions(query: DecisionQuery): DecisionAnswer {
     return this.#gateway.decisions(query)
+  }
+
+  setDrained(targets: DrainedTargets): void {
+    this.#gateway.setDrained(targets)
+  }
+
+  resetBreaker(service: string): BreakerPosition | null {
+    return this.#gateway.resetBreaker(service)
   }
 
   drain(timeoutMs: number): Promise<DrainResult> {

@@ -72,6 +72,12 @@ class FixturePlane implements DataPlane {
     return ['memory']
   }
 
+  setDrained(): void {}
+
+  resetBreaker(): null {
+    return null
+  }
+
   async drain(): Promise<DrainResult> {
     for (const server of this.#servers.values()) server.close()
     return { closed: 0, aborted: 0, websockets: 0, eventStreams: 0 }

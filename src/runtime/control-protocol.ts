@@ -5,7 +5,7 @@ import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
 import type { MetricsPosition, MetricsUpdate } from '../telemetry/metrics-mirror.ts'
-import type { ServiceState } from '../upstream/service-state.ts'
+import type { BreakerPosition, ServiceState } from '../upstream/service-state.ts'
 
 /** Where a listener accepts connections; the port is the real one. */
 export interface ListenerAddress {
@@ -24,6 +24,9 @@ export interface DrainResult {
   readonly websockets: number
   readonly eventStreams: number
 }
+
+/** Targets, as `host:port`, that an operator has taken out, by their services. */
+export type DrainedTargets = Readonly<Record<string, readonly string[]>>
 
 /** What serves traffic in a worker. A new configuration takes effect in two steps, so that all workers take it or none does. */
 export interface DataPlane {
@@ -50,6 +53,10 @@ export interface DataPlane {
   purge(purges: readonly Purge[], shared: boolean): Promise<readonly StoreName[]>
   /** Decision records of this worker. */
   decisions(query: DecisionQuery): DecisionAnswer
+  /** Takes out these targets of services, over reloads, and lets all others back in. */
+  setDrained(targets: DrainedTargets): void
+  /** @returns where the breaker of the service was; null where there is none */
+  resetBreaker(service: string): BreakerPosition | null
   /** Stops accepting, finishes what runs and cuts what is left after `timeoutMs`. */
   drain(timeoutMs: number): Promise<DrainResult>
 }
@@ -64,19 +71,22 @@ export type ControlRequest =
   | { readonly kind: 'services' }
   | { readonly kind: 'purge'; readonly purges: readonly Purge[]; readonly shared: boolean }
   | { readonly kind: 'decisions'; readonly query: DecisionQuery }
+  | { readonly kind: 'drained'; readonly targets: DrainedTargets }
+  | { readonly kind: 'reset-breaker'; readonly service: string }
   | { readonly kind: 'ping' }
   | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'drain'; readonly timeoutMs: number }
 
 /** A worker answers every request once, with its kind, or with `failed`. */
 export type WorkerAnswer =
-  | { readonly kind: 'prepare' | 'targets' | 'abandon' | 'ping' | 'reopen-logs' }
+  | { readonly kind: 'prepare' | 'targets' | 'drained' | 'abandon' | 'ping' | 'reopen-logs' }
   | { readonly kind: 'commit'; readonly listeners: readonly ListenerAddress[] }
   | { readonly kind: 'metrics'; readonly update: MetricsUpdate }
   | { readonly kind: 'services'; readonly services: readonly ServiceState[] }
   /** @see DataPlane.purge */
   | { readonly kind: 'purge'; readonly stores: readonly StoreName[] }
   | { readonly kind: 'decisions'; readonly decisions: DecisionAnswer }
+  | { readonly kind: 'reset-breaker'; readonly position: BreakerPosition | null }
   /** The last numbers come with it: the process ends right after. */
   | { readonly kind: 'drain'; readonly result: DrainResult /** Of all its numbers. */; readonly update: MetricsUpdate }
   | { readonly kind: 'failed'; readonly reason: string }

@@ -15,9 +15,9 @@ import { TimerWheel } from '../core/timers.ts'
 import { countConsumer, RouteMetrics, resilienceMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
 import { timers } from '../upstream/scheduler.ts'
 import { Service } from '../upstream/service.ts'
-import type { ServiceState } from '../upstream/service-state.ts'
+import type { BreakerPosition, ServiceState } from '../upstream/service-state.ts'
 import { BodyBudget } from './body-steps.ts'
-import type { DataPlane, DrainResult, ListenerAddress } from './control-protocol.ts'
+import type { DataPlane, DrainedTargets, DrainResult, ListenerAddress } from './control-protocol.ts'
 import { DecisionLog } from './decisions/decision-log.ts'
 import { DetachedExchanges } from './detached.ts'
 import { Listener, type ListenerTls, prepareTls } from './listener.ts'
@@ -63,6 +63,8 @@ interface Prepared {
 /** TLS sessions of a gateway that has only this worker; each start has its own. */
 const OWN_SEED = randomBytes(32).toString('base64')
 
+const NONE: ReadonlySet<string> = new Set()
+
 /** How often a drain looks whether it is done. */
 const DRAIN_POLL_MS = 20
 /** Of a drain's time, the share over which streams are ended: what is left is for clients to answer. */
@@ -89,6 +91,8 @@ export class Gateway implements DataPlane {
   readonly #bodies = new BodyBudget()
   readonly #resources = new ResourceRegistry()
   readonly #decisions: DecisionLog
+  /** Targets that an operator has taken out, by their services; also of services that are not there now. */
+  #drained: ReadonlyMap<string, ReadonlySet<string>> = new Map()
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
@@ -218,6 +222,7 @@ export class Gateway implements DataPlane {
         // None where the registry has not answered: what another rule has found, or was listed, is not what is asked for now.
         service.setTargets(this.#discovered.get(key) ?? [])
       }
+      service.setDrained(this.#drained.get(service.name) ?? NONE)
       service.start()
     }
     this.#servicesByRule = byRule
@@ -277,6 +282,15 @@ export class Gateway implements DataPlane {
 
   decisions(query: DecisionQuery): DecisionAnswer {
     return this.#decisions.find(query)
+  }
+
+  setDrained(targets: DrainedTargets): void {
+    this.#drained = new Map(Object.entries(targets).map(([service, labels]) => [service, new Set(labels)]))
+    for (const service of this.#services.values()) service.setDrained(this.#drained.get(service.name) ?? NONE)
+  }
+
+  resetBreaker(service: string): BreakerPosition | null {
+    return this.#services.get(service)?.resetBreaker() ?? null
   }
 
   async drain(timeoutMs: number): Promise<DrainResult> {

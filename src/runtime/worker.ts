@@ -92,6 +92,11 @@ export class WorkerHost {
         return this.#purge(request.purges, request.shared)
       case 'decisions':
         return { kind: 'decisions', decisions: plane.decisions(request.query) }
+      case 'drained':
+        plane.setDrained(request.targets)
+        return { kind: 'drained' }
+      case 'reset-breaker':
+        return { kind: 'reset-breaker', position: plane.resetBreaker(request.service) }
       case 'ping':
         return { kind: 'ping' }
       case 'reopen-logs':

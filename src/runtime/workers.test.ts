@@ -75,8 +75,11 @@ function answerWell(request: ControlRequest): WorkerAnswer {
       return { kind: 'decisions', decisions: { found: [], list: [], count: 0, oldestMs: null } }
     case 'drain':
       return { kind: 'drain', result: { closed: 1, aborted: 0, websockets: 0, eventStreams: 0 }, update: counted(2, NOTHING_KNOWN) }
+    case 'reset-breaker':
+      return { kind: 'reset-breaker', position: null }
     case 'prepare':
     case 'targets':
+    case 'drained':
     case 'abandon':
     case 'ping':
     case 'reopen-logs':

@@ -5,13 +5,16 @@ import type { DecisionQuery, WorkerDecisions } from '../core/decision.ts'
 import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
 import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
-import type { SharedFile, StoreName } from '../core/store.ts'
+import type { SharedFile } from '../core/store.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
-import type { ServiceState } from '../upstream/service-state.ts'
-import type { ControlRequest, DrainResult, ListenerAddress, Notice, WorkerAnswer } from './control-protocol.ts'
+import type { ControlRequest, DrainResult, ListenerAddress, Notice } from './control-protocol.ts'
+import { DrainedTargetList } from './drained-targets.ts'
 import { RestartBackoff } from './restart-backoff.ts'
+import { type EverywhereResult, type PurgeResult, reasonOf, type SharedState, type WorkerServices } from './worker-answers.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import { TIMEOUTS, type WorkerTimeouts } from './worker-timeouts.ts'
+
+export type { EverywhereResult, PurgeResult, SharedState, WorkerServices } from './worker-answers.ts'
 
 export interface WorkerPoolOptions {
   readonly fork: () => WorkerProcess
@@ -27,39 +30,11 @@ export interface WorkerPoolOptions {
   readonly timeouts?: Partial<WorkerTimeouts>
 }
 
-/** What workers share beside the configuration. */
-export interface SharedState {
-  /** The same for each worker of one configuration; null when they share nothing. */
-  fileFor(ir: GatewayIr): SharedFile | null
-  /** This configuration is in force, null for none, and no other is being prepared. */
-  settle(ir: GatewayIr | null): void
-}
-
 /** Of a worker that was killed: nobody knows what it cut off. */
 const NOTHING_DRAINED: DrainResult = { closed: 0, aborted: 0, websockets: 0, eventStreams: 0 }
 
 /** How many looks after the workers' lives go by for one at their numbers. */
 const CHECKS_PER_COLLECTION = 5
-
-/** What one worker knows of its services. */
-export interface WorkerServices {
-  readonly worker: number
-  readonly pid: number
-  /** Null when it did not answer. */
-  readonly services: readonly ServiceState[] | null
-  /** Why it did not; null when it did. */
-  readonly reason: string | null
-}
-
-/** What came of a purge. */
-export interface PurgeResult {
-  /** Workers whose memory is rid of it. */
-  readonly workers: number
-  /** Stores that keep responses under the configuration in force. */
-  readonly stores: readonly StoreName[]
-  /** What went wrong, in sentences; with any, it has to be done again. */
-  readonly failures: readonly string[]
-}
 
 /** What came of a new configuration. */
 export type ApplyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
@@ -83,6 +58,7 @@ export class WorkerPool {
   readonly #ticketSeed = randomBytes(32).toString('base64')
   /** What discovery has found, by the keys of rules. */
   readonly #targets = new Map<string, readonly DiscoveredTarget[]>()
+  readonly #drained = new DrainedTargetList()
   #poll: NodeJS.Timeout | null = null
   #ending = false
   /** Numbers of workers that have ended. */
@@ -214,6 +190,31 @@ export class WorkerPool {
     }
   }
 
+  /** Takes a target out of all workers' picks, or lets it back in, until this process ends. */
+  async setDrained(service: string, address: string, isDrained: boolean): Promise<EverywhereResult> {
+    this.#drained.set(service, address, isDrained)
+    return this.#everywhere({ kind: 'drained', targets: this.#drained.all() })
+  }
+
+  /** Closes the breakers of a service in all workers. */
+  resetBreaker(service: string): Promise<EverywhereResult> {
+    return this.#everywhere({ kind: 'reset-breaker', service })
+  }
+
+  async #everywhere(request: ControlRequest): Promise<EverywhereResult> {
+    const workers = [...this.#workers].filter((worker) => worker.saidHello && worker.isAlive)
+    const answers = await Promise.all(workers.map((worker) => worker.request(request, this.#timeouts.askMs)))
+    // What a worker knew has gone with it.
+    const failures = answers.filter((answer, i) => answer.kind !== request.kind && workers[i]?.isAlive)
+    return { workers: answers.filter(({ kind }) => kind === request.kind).length, failures: failures.map(reasonOf) }
+  }
+
+  /** Before it serves. */
+  async #tellDrained(worker: WorkerProcess): Promise<void> {
+    if (this.#drained.isEmpty) return
+    await this.#expect(worker, { kind: 'drained', targets: this.#drained.all() }, this.#timeouts.commitMs)
+  }
+
   /** Has all workers open their log files anew. */
   async reopenLogs(): Promise<void> {
     await Promise.all(this.#of('serving').map((worker) => this.#expect(worker, { kind: 'reopen-logs' }, this.#timeouts.commitMs)))
@@ -262,6 +263,7 @@ export class WorkerPool {
         if (worker.state === 'starting') {
           const told = await worker.tell(this.#allTargets(), this.#timeouts.commitMs)
           if (told !== null) return told
+          await this.#tellDrained(worker)
         }
         return worker.request({ kind: 'prepare', ir, shared, ticketSeed: this.#ticketSeed }, this.#timeouts.prepareMs)
       }),
@@ -290,6 +292,8 @@ export class WorkerPool {
   async #startOne(ir: GatewayIr): Promise<void> {
     if (this.#ending) return
     const worker = this.#fork()
+    await worker.hello
+    await this.#tellDrained(worker)
     const answer = await worker.serve(ir, this.#shared, this.#ticketSeed, () => this.#allTargets(), this.#timeouts.prepareMs)
     if (answer.kind === 'commit') return
     if (worker.state === 'gone') return
@@ -386,8 +390,4 @@ export class WorkerPool {
     if (answer.kind !== 'failed' || worker.state !== 'serving') return
     this.#options.log.warn({ worker: worker.id, reason: answer.reason }, `a worker did not answer "${request.kind}"`)
   }
-}
-
-function reasonOf(answer: WorkerAnswer): string {
-  return answer.kind === 'failed' ? answer.reason : `unexpected answer "${answer.kind}"`
 }

@@ -114,6 +114,13 @@ export class Breaker {
     }
   }
 
+  /** An operator says that what it has counted does not hold any more. */
+  reset(nowMs: number): void {
+    if (this.#position !== 'closed') return this.#become('closed', nowMs, 'an operator has reset it')
+    this.#failuresInRow = 0
+    if (this.#window !== null) this.#window = new FailureWindow(this.#window.windowMs, nowMs)
+  }
+
   #become(position: BreakerPosition, nowMs: number, cause: string): void {
     const from = this.#position
     this.#position = position

@@ -68,6 +68,7 @@ test('a target whose answers fail is ejected, and comes back by itself', () => {
     address: '10.0.0.1:80',
     weight: 2,
     effectiveWeight: 0,
+    drained: false,
     health: 'ejected',
     ejectedForMs: 10_000,
     reason: '2 failures in a row, the last one: status 503',

@@ -98,7 +98,7 @@ export class ServiceHealth {
     let isOurs = false
     for (const other of this.#targets) {
       isOurs ||= other === target
-      if (other.weight === 0) continue
+      if (other.weight === 0 || other.isDrained) continue
       total++
       if (other.health.isEjected) ejected++
       if (other !== target && other.health.isFit) others++
@@ -139,7 +139,7 @@ export class ServiceHealth {
     let nextAt = Number.POSITIVE_INFINITY
     for (const target of this.#targets) {
       const { health, weight } = target
-      const isUsable = health.isFit || this.#inPanic
+      const isUsable = (health.isFit || this.#inPanic) && !target.isDrained
       const tenths = health.isFit ? health.tenths(slowStartMs, nowMs) : SLOW_START_STEPS
       const effectiveWeight = isUsable ? (this.#inPanic ? weight : (weight * tenths) / SLOW_START_STEPS) : 0
       changed ||= isUsable !== target.isUsable || effectiveWeight !== target.effectiveWeight
@@ -167,8 +167,8 @@ export class ServiceHealth {
   #judgePanic(): void {
     let total = 0
     let fit = 0
-    for (const { weight, health } of this.#targets) {
-      if (weight === 0) continue
+    for (const { weight, health, isDrained } of this.#targets) {
+      if (weight === 0 || isDrained) continue
       total++
       if (health.isFit) fit++
     }
@@ -199,6 +199,7 @@ export class ServiceHealth {
       weight: target.weight,
       effectiveWeight: target.effectiveWeight,
       health: target.health.name,
+      drained: target.isDrained,
       ejectedForMs: Math.ceil(target.health.ejectedForMs(nowMs)),
       reason: target.health.reason,
       inFlight: target.inFlight,

@@ -42,6 +42,8 @@ export interface TargetState {
   /** What it counts for now, between 0 and `weight`: 0 while it is not used, less than its weight in a slow start. */
   readonly effectiveWeight: number
   readonly health: TargetHealthName
+  /** Whether an operator has taken it out. */
+  readonly drained: boolean
   /** Milliseconds that an ejection still lasts; 0 for none. */
   readonly ejectedForMs: number
   /** What went wrong last, in plain words; null for nothing since it became healthy. */

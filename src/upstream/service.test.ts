@@ -217,3 +217,45 @@ test('a service that is gone counts in no figure', () => {
   const { closed, open } = figures.breaker.workers
   assert.deepEqual([closed.value, open.value], [1, 0], 'it leaves the figures to a successor of its name')
 })
+
+test('a drained target gets nothing, in panic neither, and stays out when it is listed anew', () => {
+  const { service, attempt, update } = bench({ health: { ...HEALTH, panicPercent: 100 }, targets: targets('a', 'b') })
+  service.setDrained(new Set(['a:80']))
+  const picked = (): Set<string> => new Set(Array.from({ length: 6 }, () => attempt(503)))
+  assert.deepEqual(picked(), new Set(['b']))
+  update({ targets: targets('b') })
+  update({ targets: targets('a', 'b') })
+  assert.deepEqual(picked(), new Set(['b']))
+  assert.deepEqual(
+    service.state().targets.map(({ drained }) => drained),
+    [true, false],
+  )
+  service.setDrained(new Set())
+  assert.deepEqual(picked(), new Set(['a', 'b']))
+})
+
+test('a drained target is none that an ejection may leave as the last one', () => {
+  const { service, attempt, health } = bench({ health: HEALTH, targets: targets('a', 'b') })
+  service.setDrained(new Set(['a:80']))
+  for (let i = 0; i < 4; i++) attempt(503, 'b')
+  assert.deepEqual(health(), { 'a:80': 'unknown', 'b:80': 'unknown' })
+})
+
+test('a service takes targets out before it is started', () => {
+  const { service } = serviceBench({ targets: targets('a', 'b') })
+  service.setDrained(new Set(['a:80']))
+  service.start()
+  for (let i = 0; i < 4; i++) assert.equal(service.pick(ANY, null)?.host, 'b')
+})
+
+test('a breaker that is reset is closed and has forgotten what it counted', () => {
+  const { service, attempt, logged } = bench({ breaker: BREAKER, targets: targets('a') })
+  attempt(503)
+  assert.equal(service.resetBreaker(), 'closed')
+  attempt(503)
+  assert.equal(attempt(503), 'a', 'it counts from the beginning')
+  assert.equal(service.resetBreaker(), 'open')
+  assert.equal(attempt(200), 'a')
+  assert.deepEqual(logged, ['the breaker of a service opened', 'the breaker of a service closed'])
+  assert.equal(bench({ targets: targets('a') }).service.resetBreaker(), null)
+})

@@ -53,6 +53,8 @@ export class Service {
   #breaker: Breaker | null = null
   #breakerMetrics: BreakerMetrics | null = null
   #gate: FifoGate | null = null
+  /** Labels of targets that an operator has taken out. */
+  #drained: ReadonlySet<string> = new Set()
   #isRunning = false
 
   constructor(ir: ServiceIr, clock: Clock, context: ServiceContext) {
@@ -131,12 +133,22 @@ export class Service {
     this.#balancer = this.#applyTargets(this.#ir)
   }
 
+  /** Takes targets out, by their labels, and lets all others back in. What is under way with them goes on. */
+  setDrained(labels: ReadonlySet<string>): void {
+    this.#drained = labels
+    for (const target of this.#targets.values()) target.isDrained = labels.has(target.label)
+    this.#health.update(this.#ir.health, this.targets)
+    // Before the start, health tells nobody.
+    this.#group.refresh()
+  }
+
   #applyTargets(ir: ServiceIr): Balancer {
     const targets = new Map<string, Target>()
     for (const { host, port, weight } of this.#listed) {
       const key = `${host} ${port}`
       const target = this.#targets.get(key) ?? new Target(host, port, weight, this.#settings, this.#context)
       target.weight = weight
+      target.isDrained = this.#drained.has(target.label)
       target.renew()
       targets.set(key, target)
     }
@@ -181,6 +193,13 @@ export class Service {
     const ticket = this.#breaker.enter(this.#clock.now())
     if (ticket === REFUSED) this.#breakerMetrics?.refused.add(1)
     return ticket
+  }
+
+  /** Closes the breaker and forgets what it has counted. @returns where it was; null where there is none */
+  resetBreaker(): BreakerPosition | null {
+    const position = this.#breaker?.position ?? null
+    this.#breaker?.reset(this.#clock.now())
+    return position
   }
 
   /** Milliseconds until the breaker lets tries through again; 0 when it does. */

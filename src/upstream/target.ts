@@ -14,6 +14,8 @@ export class Target implements Address {
   readonly label: string
   /** As configured. */
   weight: number
+  /** An operator has taken it out: it gets nothing new, whatever its health. */
+  isDrained = false
   /** Kept by the health of its service: whether it takes part, and with how much of its weight. */
   isUsable = true
   effectiveWeight: number

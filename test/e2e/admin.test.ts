@@ -132,3 +132,72 @@ test('a configuration is validated, compared, applied, listed and rolled back', 
   const between = await rig.ask('GET', `/config/diff?from=${String(right.json['revision'])}`, { token: READER })
   assert.match(JSON.stringify(between.json['routes']), /"removed","name":"extra"/)
 })
+
+test('a target is drained in all workers, over reloads and in their replacements, until it is let back in', {
+  timeout: TIMEOUT,
+}, async (t) => {
+  const [one, other] = [await startService(t), await startService(t)]
+  const rig = await Rig.start(t, [one, other])
+  const { gateway } = rig
+  const path = (port: number, what: string) => `/services/shop/targets/127.0.0.1:${port}/${what}`
+  const answerers = async (): Promise<string[]> => {
+    const answers = await Promise.all(Array.from({ length: 24 }, () => rig.get('/open/x')))
+    return [...new Set(answers.map(({ text }) => text))].sort()
+  }
+  const both = [String(one), String(other)].sort()
+  assert.deepEqual(await answerers(), both)
+
+  const drained = await rig.ask('POST', path(one, 'drain'))
+  assert.deepEqual([drained.status, drained.json], [200, { service: 'shop', target: `127.0.0.1:${one}`, drained: true, workers: 2 }])
+  assert.deepEqual(await answerers(), [String(other)])
+  assert.equal((await rig.ask('POST', path(other, 'drain'))).status, 409, 'the last one stays')
+  assert.equal((await rig.ask('POST', path(1, 'drain'))).status, 404)
+  assert.equal((await rig.ask('POST', path(one, 'undrain'), { token: READER })).status, 403)
+  assert.equal((await rig.ask('POST', path(one, 'undrain'), { headers: { 'content-type': 'text/plain' } })).status, 415)
+
+  gateway.writeConfig(config([one, other], '  extra: { path: /extra/*, service: shop }\n'))
+  await gateway.logged('a new configuration is in force')
+  assert.deepEqual(await answerers(), [String(other)])
+  const { json } = await rig.ask('GET', '/services', { token: READER })
+  const [worker] = json['workers'] as readonly { pid: number }[]
+  assert.ok(worker)
+  process.kill(worker.pid, 'SIGKILL')
+  await gateway.logged('a worker died: replacing it')
+  for (;;) {
+    const { json: ready } = await rig.ask('GET', '/readyz')
+    if (ready['workersServing'] === 2) break
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  assert.deepEqual(await answerers(), [String(other)])
+  const service = await rig.ask('GET', '/services/shop', { token: READER })
+  const targets = service.json['targets'] as readonly { address: string; drained: boolean }[]
+  assert.deepEqual(Object.fromEntries(targets.map(({ address, drained: isOut }) => [address, isOut])), {
+    [`127.0.0.1:${one}`]: true,
+    [`127.0.0.1:${other}`]: false,
+  })
+
+  assert.equal((await rig.ask('POST', path(one, 'undrain'))).status, 200)
+  assert.deepEqual(await answerers(), both)
+})
+
+test('breakers are reset, and routes and consumers are listed without secrets', { timeout: TIMEOUT }, async (t) => {
+  const rig = await Rig.start(t, [1])
+  for (let i = 0; i < 24; i++) await rig.get('/open/x')
+  const open = await rig.ask('GET', '/services/shop')
+  assert.match(JSON.stringify(open.json['breaker']), /"open"/)
+  assert.equal((await rig.ask('POST', '/services/shop/breaker/reset')).status, 200)
+  assert.deepEqual((await rig.ask('GET', '/services/shop')).json['breaker'], { closed: 2 })
+  assert.equal((await rig.ask('POST', '/services/none/breaker/reset')).status, 404)
+
+  const routes = await rig.ask('GET', '/routes?text=OPE&limit=1', { token: READER })
+  assert.equal(routes.json['total'], 1)
+  assert.match(JSON.stringify(routes.json['routes']), /"name":"open".*"paths":\["\/open\/\*"\].*"services":\["shop"\]/)
+  assert.equal((await rig.ask('GET', '/routes?limit=1001')).status, 400)
+  assert.equal((await rig.ask('GET', '/routes?page=2')).status, 400)
+  const consumers = await rig.ask('GET', '/consumers', { token: READER })
+  assert.match(
+    JSON.stringify(consumers.json),
+    /"name":"mobile".*"groups":\["apps"\].*"id":"k1","kind":"key","notBefore":null,"expiresAt":null,"inForce":true/,
+  )
+  assert.doesNotMatch(JSON.stringify(consumers.json), /digest|key-of-the/)
+})

@@ -1,0 +1,46 @@
+/** What workers say, put together by the control process. */
+import type { GatewayIr } from '../config/ir.ts'
+import type { SharedFile, StoreName } from '../core/store.ts'
+import type { ServiceState } from '../upstream/service-state.ts'
+import type { WorkerAnswer } from './control-protocol.ts'
+
+/** What workers share beside the configuration. */
+export interface SharedState {
+  /** The same for each worker of one configuration; null when they share nothing. */
+  fileFor(ir: GatewayIr): SharedFile | null
+  /** This configuration is in force, null for none, and no other is being prepared. */
+  settle(ir: GatewayIr | null): void
+}
+
+/** What one worker knows of its services. */
+export interface WorkerServices {
+  readonly worker: number
+  readonly pid: number
+  /** Null when it did not answer. */
+  readonly services: readonly ServiceState[] | null
+  /** Why it did not; null when it did. */
+  readonly reason: string | null
+}
+
+/** What came of a purge. */
+export interface PurgeResult {
+  /** Workers whose memory is rid of it. */
+  readonly workers: number
+  /** Stores that keep responses under the configuration in force. */
+  readonly stores: readonly StoreName[]
+  /** What went wrong, in sentences; with any, it has to be done again. */
+  readonly failures: readonly string[]
+}
+
+/** What came of something that all workers were told. */
+export interface EverywhereResult {
+  /** That have done it. */
+  readonly workers: number
+  /** Why others have not, in sentences. */
+  readonly failures: readonly string[]
+}
+
+/** Why it is not the answer that was asked for. */
+export function reasonOf(answer: WorkerAnswer): string {
+  return answer.kind === 'failed' ? answer.reason : `unexpected answer "${answer.kind}"`
+}
