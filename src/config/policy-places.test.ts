@@ -23,6 +23,15 @@ const POLICIES: readonly PolicyDefinition<unknown>[] = [
     },
     compile: () => ({}),
   },
+  {
+    kind: 'where',
+    summary: 'Says where it is.',
+    loadSchema: async () => object({}),
+    review: (_options, { service }) => [
+      { severity: 'warning', path: [], message: service === null ? 'no service' : service?.http2 === true ? 'http2' : 'no http2' },
+    ],
+    compile: () => ({}),
+  },
 ]
 
 async function load(yaml: string): Promise<string[]> {
@@ -54,6 +63,19 @@ stores: { redis: { address: "r:1" } }
       'warning 2:13 all: without authentication, memory redis, verify undefined (on the routes `a`, `b`)',
     ],
   )
+})
+
+test('a policy sees whether its route has a service, and whether that may speak HTTP/2', async () => {
+  const kinds: Readonly<Record<string, string>> = {
+    '{ targets: ["a:1"] }': 'no http2',
+    '{ targets: ["a:1"], protocol: h2 }': 'http2',
+    '{ targets: ["https://a:1"] }': 'http2',
+    '{ targets: ["https://a:1"], protocol: "http/1.1" }': 'no http2',
+  }
+  for (const [service, told] of Object.entries(kinds)) {
+    const seen = await load(`services: { s: ${service} }\nroutes: { a: { path: /a, service: s, policies: { where: {} } } }\n`)
+    assert.deepEqual(seen, [`warning 2:50 ${told}`], service)
+  }
 })
 
 test('of many routes a remark names the first', async () => {

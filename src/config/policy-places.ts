@@ -2,7 +2,7 @@
 import type { OptionFiles, PolicyDefinition, PolicySurroundings, Remark } from '../core/policy.ts'
 import type { StoreName } from '../core/store.ts'
 import type { Problem } from './diagnostics.ts'
-import { effectivePolicies, type GatewayIr, type PolicyIr, servicesOf } from './ir.ts'
+import { effectivePolicies, type GatewayIr, type PolicyIr, type ServiceIr, servicesOf } from './ir.ts'
 import { withoutValue } from './messages.ts'
 import type { NativeConfig, PolicyBlock } from './schema.ts'
 import { NO_FOLDER, pathBeside, type ReadFile, type ReadFileBytes, reasonOf } from './secret.ts'
@@ -82,14 +82,15 @@ export async function resolvePolicies(
  */
 export function reviewPolicies(ir: GatewayIr, tree: ConfigNode, definitions: Definitions, problems: Problem[]): void {
   const reviewer = new Reviewer(ir, tree, definitions)
-  const services = new Map(ir.services.map(({ name, policies }) => [name, policies]))
+  const services = new Map(ir.services.map((service) => [service.name, service]))
   const scopesOf = new Map<string, readonly (readonly PolicyIr[])[]>()
   for (const route of ir.routes) {
     const asked = servicesOf(route)
-    for (const service of asked.length === 0 ? [''] : asked) {
-      const scopes = [ir.policies, services.get(service) ?? [], route.policies]
+    for (const name of asked.length === 0 ? [''] : asked) {
+      const service = services.get(name)
+      const scopes = [ir.policies, service?.policies ?? [], route.policies]
       scopesOf.set(route.name, scopes)
-      reviewer.review(scopes, { route: route.name })
+      reviewer.review(scopes, { route: route.name, service: service === undefined ? null : { http2: mayBeHttp2(service) } })
     }
   }
   if (ir.routes.length === 0) reviewer.review([ir.policies])
@@ -102,6 +103,11 @@ export function reviewPolicies(ir: GatewayIr, tree: ConfigNode, definitions: Def
   reviewer.tell(problems)
 }
 
+/** Without TLS HTTP/2 is spoken only where the configuration says so. */
+function mayBeHttp2({ protocol, tls }: ServiceIr): boolean {
+  return protocol === 'h2' || (protocol === 'auto' && tls !== null)
+}
+
 /** Routes that a remark names; more are counted. */
 const ROUTES_TOLD_MAX = 3
 
@@ -110,6 +116,13 @@ interface Found {
   readonly policy: PolicyIr
   readonly problem: Problem
   readonly routes: Set<string>
+}
+
+interface ReviewedPlace {
+  readonly route?: string
+  /** The policies to review; all that are in force when it is left out. A consumer's policies act on callers that are known. */
+  readonly only?: readonly PolicyIr[]
+  readonly service?: NonNullable<PolicySurroundings['service']> | null
 }
 
 class Reviewer {
@@ -143,14 +156,8 @@ class Reviewer {
     for (const policy of policies) this.#paths.set(policy, [...path, policy.kind])
   }
 
-  /**
-   * @param scopes from the least to the most specific
-   * @param only the policies to review; all that are in force when it is left out. A consumer's policies act on callers that are known.
-   */
-  review(
-    scopes: readonly (readonly PolicyIr[])[],
-    { route, only }: { readonly route?: string; readonly only?: readonly PolicyIr[] } = {},
-  ): void {
+  /** @param scopes from the least to the most specific */
+  review(scopes: readonly (readonly PolicyIr[])[], { route, only, service }: ReviewedPlace = {}): void {
     const inForce = effectivePolicies(scopes)
     const byKind = new Map(inForce.map((policy) => [policy.kind, policy.options]))
     const around: PolicySurroundings = {
@@ -160,6 +167,7 @@ class Reviewer {
       stores: this.#stores,
       consumers: this.#consumers,
       clientCertificates: this.#clientCertificates,
+      ...(service === undefined ? {} : { service }),
     }
     for (const policy of inForce) {
       if (only?.includes(policy) === false) continue

@@ -104,6 +104,11 @@ export interface PolicySurroundings {
   readonly consumers: ReadonlySet<string>
   /** Whether any listener asks its clients for certificates. */
   readonly clientCertificates: boolean
+  /** What the route asks: null for a route without a service, left out where no route is looked at. */
+  readonly service?: {
+    /** Whether HTTP/2, as gRPC needs it, may be spoken. */
+    readonly http2: boolean
+  } | null
 }
 
 /** Something to be said of a policy's options. */

@@ -1,3 +1,4 @@
+import { grpcRemarks } from '../../core/grpc-remarks.ts'
 import type { PolicyDefinition, PolicySteps } from '../../core/policy.ts'
 import type { GrpcTranscodingOptions } from './options.ts'
 
@@ -18,9 +19,9 @@ export const grpcTranscoding: PolicyDefinition<GrpcTranscodingOptions> = {
     files ??= await import('./resolve.ts')
     return files.resolveOptions(options, optionFiles)
   },
-  review(options) {
+  review(options, around) {
     if (files === null) throw new Error('options are resolved before they are reviewed')
-    return files.remarksOn(options)
+    return [...files.remarksOn(options), ...grpcRemarks(around)]
   },
   async describeApi(options) {
     const { describe } = await import('./openapi.ts')

@@ -1,11 +1,18 @@
 import type { Exchange } from '../../core/exchange.ts'
-import type { PolicyDefinition, PolicySteps } from '../../core/policy.ts'
+import type { PolicyDefinition, PolicySteps, Remark } from '../../core/policy.ts'
 import type { SoapModel } from './model.ts'
 import type { SoapOptions } from './options.ts'
 import type { Call } from './request.ts'
 
 /** What reads XML, loaded where requests are translated. */
 let translators: typeof import('./translators.ts') | null = null
+
+const BESIDE_TRANSCODING: Remark = {
+  severity: 'warning',
+  path: [],
+  message:
+    '`grpc-transcoding` is in force on the same route: each of the two answers 404 to the paths of the other. Give them routes of their own',
+}
 
 export const soap: PolicyDefinition<SoapOptions> = {
   kind: 'soap',
@@ -21,7 +28,10 @@ export const soap: PolicyDefinition<SoapOptions> = {
     checkEndpoints(model, options)
     return { ...options, model }
   },
-  review: ({ model }) => (model?.remarks ?? []).map((message) => ({ severity: 'warning', path: ['wsdl'], message })),
+  review: ({ model }, around) => [
+    ...(model?.remarks ?? []).map((message) => ({ severity: 'warning', path: ['wsdl'], message }) as const),
+    ...(around.optionsOf('grpc-transcoding') === undefined ? [] : [BESIDE_TRANSCODING]),
+  ],
   async describeApi({ model, basePath, faults }) {
     const { describe } = await import('./openapi.ts')
     return model === undefined ? null : describe(model, basePath ?? '', faults)

@@ -152,4 +152,6 @@ test('a pattern that cannot be checked is left to the service, and that is said'
   assert.deepEqual(soap.review?.(options, around), [
     { severity: 'warning', path: ['wsdl'], message: '`a.wsdl`, line 3: this pattern is left to the service to check' },
   ])
+  const beside = { ...around, optionsOf: (kind: string) => (kind === 'grpc-transcoding' ? {} : undefined) }
+  assert.match(soap.review?.(options, beside)[1]?.message ?? '', /answers 404 to the paths of the other/)
 })
