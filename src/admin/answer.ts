@@ -13,7 +13,7 @@ export interface Answer {
 
 /** Answers without an end. */
 export interface EventStream {
-  /** @param write gives false when the client does not keep up. @param end closes the connection. @returns what is called when the client has gone */
+  /** @param write gives false, and writes nothing, while the client does not keep up. @param end closes the connection. @returns what is called when the client has gone */
   readonly open: (write: (text: string) => boolean, end: () => void) => () => void
 }
 

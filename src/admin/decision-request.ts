@@ -68,7 +68,8 @@ function wrong(reason: string): { readonly ok: false; readonly reason: string } 
   return { ok: false, reason }
 }
 
-function statusRange(text: string): [number, number] | null {
+/** `404`, `5xx` or `400-499`; null for anything else. */
+export function statusRange(text: string): [number, number] | null {
   const [, one, hundred, from, to] = /^(?:([0-9]{1,3})|([1-5])xx|([0-9]{1,3})-([0-9]{1,3}))$/i.exec(text) ?? []
   if (one !== undefined) return [Number(one), Number(one)]
   if (hundred !== undefined) return [Number(hundred) * 100, Number(hundred) * 100 + 99]

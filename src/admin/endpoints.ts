@@ -6,6 +6,7 @@ import type { Endpoint } from './endpoint.ts'
 import { ROUTE_ENDPOINTS } from './route-endpoints.ts'
 import { SERVICE_ENDPOINTS } from './service-endpoints.ts'
 import { STATE_ENDPOINTS } from './state-endpoints.ts'
+import { TAP_ENDPOINTS } from './tap-endpoints.ts'
 
 const DESCRIPTION: Endpoint = {
   method: 'GET',
@@ -25,5 +26,6 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...CONFIG_ENDPOINTS,
   ...CACHE_ENDPOINTS,
   ...DECISION_ENDPOINTS,
+  ...TAP_ENDPOINTS,
   DESCRIPTION,
 ]

@@ -5,6 +5,7 @@ import type { DecisionDesk } from '../runtime/decisions/desk.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
 import type { EverywhereResult, PurgeResult, WorkerServices } from '../runtime/workers.ts'
 import type { ConfigDesk } from './config-desk.ts'
+import type { TapDesk } from './tap-desk.ts'
 
 /** What the endpoints of the admin listener ask the gateway for. */
 export interface AdminParts {
@@ -22,6 +23,7 @@ export interface AdminParts {
   /** Takes a target of a service out of picks, or lets it back in; until the control process ends. */
   readonly setDrained: (service: string, address: string, isDrained: boolean) => Promise<EverywhereResult>
   readonly resetBreaker: (service: string) => Promise<EverywhereResult>
+  readonly tap: TapDesk
   /** Decision records. */
   readonly decisions: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf'>
   /** Has cached responses forgotten, everywhere. */

@@ -13,6 +13,7 @@ import { callerOf } from './access.ts'
 import { ConfigDesk } from './config-desk.ts'
 import { isHostAllowed } from './host-guard.ts'
 import { AdminServer, type AdminServerOptions } from './server.ts'
+import { TapDesk } from './tap-desk.ts'
 import { createTokenFile } from './token.ts'
 
 const SERVING: ControlStatus = {
@@ -53,6 +54,7 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
     status: () => SERVING,
     display: () => ({ listeners: [] }),
     config: noConfig(),
+    tap: new TapDesk(() => {}),
     metrics: async () => 'a_total 1\n',
     services: async () => [],
     setDrained: async () => ({ workers: 0, failures: [] }),

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { sentenceOf } from '../runtime/control-protocol.ts'
 import { type AccessRules, AllowList, type Caller, callerOf } from './access.ts'
-import { type Answer, closing, problem } from './answer.ts'
+import { type Answer, closing, type EventStream, problem } from './answer.ts'
 import { type Endpoint, EndpointTable } from './endpoint.ts'
 import { ENDPOINTS } from './endpoints.ts'
 import { isHostAllowed } from './host-guard.ts'
@@ -85,6 +85,7 @@ export class AdminServer {
       this.#options.log.error({ reason: sentenceOf(error) }, 'an admin request failed')
       answer = problem(500, 'The gateway failed to answer; its log says why.')
     }
+    if (answer.stream !== undefined && request.method !== 'HEAD') return stream(answer, answer.stream, response)
     // A client that has gone gets nothing; Node then ignores what is written.
     response.writeHead(answer.status, {
       ...ALWAYS,
@@ -137,6 +138,21 @@ export class AdminServer {
     if (status < 400) this.#options.log.info(fields, 'an admin write')
     else this.#options.log.warn(fields, 'an admin write was not done')
   }
+}
+
+/** Bytes that wait for a client; what comes meanwhile is lost to it. */
+const STREAM_BYTES_MAX = 256 * 1024
+
+function stream({ status, type }: Answer, { open }: EventStream, response: ServerResponse): void {
+  response.writeHead(status, { ...ALWAYS, 'content-type': type })
+  const write = (text: string): boolean => {
+    if (response.destroyed || response.writableLength > STREAM_BYTES_MAX) return false
+    response.write(text)
+    return true
+  }
+  const onClose = open(write, () => response.end())
+  if (response.destroyed) onClose()
+  else response.on('close', onClose)
 }
 
 const NOTHING = Buffer.alloc(0)

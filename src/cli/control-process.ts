@@ -1,5 +1,6 @@
 import { ConfigDesk } from '../admin/config-desk.ts'
 import { AdminServer } from '../admin/server.ts'
+import { TapDesk } from '../admin/tap-desk.ts'
 import type { AdminIr } from '../config/ir.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Logger } from '../core/observe.ts'
@@ -9,7 +10,7 @@ import { sentenceOf } from '../runtime/control-protocol.ts'
 import { DecisionDesk } from '../runtime/decisions/desk.ts'
 import { Discoveries } from '../runtime/discoveries.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
-import { type SharedState, WorkerPool } from '../runtime/workers.ts'
+import { type SharedState, WorkerPool, type WorkerPoolOptions } from '../runtime/workers.ts'
 import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
 import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
 import { renderPrometheus } from '../telemetry/prometheus.ts'
@@ -61,6 +62,7 @@ class ControlProcess {
   readonly #discoveries: Discoveries
   readonly #desk: DecisionDesk
   readonly #configDesk: ConfigDesk
+  readonly #tap = new TapDesk((rules) => this.#pool.setTapRules(rules))
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
   readonly #controlMetrics = new ControlMetrics()
@@ -88,7 +90,10 @@ class ControlProcess {
     this.#options = options
     this.#log = log
     this.#shared = new SharedLimits(options.env, log)
-    this.#pool = createPool(options, log, this.#shared, (service) => this.#discoveries.refresh(service))
+    this.#pool = createPool(options, log, this.#shared, {
+      onUnreachable: (service) => this.#discoveries.refresh(service),
+      onTapped: (exchanges, lost) => this.#tap.take(exchanges, lost),
+    })
     this.#token = new AdminToken(options.env, log)
     this.#statsd = new StatsdReporter({ dump: () => this.#pool.collectMetrics(), log, metrics: this.#metrics })
     const { env } = options
@@ -305,6 +310,7 @@ class ControlProcess {
       setDrained: (service, address, isDrained) => this.#pool.setDrained(service, address, isDrained),
       resetBreaker: (service) => this.#pool.resetBreaker(service),
       purge: (purges) => this.#pool.purge(purges),
+      tap: this.#tap,
       decisions: this.#desk,
     })
     try {
@@ -331,7 +337,7 @@ function createPool(
   { fork, firstWorker }: ControlProcessOptions,
   log: Logger,
   shared: SharedState,
-  onUnreachable: (service: string) => void,
+  notices: Pick<WorkerPoolOptions, 'onUnreachable' | 'onTapped'>,
 ): WorkerPool {
   let spare: WorkerProcess | null = firstWorker
   const pool: WorkerPool = new WorkerPool({
@@ -345,7 +351,7 @@ function createPool(
     mergeDumps: (dumps) => mergeDumps(dumps, pool.running?.metrics.seriesMax),
     withoutGauges,
     shared,
-    onUnreachable,
+    ...notices,
   })
   pool.warmUp()
   return pool

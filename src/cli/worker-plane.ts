@@ -3,6 +3,7 @@ import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
+import type { TapRule } from '../core/tap.ts'
 import type { DataPlane, DrainedTargets, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
 import type { EventLog } from '../telemetry/event-log.ts'
@@ -83,6 +84,10 @@ export class LoggedPlane implements DataPlane {
 
   setDrained(targets: DrainedTargets): void {
     this.#gateway.setDrained(targets)
+  }
+
+  setTapRules(rules: readonly TapRule[]): void {
+    this.#gateway.setTapRules(rules)
   }
 
   resetBreaker(service: string): BreakerPosition | null {

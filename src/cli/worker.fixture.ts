@@ -74,6 +74,8 @@ class FixturePlane implements DataPlane {
 
   setDrained(): void {}
 
+  setTapRules(): void {}
+
   resetBreaker(): null {
     return null
   }

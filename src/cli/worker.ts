@@ -14,6 +14,7 @@ serveWorker(({ tell, ...parts }) => {
     clock: systemClock,
     policies: POLICIES,
     http: httpClient,
+    onTapped: (exchanges, lost) => tell({ kind: 'tapped', exchanges, lost }),
     onUnreachable: (service) => tell({ kind: 'unreachable', service }),
     createStores: ({ stores, workers }, resources, shared) =>
       createStores(stores, {

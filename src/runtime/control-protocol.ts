@@ -4,6 +4,7 @@ import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
+import type { TappedExchange, TapRule } from '../core/tap.ts'
 import type { MetricsPosition, MetricsUpdate } from '../telemetry/metrics-mirror.ts'
 import type { BreakerPosition, ServiceState } from '../upstream/service-state.ts'
 
@@ -55,6 +56,8 @@ export interface DataPlane {
   decisions(query: DecisionQuery): DecisionAnswer
   /** Takes out these targets of services, over reloads, and lets all others back in. */
   setDrained(targets: DrainedTargets): void
+  /** Tells of exchanges that fit one of these rules as they finish; none for no more. */
+  setTapRules(rules: readonly TapRule[]): void
   /** @returns where the breaker of the service was; null where there is none */
   resetBreaker(service: string): BreakerPosition | null
   /** Stops accepting, finishes what runs and cuts what is left after `timeoutMs`. */
@@ -73,13 +76,14 @@ export type ControlRequest =
   | { readonly kind: 'decisions'; readonly query: DecisionQuery }
   | { readonly kind: 'drained'; readonly targets: DrainedTargets }
   | { readonly kind: 'reset-breaker'; readonly service: string }
+  | { readonly kind: 'tap'; readonly rules: readonly TapRule[] }
   | { readonly kind: 'ping' }
   | { readonly kind: 'reopen-logs' }
   | { readonly kind: 'drain'; readonly timeoutMs: number }
 
 /** A worker answers every request once, with its kind, or with `failed`. */
 export type WorkerAnswer =
-  | { readonly kind: 'prepare' | 'targets' | 'drained' | 'abandon' | 'ping' | 'reopen-logs' }
+  | { readonly kind: 'prepare' | 'targets' | 'drained' | 'tap' | 'abandon' | 'ping' | 'reopen-logs' }
   | { readonly kind: 'commit'; readonly listeners: readonly ListenerAddress[] }
   | { readonly kind: 'metrics'; readonly update: MetricsUpdate }
   | { readonly kind: 'services'; readonly services: readonly ServiceState[] }
@@ -114,6 +118,8 @@ export type Notice =
   | { readonly kind: 'unreachable'; readonly service: string }
   /** Unsafe methods have changed these URIs: the other workers are to forget them too. */
   | { readonly kind: 'invalidated'; readonly purges: readonly Purge[] }
+  /** Exchanges that a tap wants, and how many more there were. */
+  | { readonly kind: 'tapped'; readonly exchanges: readonly TappedExchange[]; readonly lost: number }
 
 export interface NoticeMessage {
   readonly type: 'turnpike-notice'

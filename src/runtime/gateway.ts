@@ -11,6 +11,7 @@ import type { Outcome, PolicyDefinition } from '../core/policy.ts'
 import type { HttpClient, Resources } from '../core/resources.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName, Stores } from '../core/store.ts'
+import type { TapRule } from '../core/tap.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { countConsumer, RouteMetrics, resilienceMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
 import { timers } from '../upstream/scheduler.ts'
@@ -26,6 +27,7 @@ import type { ProxyContext } from './proxy-context.ts'
 import { PurgedStores } from './purging.ts'
 import { type Lease, ResourceRegistry } from './resources.ts'
 import { StreamEnding } from './stream-ending.ts'
+import { type TapListener, TrafficTap } from './traffic-tap.ts'
 
 export interface GatewayParts {
   readonly clock: Clock
@@ -42,6 +44,8 @@ export interface GatewayParts {
   }
   /** Told of services whose discovered targets cannot be connected to. */
   readonly onUnreachable?: (service: string) => void
+  /** Told of exchanges that a tap wants. */
+  readonly onTapped?: TapListener
   /** In the order in which they act. */
   readonly policies: readonly PolicyDefinition<unknown>[]
   readonly http: HttpClient
@@ -91,12 +95,14 @@ export class Gateway implements DataPlane {
   readonly #bodies = new BodyBudget()
   readonly #resources = new ResourceRegistry()
   readonly #decisions: DecisionLog
+  readonly #tap: TrafficTap
   /** Targets that an operator has taken out, by their services; also of services that are not there now. */
   #drained: ReadonlyMap<string, ReadonlySet<string>> = new Map()
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
     this.#decisions = new DecisionLog(parts.clock)
+    this.#tap = new TrafficTap(parts.clock, parts.onTapped ?? (() => {}))
     this.#context = {
       snapshot: () => this.#snapshot as Snapshot,
       metricsOf: (plan) => this.#metricsOf(plan),
@@ -106,6 +112,7 @@ export class Gateway implements DataPlane {
         parts.tracing?.end(exchange, outcome)
         parts.accessLog?.write(exchange, outcome)
         this.#decisions.record(exchange, plan, outcome)
+        this.#tap.add(exchange, plan, outcome)
         this.#countConsumer(exchange, outcome)
       },
       decisions: this.#decisions,
@@ -287,6 +294,10 @@ export class Gateway implements DataPlane {
   setDrained(targets: DrainedTargets): void {
     this.#drained = new Map(Object.entries(targets).map(([service, labels]) => [service, new Set(labels)]))
     for (const service of this.#services.values()) service.setDrained(this.#drained.get(service.name) ?? NONE)
+  }
+
+  setTapRules(rules: readonly TapRule[]): void {
+    this.#tap.use(rules)
   }
 
   resetBreaker(service: string): BreakerPosition | null {

@@ -1,16 +1,6 @@
-/** What workers say, put together by the control process. */
-import type { GatewayIr } from '../config/ir.ts'
-import type { SharedFile, StoreName } from '../core/store.ts'
+import type { StoreName } from '../core/store.ts'
 import type { ServiceState } from '../upstream/service-state.ts'
 import type { WorkerAnswer } from './control-protocol.ts'
-
-/** What workers share beside the configuration. */
-export interface SharedState {
-  /** The same for each worker of one configuration; null when they share nothing. */
-  fileFor(ir: GatewayIr): SharedFile | null
-  /** This configuration is in force, null for none, and no other is being prepared. */
-  settle(ir: GatewayIr | null): void
-}
 
 /** What one worker knows of its services. */
 export interface WorkerServices {
@@ -39,6 +29,9 @@ export interface EverywhereResult {
   /** Why others have not, in sentences. */
   readonly failures: readonly string[]
 }
+
+/** What came of a new configuration. */
+export type ApplyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
 /** Why it is not the answer that was asked for. */
 export function reasonOf(answer: WorkerAnswer): string {

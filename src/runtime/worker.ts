@@ -95,6 +95,9 @@ export class WorkerHost {
       case 'drained':
         plane.setDrained(request.targets)
         return { kind: 'drained' }
+      case 'tap':
+        plane.setTapRules(request.rules)
+        return { kind: 'tap' }
       case 'reset-breaker':
         return { kind: 'reset-breaker', position: plane.resetBreaker(request.service) }
       case 'ping':

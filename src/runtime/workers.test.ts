@@ -80,6 +80,7 @@ function answerWell(request: ControlRequest): WorkerAnswer {
     case 'prepare':
     case 'targets':
     case 'drained':
+    case 'tap':
     case 'abandon':
     case 'ping':
     case 'reopen-logs':

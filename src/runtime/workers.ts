@@ -1,43 +1,27 @@
 import { randomBytes } from 'node:crypto'
 import type { GatewayIr } from '../config/ir.ts'
-import type { Clock } from '../core/clock.ts'
 import type { DecisionQuery, WorkerDecisions } from '../core/decision.ts'
 import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
-import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile } from '../core/store.ts'
+import type { TapRule } from '../core/tap.ts'
 import type { MetricsDump } from '../telemetry/metrics.ts'
 import type { ControlRequest, DrainResult, ListenerAddress, Notice } from './control-protocol.ts'
-import { DrainedTargetList } from './drained-targets.ts'
+import { OperatorWishes } from './operator-wishes.ts'
 import { RestartBackoff } from './restart-backoff.ts'
-import { type EverywhereResult, type PurgeResult, reasonOf, type SharedState, type WorkerServices } from './worker-answers.ts'
+import { type ApplyResult, type EverywhereResult, type PurgeResult, reasonOf, type WorkerServices } from './worker-answers.ts'
+import type { WorkerPoolOptions } from './worker-pool-options.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import { TIMEOUTS, type WorkerTimeouts } from './worker-timeouts.ts'
 
-export type { EverywhereResult, PurgeResult, SharedState, WorkerServices } from './worker-answers.ts'
-
-export interface WorkerPoolOptions {
-  readonly fork: () => WorkerProcess
-  readonly log: Logger
-  readonly clock: Clock
-  /** How the numbers of workers add up, and what of them outlives a worker. */
-  readonly mergeDumps: (dumps: readonly MetricsDump[]) => MetricsDump
-  readonly withoutGauges: (dump: MetricsDump) => MetricsDump
-  /** What the workers of a configuration count in together. */
-  readonly shared?: SharedState
-  /** Told of services whose discovered targets cannot be connected to. */
-  readonly onUnreachable?: (service: string) => void
-  readonly timeouts?: Partial<WorkerTimeouts>
-}
+export type { EverywhereResult, PurgeResult, WorkerServices } from './worker-answers.ts'
+export type { SharedState, WorkerPoolOptions } from './worker-pool-options.ts'
 
 /** Of a worker that was killed: nobody knows what it cut off. */
 const NOTHING_DRAINED: DrainResult = { closed: 0, aborted: 0, websockets: 0, eventStreams: 0 }
 
 /** How many looks after the workers' lives go by for one at their numbers. */
 const CHECKS_PER_COLLECTION = 5
-
-/** What came of a new configuration. */
-export type ApplyResult = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
 /**
  * The worker processes: as many as wanted, all of one revision, the dead replaced.
@@ -58,7 +42,7 @@ export class WorkerPool {
   readonly #ticketSeed = randomBytes(32).toString('base64')
   /** What discovery has found, by the keys of rules. */
   readonly #targets = new Map<string, readonly DiscoveredTarget[]>()
-  readonly #drained = new DrainedTargetList()
+  readonly #wishes = new OperatorWishes()
   #poll: NodeJS.Timeout | null = null
   #ending = false
   /** Numbers of workers that have ended. */
@@ -192,13 +176,19 @@ export class WorkerPool {
 
   /** Takes a target out of all workers' picks, or lets it back in, until this process ends. */
   async setDrained(service: string, address: string, isDrained: boolean): Promise<EverywhereResult> {
-    this.#drained.set(service, address, isDrained)
-    return this.#everywhere({ kind: 'drained', targets: this.#drained.all() })
+    this.#wishes.setDrained(service, address, isDrained)
+    return this.#everywhere({ kind: 'drained', targets: this.#wishes.drained })
   }
 
   /** Closes the breakers of a service in all workers. */
   resetBreaker(service: string): Promise<EverywhereResult> {
     return this.#everywhere({ kind: 'reset-breaker', service })
+  }
+
+  /** What workers tell of exchanges as they finish. */
+  setTapRules(rules: readonly TapRule[]): void {
+    this.#wishes.tapRules = rules
+    void this.#everywhere({ kind: 'tap', rules })
   }
 
   async #everywhere(request: ControlRequest): Promise<EverywhereResult> {
@@ -209,10 +199,9 @@ export class WorkerPool {
     return { workers: answers.filter(({ kind }) => kind === request.kind).length, failures: failures.map(reasonOf) }
   }
 
-  /** Before it serves. */
-  async #tellDrained(worker: WorkerProcess): Promise<void> {
-    if (this.#drained.isEmpty) return
-    await this.#expect(worker, { kind: 'drained', targets: this.#drained.all() }, this.#timeouts.commitMs)
+  /** What operators want, before it serves. */
+  async #tellWishes(worker: WorkerProcess): Promise<void> {
+    for (const request of this.#wishes.requests()) await this.#expect(worker, request, this.#timeouts.commitMs)
   }
 
   /** Has all workers open their log files anew. */
@@ -263,7 +252,7 @@ export class WorkerPool {
         if (worker.state === 'starting') {
           const told = await worker.tell(this.#allTargets(), this.#timeouts.commitMs)
           if (told !== null) return told
-          await this.#tellDrained(worker)
+          await this.#tellWishes(worker)
         }
         return worker.request({ kind: 'prepare', ir, shared, ticketSeed: this.#ticketSeed }, this.#timeouts.prepareMs)
       }),
@@ -293,7 +282,7 @@ export class WorkerPool {
     if (this.#ending) return
     const worker = this.#fork()
     await worker.hello
-    await this.#tellDrained(worker)
+    await this.#tellWishes(worker)
     const answer = await worker.serve(ir, this.#shared, this.#ticketSeed, () => this.#allTargets(), this.#timeouts.prepareMs)
     if (answer.kind === 'commit') return
     if (worker.state === 'gone') return
@@ -310,6 +299,7 @@ export class WorkerPool {
   }
 
   #onNotice(from: WorkerProcess, notice: Notice): void {
+    if (notice.kind === 'tapped') return this.#options.onTapped?.(notice.exchanges, notice.lost)
     if (notice.kind === 'unreachable') return this.#options.onUnreachable?.(notice.service)
     for (const worker of this.#workers) {
       if (worker !== from && worker.saidHello && worker.isAlive)

@@ -201,3 +201,40 @@ test('breakers are reset, and routes and consumers are listed without secrets', 
   )
   assert.doesNotMatch(JSON.stringify(consumers.json), /digest|key-of-the/)
 })
+
+test('a tap tells of the exchanges of all workers that it wants, as they finish', { timeout: TIMEOUT }, async (t) => {
+  const rig = await Rig.start(t)
+  const leaving = new AbortController()
+  const response = await fetch(`${rig.gateway.adminUrl}/tap?route=open&status=2xx&path=/wanted`, {
+    headers: { authorization: `Bearer ${READER}` },
+    signal: leaving.signal,
+  })
+  assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'text/event-stream'])
+  const seen = new Map<string, Record<string, unknown>>()
+  const reading = (async () => {
+    let text = ''
+    assert.ok(response.body)
+    for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+      text += chunk
+      for (const [, json = ''] of text.matchAll(/^event: exchange\ndata: (.*)\n\n/gm)) {
+        const exchange = JSON.parse(json) as Record<string, unknown>
+        seen.set(String(exchange['requestId']), exchange)
+      }
+    }
+  })().catch(() => {})
+  // The workers are told while the head of the answer is on its way.
+  while (seen.size === 0) {
+    await rig.get('/open/wanted?secret=1')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  const before = seen.size
+  await Promise.all([rig.get('/open/other'), rig.get('/nothing'), ...Array.from({ length: 12 }, () => rig.get('/open/wanted'))])
+  while (seen.size < before + 12) await new Promise((resolve) => setTimeout(resolve, 20))
+  for (const { path, route, status, service } of seen.values())
+    assert.deepEqual([path, route, status, service], ['/open/wanted', 'open', 200, 'shop'])
+  assert.doesNotMatch(JSON.stringify([...seen.values()]), /secret/)
+  leaving.abort()
+  await reading
+  assert.equal((await rig.ask('GET', '/tap?status=abc')).status, 400)
+  assert.equal((await rig.ask('GET', '/tap?sample=2')).status, 400)
+})
