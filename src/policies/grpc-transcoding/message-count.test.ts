@@ -22,7 +22,7 @@ test('JSON of more messages than are made of one body is refused before they are
   const steps = await stepsFor()
   const create = { method: 'POST', path: '/v1/shelves/1/items' }
   const detail = `the body holds more than ${MESSAGES_MAX} values`
-  const bodies = [`{"parts":${listOf(MESSAGES_MAX, '{}')}}`, `{"notes":{"a":${listOf(MESSAGES_MAX, '1')}}}`]
+  const bodies = [`{"parts":${listOf(MESSAGES_MAX + 2, '{}')}}`, `{"notes":{"a":${listOf(MESSAGES_MAX + 2, '1')}}}`]
   for (const body of bodies) assert.equal((await call(steps, { ...create, body }, ITEM)).reply?.detail, detail)
 })
 
@@ -32,6 +32,10 @@ test('JSON counts lists and objects, and where values become messages each value
   assert.equal(jsonHoldsTooMany(listOf(max, '{}'), false), true)
   assert.equal(jsonHoldsTooMany(listOf(3 * max, '1'), false), false)
   assert.equal(jsonHoldsTooMany(listOf(3 * max, '1'), true), true)
+  // Each value once, whatever is in it.
+  assert.equal(jsonHoldsTooMany(listOf(max, '[ ]'), true), false)
+  assert.equal(jsonHoldsTooMany(listOf(max + 1, '[ ]'), true), true)
+  assert.equal(jsonHoldsTooMany(listOf(max / 2, '[1]'), true), false)
   assert.equal(jsonHoldsTooMany(JSON.stringify('{[,"'.repeat(max)), true), false)
 })
 

@@ -12,10 +12,13 @@ const BYTES_MIN = 2 * MESSAGES_MAX
 /** Readers refuse what is deeper. */
 const DEPTH_MAX = 100
 
+const SPACE = 0x20
 const QUOTE = 0x22
 const COMMA = 0x2c
 const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
 
 /**
  * Whether JSON makes more than {@link MESSAGES_MAX} messages, at its worst.
@@ -25,10 +28,15 @@ const OPEN_BRACE = 0x7b
 export function jsonHoldsTooMany(text: string, isFree: boolean): boolean {
   if (text.length < BYTES_MIN) return false
   let count = 0
+  let before = 0
   for (let at = 0; at < text.length; at++) {
     const char = text.charCodeAt(at)
+    if (char <= SPACE) continue
     if (char === QUOTE) at = stringEnd(text, at)
     else if (char === OPEN_BRACE || char === OPEN_BRACKET || (isFree && char === COMMA)) count++
+    // What has n items has n - 1 commas: its bracket stands for the other, unless there is none.
+    else if (isFree && (char === CLOSE_BRACE || char === CLOSE_BRACKET) && (before === OPEN_BRACE || before === OPEN_BRACKET)) count--
+    before = char
   }
   return count > MESSAGES_MAX
 }
