@@ -37,6 +37,15 @@ test('messages come out whole, wherever their bytes are parted', () => {
   )
 })
 
+test('a large message may come in pieces of one byte each', () => {
+  const message = Buffer.alloc(100_000, 'ab')
+  const pieces = [...frameOf(message)].map((byte) => Uint8Array.of(byte))
+  assert.deepEqual(messagesOf(new FrameReader(100_000, 'identity'), [...pieces, frameOf(Buffer.from('c'))]), [
+    message.toString('hex'),
+    '63',
+  ])
+})
+
 function compressed(message: Buffer): Buffer {
   const frame = frameOf(gzipSync(message))
   frame[0] = 1

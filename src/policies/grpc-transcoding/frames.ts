@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib'
  * bytes, and the message.
  */
 const FRAME_HEAD_BYTES = 5
+const NOTHING = Buffer.alloc(0)
 
 /** A message in its frame. */
 export function frameOf(message: Uint8Array): Buffer {
@@ -34,10 +35,9 @@ export function messageEncodingOf(grpcEncoding: string | undefined): 'identity' 
 export class FrameReader {
   readonly #bytesMax: number
   readonly #encoding: 'identity' | 'gzip'
-  #held: Buffer[] = []
+  /** Begins with what has come of a message that is not whole, and has room for more. */
+  #held = NOTHING
   #heldBytes = 0
-  /** Bytes that the next step needs: a head, or a head with its message. */
-  #wanted = FRAME_HEAD_BYTES
 
   /** @param bytesMax of a message, without its compression */
   constructor(bytesMax: number, encoding: 'identity' | 'gzip') {
@@ -50,23 +50,17 @@ export class FrameReader {
    * Throws a {@link FrameFault}.
    */
   read(bytes: Buffer, take: (message: Buffer) => void): void {
-    this.#held.push(bytes)
-    this.#heldBytes += bytes.length
-    while (this.#heldBytes >= this.#wanted) {
-      const whole = this.#whole()
-      const length = whole.readUInt32BE(1)
+    const all = this.#heldBytes === 0 ? bytes : this.#append(bytes)
+    let at = 0
+    while (all.length - at >= FRAME_HEAD_BYTES) {
+      const length = all.readUInt32BE(at + 1)
       if (length > this.#bytesMax) throw new FrameFault('too large', `a message of ${length} bytes`)
-      this.#wanted = FRAME_HEAD_BYTES + length
-      if (whole.length < this.#wanted) break
-      take(this.#decoded(whole[0] ?? 0, whole.subarray(FRAME_HEAD_BYTES, this.#wanted)))
-      this.#held = [whole.subarray(this.#wanted)]
-      this.#heldBytes -= this.#wanted
-      this.#wanted = FRAME_HEAD_BYTES
+      const end = at + FRAME_HEAD_BYTES + length
+      if (end > all.length) break
+      take(this.#decoded(all[at] ?? 0, all.subarray(at + FRAME_HEAD_BYTES, end)))
+      at = end
     }
-    // What is kept must outlive the call.
-    const last = this.#held.at(-1)
-    if (this.#heldBytes === 0) this.#held = []
-    else if (last !== undefined) this.#held[this.#held.length - 1] = Buffer.from(last)
+    this.#keep(all, at)
   }
 
   /** Whether a message has begun and not ended. */
@@ -74,11 +68,25 @@ export class FrameReader {
     return this.#heldBytes > 0
   }
 
-  #whole(): Buffer {
-    const [first] = this.#held
-    const whole = this.#held.length === 1 && first !== undefined ? first : Buffer.concat(this.#held)
-    this.#held = [whole]
-    return whole
+  /** What is held with `bytes` behind it. The room doubles: pieces may be of one byte each, and an object for each of them would cost far more. */
+  #append(bytes: Buffer): Buffer {
+    const length = this.#heldBytes + bytes.length
+    if (length > this.#held.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#held.length))
+      this.#held.copy(grown, 0, 0, this.#heldBytes)
+      this.#held = grown
+    }
+    bytes.copy(this.#held, this.#heldBytes)
+    return this.#held.subarray(0, length)
+  }
+
+  /** Holds what `all` has from `at` on, which must outlive the call. */
+  #keep(all: Buffer, at: number): void {
+    const isHeld = this.#heldBytes > 0 && at === 0
+    this.#heldBytes = all.length - at
+    if (isHeld) return
+    this.#held = this.#heldBytes === 0 ? NOTHING : Buffer.allocUnsafeSlow(this.#heldBytes)
+    all.copy(this.#held, 0, at)
   }
 
   #decoded(flag: number, message: Buffer): Buffer {
