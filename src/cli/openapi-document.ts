@@ -30,6 +30,8 @@ class DocumentMaker {
   readonly #definitions: ReadonlyMap<string, PolicyDefinition<unknown>>
   readonly #servicePolicies: ReadonlyMap<string, readonly PolicyIr[]>
   readonly #notes: string[] = []
+  /** Notes on routes that take nothing of what is behind them: calls of gRPC itself, perhaps. Where no route takes any it is a mistake. */
+  readonly #passedBy: string[] = []
   readonly #paths: Record<string, Members> = {}
   readonly #schemas: Members = {}
   readonly #schemes: Members = {}
@@ -67,14 +69,19 @@ class DocumentMaker {
     const renamed = this.#addSchemas(route.name, description)
     const { schemes, requirements } = securityOf(policies)
     const used = new Set<string>()
+    let isOffered = false
     for (const [template, operations] of Object.entries(description.paths)) {
       const path = paths.pathFor(template)
       for (const [method, operation] of Object.entries(operations)) {
         if (path === null || !paths.takes(method.toUpperCase())) continue
+        isOffered = true
         for (const tag of tagsOf(operation)) used.add(tag)
         this.#addOperation(route, path, method, withRefs(operation, renamed), requirements)
       }
     }
+    const [first] = Object.keys(description.paths)
+    if (!isOffered && first !== undefined)
+      this.#passedBy.push(`route \`${route.name}\`: it takes no request for \`${first}\` or the like; see \`basePath\``)
     if (used.size > 0) Object.assign(this.#schemes, schemes)
     for (const tag of description.tags ?? []) {
       const name = textAt(tag, 'name')
@@ -139,7 +146,7 @@ class DocumentMaker {
         ...(Object.keys(this.#schemes).length > 0 && { securitySchemes: this.#schemes }),
       },
     }
-    return { document, notes: this.#notes }
+    return { document, notes: Object.keys(this.#paths).length === 0 ? [...this.#notes, ...this.#passedBy] : this.#notes }
   }
 }
 

@@ -111,6 +111,14 @@ test('what cannot be described is told, and the rest is described', () => {
   assert.match(notes[4] ?? '', /route `far`: `grpc-transcoding`: 127\.0\.0\.1:9 does not say what it offers: /)
 })
 
+test('routes that take nothing of an API are told, where no other does', () => {
+  const { status, stdout, stderr } = openapi(route('api', '/api/*'))
+  assert.equal(status, 0)
+  assert.deepEqual(parse(stdout).paths, {})
+  assert.equal(stderr, 'turnpike: route `api`: it takes no request for `/v1/items/{id}` or the like; see `basePath`\n')
+  assert.equal(openapi(route('calls', '/shop.v1.Shop/*') + route('rest', '/v1/*')).stderr, '')
+})
+
 test('a configuration that is wrong is told as `check` tells it', () => {
   const { status, stdout, stderr } = openapi(route('shop', '/v1/*').replace('shop.proto', 'nope.proto'))
   assert.deepEqual([status, stdout], [1, ''])
