@@ -89,6 +89,8 @@ function answerOf(outcome: ApplyOutcome): Answer {
     case 'wrong':
       return wrong(outcome.problems)
     case 'refused':
+      if (outcome.leftOver !== null)
+        return problem(500, `The gateway cannot take it, and the file could not be put back (${outcome.leftOver}): ${outcome.reason}`)
       return problem(422, `The gateway cannot take it, and the file is as it was: ${outcome.reason}`)
     case 'fixed':
       return problem(409, outcome.reason)

@@ -86,7 +86,7 @@ test('a wrong document, another revision than expected and a change at the last 
 test('what the gateway cannot take is taken back, so that the next start does not fail', async (t) => {
   const rig = await new Rig(t).started()
   rig.refuses = true
-  assert.deepEqual(await rig.put(one('/b')), { kind: 'refused', reason: 'the port is in use' })
+  assert.deepEqual(await rig.put(one('/b')), { kind: 'refused', reason: 'the port is in use', leftOver: null })
   assert.equal(readFileSync(rig.file, 'utf8'), one('/a'))
   assert.deepEqual(rig.reloads, ['start', 'PUT /config', 'PUT /config is undone'])
 })

@@ -36,8 +36,8 @@ export type ApplyOutcome =
   /** Somebody else has changed it. */
   | { readonly kind: 'stale'; readonly revision: string }
   | { readonly kind: 'wrong'; readonly problems: readonly Problem[] }
-  /** The gateway could not take it; the file is as it was. */
-  | { readonly kind: 'refused'; readonly reason: string }
+  /** The gateway could not take it. `leftOver` says why the file holds it nevertheless; null when the file is as it was. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly leftOver: string | null }
   /** Nothing can be written here. */
   | { readonly kind: 'fixed'; readonly reason: string }
 
@@ -102,9 +102,12 @@ export class ConfigDesk {
       }
       const reason = this.#parts.lastError() ?? 'another configuration has come into force'
       // Otherwise the next start would fail.
-      await replaced.undo()
+      const leftOver = await replaced.undo().then(
+        () => null,
+        (error: unknown) => sentenceOf(error),
+      )
       await this.#parts.reload(`${cause} is undone`)
-      return { kind: 'refused', reason }
+      return { kind: 'refused', reason, leftOver }
     } catch (error) {
       return { kind: 'fixed', reason: `The file of the configuration cannot be written: ${sentenceOf(error)}.` }
     } finally {
