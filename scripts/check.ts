@@ -26,6 +26,7 @@ const STEP_TIMEOUT_MS = 120_000
 
 const STEPS: readonly Step[] = [
   { name: 'types', says: 'tsc', command: ['tsc', '-p', '.'] },
+  { name: 'types of web', says: 'tsc, with the types of a browser', command: ['tsc', '-p', 'web'] },
   { name: 'biome', says: 'format, lint, import direction', command: ['biome', 'check', '--error-on-warnings', '--colors=force', '.'] },
   { name: 'boundaries', says: 'what Biome cannot say of imports', command: ['node', '--test', 'test/boundaries.test.ts'] },
   { name: 'oxlint', says: 'type-aware lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },

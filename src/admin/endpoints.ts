@@ -1,6 +1,7 @@
 import { json } from './answer.ts'
 import { CACHE_ENDPOINTS } from './cache-endpoints.ts'
 import { CONFIG_ENDPOINTS } from './config-endpoints.ts'
+import { DASHBOARD_ENDPOINTS } from './dashboard-endpoints.ts'
 import { DECISION_ENDPOINTS } from './decision-endpoints.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ROUTE_ENDPOINTS } from './route-endpoints.ts'
@@ -20,6 +21,7 @@ const DESCRIPTION: Endpoint = {
 
 /** All there is on the admin listener. */
 export const ENDPOINTS: readonly Endpoint[] = [
+  ...DASHBOARD_ENDPOINTS,
   ...STATE_ENDPOINTS,
   ...SERVICE_ENDPOINTS,
   ...ROUTE_ENDPOINTS,
