@@ -17,6 +17,10 @@ export interface RouteQuery {
   readonly path: string
   /** What follows the question mark, as received. */
   readonly query: string
+  /** Of the listener. */
+  readonly port: number
+  /** What the client named in its TLS handshake (SNI), in lower case; empty for nothing, null for a request without TLS. */
+  readonly serverName: string | null
   readonly headers: Headers
 }
 

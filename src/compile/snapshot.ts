@@ -9,11 +9,12 @@ import {
 } from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps } from '../core/policy.ts'
+import { policyOrder } from '../core/policy-order.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import type { Service } from '../upstream/service.ts'
 import { compileConsumers } from './consumers.ts'
 import { fallbackPlan, splitPlan } from './division.ts'
-import { identityBounds, NO_STEPS, type PlanSteps, planSteps, type RouteFacts, type RoutePlan } from './plan.ts'
+import { NO_STEPS, type PlanSteps, planSteps, type RouteFacts, type RoutePlan, type StepOrder } from './plan.ts'
 import { compileRouter, type Router } from './router.ts'
 
 /** One compiled configuration. Never changed; an exchange keeps the one it began with. */
@@ -53,7 +54,7 @@ function scopesOf(ir: GatewayIr): { readonly scope: string; readonly policies: r
 }
 
 /**
- * Compiles a configuration. For each kind of policy one configuration applies, the most specific: route and consumer, consumer, route,
+ * Compiles a configuration. For each name of policies one configuration applies, the most specific: route and consumer, consumer, route,
  * service, everywhere.
  * @throws Error when a policy cannot be compiled.
  */
@@ -84,7 +85,7 @@ class Compiler {
   /** By the numbers of the policies in force. */
   readonly #steps = new Map<string, PlanSteps>()
   readonly #variants = new WeakMap<RoutePlan, Map<string, RoutePlan>>()
-  readonly #order: readonly string[]
+  readonly #order: StepOrder
   readonly #secrets = new Set<string>()
   /** Whether any consumer has policies of its own. */
   readonly #hasConsumers: boolean
@@ -94,7 +95,10 @@ class Compiler {
   constructor(ir: GatewayIr, context: SnapshotContext) {
     this.#ir = ir
     this.#context = context
-    this.#order = context.policies.map(({ kind }) => kind)
+    this.#order = {
+      order: policyOrder(context.policies, ir.compatibility),
+      translating: new Set(context.policies.filter(({ translates }) => translates === true).map(({ kind }) => kind)),
+    }
     this.#hasConsumers = ir.consumers.some(({ policies, routes }) => policies.length > 0 || routes.length > 0)
     this.#services = new Map(ir.services.map((service) => [service.name, service]))
     this.#consumers = new Map(ir.consumers.map((consumer) => [consumer.name, consumer]))
@@ -208,13 +212,15 @@ class Compiler {
 
   /** The same lists for the same policies: with 10,000 routes that differ in nothing else they stay in the processor's caches. */
   #stepsOf(scopes: readonly (readonly PolicyIr[])[]): PlanSteps {
-    const order = this.#order
-    const inForce = effectivePolicies(scopes).sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
+    const { order } = this.#order
+    const inForce = effectivePolicies(scopes).sort(
+      (a, b) => order.positionOf(a.name) - order.positionOf(b.name) || (a.name < b.name ? -1 : 1),
+    )
     const key = inForce.map((policy) => this.#compiled.get(policy)?.number).join(' ')
     let steps = this.#steps.get(key)
     if (steps === undefined) {
       const compiled = inForce.map((policy) => ({ policy, ...(this.#compiled.get(policy) as Compiled) }))
-      steps = planSteps(compiled, identityBounds(this.#context.policies))
+      steps = planSteps(compiled, this.#order)
       this.#steps.set(key, steps)
     }
     return steps

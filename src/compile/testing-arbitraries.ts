@@ -32,7 +32,10 @@ const predicates = fc.oneof(
 const match: fc.Arbitrary<RouteMatchIr> = fc.record({
   hosts: fc.oneof(fc.constant([]), fc.uniqueArray(fc.constantFrom('a.com', 'x.a.com', '*.a.com', '*.com'), { maxLength: 2 })),
   paths: fc.uniqueArray(path, { minLength: 1, maxLength: 3 }),
+  pathPriorities: fc.constant([]),
   methods: fc.oneof(fc.constant([]), fc.uniqueArray(fc.constantFrom('GET', 'HEAD', 'POST'), { maxLength: 2 })),
+  ports: fc.constant([]),
+  serverNames: fc.constant([]),
   headers: predicates,
   query: predicates,
 })
@@ -50,5 +53,7 @@ export const randomRequest: fc.Arbitrary<RouteQuery> = fc.record({
     .tuple(fc.array(segment, { maxLength: 4 }), fc.constantFrom('', '/'))
     .map(([segments, end]) => (segments.length === 0 ? '/' : `/${segments.join('/')}${end}`)),
   query: values,
+  port: fc.constant(8080),
+  serverName: fc.constant(null),
   headers: values.map((text) => Headers.from(text === '' ? [] : text.split('&').map((pair) => [pair.slice(0, 1), pair.slice(2)] as const))),
 })

@@ -3,6 +3,7 @@ import { createHash, hash } from 'node:crypto'
 import type { CertificateMark, Credential } from '../core/consumers.ts'
 import { nearest } from '../core/nearest.ts'
 import { hashPassword, LOAD_COST } from '../core/password-hash.ts'
+import { isEarly, type PolicyOrder } from '../core/policy-order.ts'
 import type { Problem } from './diagnostics.ts'
 import type { ConsumerIr, PolicyIr, SourceLocation } from './ir.ts'
 import type { NativeConsumer, PolicyBlock } from './schema.ts'
@@ -15,8 +16,7 @@ export interface ConsumerSurroundings {
   readonly tree: ConfigNode
   /** Names of the routes. */
   readonly routes: ReadonlySet<string>
-  /** Kinds of policies that act before the consumer is known. */
-  readonly earlyKinds: ReadonlySet<string>
+  readonly order: PolicyOrder
   policiesOf(path: ConfigPath, blocks: Blocks | undefined): PolicyIr[]
 }
 
@@ -140,9 +140,9 @@ class Translator {
 
   #policies(path: ConfigPath, blocks: Blocks | undefined): PolicyIr[] {
     const policies = this.#around.policiesOf(path, blocks)
-    for (const { kind } of policies) {
-      if (this.#around.earlyKinds.has(kind)) {
-        this.#error([...path, kind], `\`${kind}\` acts before the consumer is known: it cannot be a consumer's own`, 'key')
+    for (const { name } of policies) {
+      if (isEarly(this.#around.order, name)) {
+        this.#error([...path, name], `\`${name}\` acts before the consumer is known: it cannot be a consumer's own`, 'key')
       }
     }
     return policies

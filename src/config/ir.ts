@@ -8,6 +8,7 @@ import type { Limits } from '../core/limits.ts'
 import type { AccessLogSettings, LogOutput } from '../core/log-settings.ts'
 import type { MetricsSettings } from '../core/observe.ts'
 import type { PolicyMode } from '../core/policy.ts'
+import type { Compatibility } from '../core/policy-order.ts'
 import type { StatusSet } from '../core/status-set.ts'
 import type { TracingSettings } from '../core/tracing-settings.ts'
 
@@ -21,6 +22,8 @@ export interface SourceLocation {
 export interface GatewayIr {
   /** Hash of everything below, as 12 hexadecimal digits: the same meaning has the same revision. */
   readonly revision: string
+  /** Whose routing rules, order of policies and answers hold; null for our own. */
+  readonly compatibility: Compatibility | null
   readonly listeners: readonly ListenerIr[]
   readonly admin: AdminIr
   /** Processes that serve traffic; 1 and up. */
@@ -339,12 +342,21 @@ export type ValueMatchIr =
   | { readonly kind: 'regex'; readonly source: string }
 
 export interface RouteMatchIr {
-  /** Lower case; `*.example.com` matches one label in place of the star. Empty for any host. */
+  /**
+   * Lower case; `*.example.com` matches one label in place of the star, `**.example.com` one or more, and `example.**` likewise behind. Empty for
+   * any host.
+   */
   readonly hosts: readonly string[]
   /** `/a/b` exact, `/a/*` prefix by whole segments, `/a/:id/b` with captures, `~regex`. At least one. */
   readonly paths: readonly string[]
+  /** For each path its priority, where it has one of its own; null for the route's. As long as `paths`, or shorter where the rest have none. */
+  readonly pathPriorities: readonly (number | null)[]
   /** Empty for any method. */
   readonly methods: readonly string[]
+  /** Ports of listeners; empty for any. */
+  readonly ports: readonly number[]
+  /** What the client names in its TLS handshake (SNI), as `hosts`; empty for any. Not asked of requests without TLS. */
+  readonly serverNames: readonly string[]
   readonly headers: readonly { readonly name: string; readonly match: ValueMatchIr }[]
   readonly query: readonly { readonly name: string; readonly match: ValueMatchIr }[]
 }
@@ -380,6 +392,8 @@ export interface RouteIr {
 
 export interface PolicyIr {
   readonly kind: string
+  /** The kind, or `kind:name`. Of those with one name the most specific applies, of those with different names each. */
+  readonly name: string
   readonly mode: PolicyMode
   /** Checked by the kind's schema, defaults filled in. */
   readonly options: unknown
@@ -393,11 +407,11 @@ export function servicesOf({ service, split }: RouteIr): readonly string[] {
 }
 
 /**
- * The policies in force where these scopes meet, one of each kind.
+ * The policies in force where these scopes meet, one of each name.
  * @param scopes from the least to the most specific; the most specific one counts
  */
 export function effectivePolicies(scopes: readonly (readonly PolicyIr[])[]): PolicyIr[] {
-  const byKind = new Map<string, PolicyIr>()
-  for (const scope of scopes) for (const policy of scope) byKind.set(policy.kind, policy)
-  return [...byKind.values()].filter(({ mode }) => mode !== 'off')
+  const byName = new Map<string, PolicyIr>()
+  for (const scope of scopes) for (const policy of scope) byName.set(policy.name, policy)
+  return [...byName.values()].filter(({ mode }) => mode !== 'off')
 }

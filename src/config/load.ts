@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import type { Fragment } from '../core/config-source.ts'
 import type { PolicyDefinition } from '../core/policy.ts'
+import { policyOrder } from '../core/policy-order.ts'
 import { z } from '../core/schema.ts'
 import { hashPasswords } from './consumers.ts'
 import { type Problem, sortProblems } from './diagnostics.ts'
@@ -13,7 +14,7 @@ import { writtenJsonSchema } from './json-schema.ts'
 import { describeIssue, problemsOf, refusedPaths } from './messages.ts'
 import { parseModule } from './parse-module.ts'
 import { parseYaml } from './parse-yaml.ts'
-import { resolvePolicies, reviewPolicies } from './policy-places.ts'
+import { namedPolicies, resolvePolicies, reviewPolicies } from './policy-places.ts'
 import { checkReferences } from './references.ts'
 import { checkRoutes } from './route-checks.ts'
 import { nativeSchema } from './schema.ts'
@@ -83,8 +84,8 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   if (!complete) return fail()
 
   const schemas = await loadSchemas(policies)
-  const schema = nativeSchema(schemas)
   const merged = mergeTrees(trees, problems)
+  const schema = nativeSchema(schemas, namedPolicies(merged))
   const broken = new Set(problems.map(placeOf))
   const { tree, result } = check(schema, merged)
   checkReferences(tree, problems)
@@ -102,10 +103,11 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   const defaultPolicies = new Map(ON_BY_DEFAULT.flatMap((kind) => defaultOptions(kind, schemas)))
   const availableCpus = options.availableCpus ?? availableParallelism()
   await hashPasswords(result.data.consumers, tree, problems)
-  const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies, earlyKinds: earlyKinds(policies) }, problems)
+  const order = policyOrder(policies, result.data.compatibility ?? null)
+  const ir = toGatewayIr(result.data, tree, { availableCpus, defaultPolicies, order }, problems)
   if (isResolved) reviewPolicies(ir, tree, definitions, problems)
   checkServices(ir, tree, problems)
-  checkRoutes(ir, tree, { definitions, earlyKinds: earlyKinds(policies) }, problems)
+  checkRoutes(ir, tree, { definitions, order }, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
   return { ...readSoFar(), ir, warnings: sortProblems(hideValues(problems, trees)), allowsEmpty: result.data.allowEmpty, display }
@@ -152,12 +154,6 @@ const MODULE_EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.
 export async function loadSchemas(policies: readonly PolicyDefinition<unknown>[]): Promise<ReadonlyMap<string, z.ZodType>> {
   const schemas = await Promise.all(policies.map(({ loadSchema }) => loadSchema()))
   return new Map(policies.map(({ kind, summary }, index) => [kind, schemas[index]?.describe(summary) ?? z.never()]))
-}
-
-/** Kinds that act before the consumer is known: up to the last one that finds out. */
-function earlyKinds(policies: readonly PolicyDefinition<unknown>[]): ReadonlySet<string> {
-  const last = policies.findLastIndex(({ identifies }) => identifies === true)
-  return new Set(policies.slice(0, last + 1).map(({ kind }) => kind))
 }
 
 function defaultOptions(kind: string, schemas: ReadonlyMap<string, z.ZodType>): [string, unknown][] {

@@ -1,6 +1,7 @@
 /** The native form of a configuration: its keys, their defaults and what they mean. `docs/configuration.md` and the JSON Schema come from here. */
 
 import { GRPC_STATUSES } from '../core/grpc-status.ts'
+import { policyKind } from '../core/policy-name.ts'
 import { byteSize, duration, headerNameText, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../core/schema.ts'
 import {
   addressBlockProblem,
@@ -278,6 +279,8 @@ const service = <P extends z.ZodType>(policies: P) =>
     policies: policies.optional().describe('Policies for every route to this service, by kind.'),
   })
 
+const priority = () => integer({ min: -1_000_000, max: 1_000_000 })
+
 const route = <P extends z.ZodType>(policies: P) =>
   object({
     path: oneOrMore(checkedText(2_048, pathProblem), { max: 100 }).describe(
@@ -285,7 +288,15 @@ const route = <P extends z.ZodType>(policies: P) =>
     ),
     host: oneOrMore(checkedText(255, hostPatternProblem), { max: 100 })
       .optional()
-      .describe('One or a list of hosts; `*.example.com` takes one label for the star. Default: any.'),
+      .describe(
+        'One or a list of hosts; `*.example.com` takes one label for the star, `**.example.com` and `example.**` one or more. Default: any.',
+      ),
+    port: oneOrMore(portNumber(1), { max: 64 }).optional().describe('One or a list of ports of listeners. Default: any.'),
+    serverName: oneOrMore(checkedText(255, hostPatternProblem), { max: 100 })
+      .optional()
+      .describe(
+        'One or a list of names, as `host`, that clients name in the TLS handshake (SNI). Not asked of requests without TLS. Default: any.',
+      ),
     method: oneOrMore(methodText(), { max: 50 }).optional().describe('One or a list of methods, in upper case. Default: any.'),
     headers: record(headerNameText(), valueMatch, { max: 50 })
       .default({})
@@ -293,7 +304,10 @@ const route = <P extends z.ZodType>(policies: P) =>
     query: record(text({ max: 256 }), valueMatch, { max: 50 })
       .default({})
       .describe('Query parameters the request must have: exact text, `~regex` for the whole value, or `true` for any.'),
-    priority: integer({ min: -1_000_000, max: 1_000_000 }).default(0).describe('The higher one wins over every rule of specificity.'),
+    priority: priority().default(0).describe('The higher one wins over every rule of specificity.'),
+    pathPriority: record(text({ max: 2_048 }), priority(), { max: 100 })
+      .default({})
+      .describe('For some of its paths a priority in place of `priority`; by the path as `path` has it.'),
     service: text({ max: 128 })
       .optional()
       .describe('Name of the service. Not needed where a policy answers (`redirect`, `static-response`), or with `split`.'),
@@ -321,6 +335,11 @@ const route = <P extends z.ZodType>(policies: P) =>
 const root = <P extends z.ZodType>(policies: P) =>
   object({
     $schema: text({ max: 4_096 }).optional().describe('Address of the JSON Schema, for editors; not looked at.'),
+    compatibility: oneOf(['kong'])
+      .optional()
+      .describe(
+        '`kong`: requests are routed, policies ordered and refusals written as Kong does it, for clients that came to rely on it. Default: our own way.',
+      ),
     listeners: list(listener, { min: 1, max: 64 }).prefault([{}]).describe('Ports that clients connect to. Default: one on port 8080.'),
     admin: admin.prefault({}).describe('The admin listener: health, metrics, configuration, states of services, purges of the cache.'),
     workers: z
@@ -391,8 +410,11 @@ export function policyBlock(kind: string, schema: z.ZodType): z.ZodType<PolicyBl
   ])
 }
 
-/** The schema of the native form with these policies, by kind. */
-export function nativeSchema(policySchemas: ReadonlyMap<string, z.ZodType>) {
+/**
+ * The schema of the native form with these policies, by kind.
+ * @param named names in use for policies that stand beside others of their kind, `transform:edge`; those of no kind are not taken
+ */
+export function nativeSchema(policySchemas: ReadonlyMap<string, z.ZodType>, named: readonly string[] = []) {
   const blocks = new Map<string, z.ZodOptional<z.ZodType<PolicyBlock>>>()
   for (const [kind, schema] of policySchemas)
     blocks.set(
@@ -401,8 +423,15 @@ export function nativeSchema(policySchemas: ReadonlyMap<string, z.ZodType>) {
         .optional()
         .describe(schema.description ?? `The \`${kind}\` policy.`),
     )
+  for (const name of named) {
+    const block = blocks.get(policyKind(name))
+    if (block !== undefined && POLICY_NAME.test(name)) blocks.set(name, block)
+  }
   return root(object(Object.fromEntries(blocks)))
 }
+
+/** `kind:name`. */
+const POLICY_NAME = /^[a-z-]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
 
 /** A configuration that has been checked, all defaults filled in but those that depend on others. */
 export type NativeConfig = z.output<ReturnType<typeof nativeSchema>>

@@ -1,4 +1,5 @@
 import { dirname, isAbsolute, resolve } from 'node:path'
+import { policyKind } from '../core/policy-name.ts'
 import type { Problem } from './diagnostics.ts'
 import type { JsonSchema } from './json-schema.ts'
 import type { ConfigNode, MapEntry, MapNode, ScalarNode } from './tree.ts'
@@ -189,7 +190,7 @@ function display(node: ConfigNode, schemas: readonly JsonSchema[], hide: boolean
   const shown: Record<string, unknown> = {}
   for (const [key, { node: inner }] of node.entries) {
     const own = all.flatMap(({ properties, additionalProperties }) => {
-      const schema = properties?.[key] ?? additionalProperties
+      const schema = properties?.[key] ?? properties?.[policyKind(key)] ?? additionalProperties
       return typeof schema === 'object' ? [schema] : []
     })
     // A key that only holds other keys (a policy called `token-exchange`) says nothing of each of them.

@@ -56,6 +56,10 @@ export class RequestHead {
   authority = ''
   /** The host alone, in lower case, without port. */
   host = ''
+  /** Of the listener. */
+  port = 0
+  /** What the client named in its TLS handshake (SNI), in lower case; empty for nothing, null for a request without TLS. */
+  serverName: string | null = null
   /** 1 or 2. */
   majorVersion = 1
   /** 1 for HTTP/1.1, 0 for HTTP/1.0 and HTTP/2. */
@@ -264,6 +268,7 @@ export class Exchange {
 
   constructor(listener: ListenerInfo, downstream: Downstream, clock: Clock = systemClock) {
     this.listener = listener
+    this.request.port = listener.port
     this.downstream = downstream
     this.clock = clock
   }

@@ -43,6 +43,8 @@ export interface Peer {
   readonly address: string
   /** What it showed in the TLS handshake; null for nothing. */
   readonly certificate: ClientCertificate | null
+  /** What it named there (SNI), in lower case; empty for nothing, null without TLS. */
+  readonly serverName: string | null
 }
 
 /** What the connections of one listener share. Limits may change with a reload; they hold from the next request on. */

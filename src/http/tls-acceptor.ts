@@ -30,6 +30,8 @@ export interface SecureConnection {
   readonly socket: TLSSocket
   readonly protocol: 'http/1.1' | 'h2'
   readonly certificate: ClientCertificate | null
+  /** What the client named (SNI), in lower case; empty for nothing. */
+  readonly serverName: string
 }
 
 /** Forward secrecy and AEAD alone (RFC 9325, 4.2). Those of TLS 1.3 are all of that kind. */
@@ -127,6 +129,7 @@ export class TlsAcceptor {
       socket,
       protocol: socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1',
       certificate: certificateOf(socket, this.#epochMs()),
+      serverName: typeof socket.servername === 'string' ? socket.servername.toLowerCase() : '',
     })
   }
 

@@ -271,22 +271,22 @@ function explainSteps(findings: Findings, otherwise: ExplainedStep['verdict']): 
   })
 }
 
-/** The place that counts for a kind of policy: the most specific one. */
-function configured({ snapshot, plan, exchange }: Findings, kind: string): { scope: ExplainedStep['scope']; at: SourceLocation } {
+/** The place that counts for policies of this name: the most specific one. */
+function configured({ snapshot, plan, exchange }: Findings, name: string): { scope: ExplainedStep['scope']; at: SourceLocation } {
   const { ir } = snapshot
-  const consumer = ir.consumers.find(({ name }) => name === exchange.caller.consumer?.name)
+  const consumer = ir.consumers.find((candidate) => candidate.name === exchange.caller.consumer?.name)
   const scopes: readonly (readonly [ExplainedStep['scope'], readonly PolicyIr[]])[] = [
     ['consumer and route', consumer?.routes.find(({ route }) => route === plan.name)?.policies ?? []],
     ['consumer', consumer?.policies ?? []],
     ['route', plan.ir?.policies ?? []],
-    ['service', ir.services.find(({ name }) => name === plan.serviceName)?.policies ?? []],
+    ['service', ir.services.find((service) => service.name === plan.serviceName)?.policies ?? []],
     ['everywhere', ir.policies],
   ]
   for (const [scope, policies] of scopes) {
-    const policy = policies.findLast((candidate) => candidate.kind === kind)
+    const policy = policies.findLast((candidate) => candidate.name === name)
     if (policy !== undefined) return { scope, at: policy.at }
   }
-  throw new Error(`the policy ${kind} is configured nowhere`)
+  throw new Error(`the policy ${name} is configured nowhere`)
 }
 
 function linesOf(headers: Headers): string[] {

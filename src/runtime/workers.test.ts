@@ -103,6 +103,7 @@ function firstValue(dump: MetricsDump, name: string): number {
 function configuration(revision: string, workers = 2): GatewayIr {
   return {
     revision,
+    compatibility: null,
     listeners: [],
     admin: { host: '127.0.0.1', port: 0, token: null, tokens: [], allow: null },
     workers,

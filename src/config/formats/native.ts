@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { GRPC_STATUSES } from '../../core/grpc-status.ts'
+import { policyKind } from '../../core/policy-name.ts'
+import type { PolicyOrder } from '../../core/policy-order.ts'
 import { parseAddress, parseHostPattern } from '../addresses.ts'
 import { consumersOf } from '../consumers.ts'
 import type { Problem } from '../diagnostics.ts'
@@ -34,8 +36,7 @@ export interface NativeOptions {
   readonly availableCpus: number
   /** Policies that are on unless the configuration says otherwise, with their default options. */
   readonly defaultPolicies: ReadonlyMap<string, unknown>
-  /** Kinds of policies that act before the consumer is known. */
-  readonly earlyKinds: ReadonlySet<string>
+  readonly order: PolicyOrder
 }
 
 /**
@@ -48,6 +49,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
   const builder = new Builder(config, tree, problems)
   const { admin, limits, workers } = config
   const ir: Omit<GatewayIr, 'revision'> = {
+    compatibility: config.compatibility ?? null,
     listeners: builder.listeners(),
     admin: { host: admin.host, port: admin.port, token: admin.token ?? null, tokens: admin.tokens, allow: admin.allow ?? null },
     workers: workers === 'auto' ? Math.min(256, Math.max(1, options.availableCpus)) : workers,
@@ -75,7 +77,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
     drainTimeoutMs: config.drainTimeout,
     drainSpreadMs: config.drainSpread,
     stores: storesOf(config),
-    consumers: builder.consumers(options.earlyKinds),
+    consumers: builder.consumers(options.order),
     services: Object.entries(config.services).map(([name, service]) => builder.service(name, service)),
     routes: Object.entries(config.routes).map(([name, route]) => builder.route(name, route)),
     policies: builder.globalPolicies(options.defaultPolicies),
@@ -246,7 +248,10 @@ class Builder {
       match: {
         hosts: this.#distinct([...path, 'host'], route.host ?? [], (host) => parseHostPattern(host) ?? host),
         paths: this.#distinct([...path, 'path'], route.path),
+        pathPriorities: this.#pathPriorities(path, route),
         methods: this.#distinct([...path, 'method'], route.method ?? []),
+        ports: route.port ?? [],
+        serverNames: this.#distinct([...path, 'serverName'], route.serverName ?? [], (host) => parseHostPattern(host) ?? host),
         headers: matchesOf(route.headers),
         query: matchesOf(route.query),
       },
@@ -272,10 +277,17 @@ class Builder {
     }
   }
 
-  consumers(earlyKinds: ReadonlySet<string>): ConsumerIr[] {
+  consumers(order: PolicyOrder): ConsumerIr[] {
     const routes = new Set(Object.keys(this.#config.routes))
     const policiesOf = (path: ConfigPath, blocks: Blocks | undefined): PolicyIr[] => this.#policies(path, blocks)
-    return consumersOf(this.#config.consumers, { tree: this.#tree, routes, earlyKinds, policiesOf }, this.#problems)
+    return consumersOf(this.#config.consumers, { tree: this.#tree, routes, order, policiesOf }, this.#problems)
+  }
+
+  #pathPriorities(route: ConfigPath, { path, pathPriority }: NativeRoute): (number | null)[] {
+    for (const key of Object.keys(pathPriority)) {
+      if (!path.includes(key)) this.#error([...route, 'pathPriority', key], `\`${key}\` is none of the paths of this route`, 'key')
+    }
+    return path.map((item) => pathPriority[item] ?? null)
   }
 
   /** The items in their normal form; one that stands twice is a mistake. */
@@ -290,20 +302,27 @@ class Builder {
   }
 
   #checkAnswers(path: ConfigPath, { service, split, policies }: NativeRoute): void {
-    if (service !== undefined || split !== undefined || ANSWERING.some((kind) => policies?.[kind]?.mode === 'enforce')) return
+    if (
+      service !== undefined ||
+      split !== undefined ||
+      Object.entries(policies ?? {}).some(([name, block]) => ANSWERING.includes(policyKind(name)) && block?.mode === 'enforce')
+    )
+      return
     this.#error(path, 'a route without `service` needs a policy that answers: `redirect` or `static-response`', 'key')
   }
 
   #policies(path: ConfigPath, blocks: Blocks | undefined): PolicyIr[] {
-    return Object.entries(blocks ?? {}).flatMap(([kind, block]) =>
-      block === undefined ? [] : [{ kind, mode: block.mode, options: block.options, at: this.#keyAt([...path, kind]) }],
+    return Object.entries(blocks ?? {}).flatMap(([name, block]) =>
+      block === undefined
+        ? []
+        : [{ kind: policyKind(name), name, mode: block.mode, options: block.options, at: this.#keyAt([...path, name]) }],
     )
   }
 
   globalPolicies(defaults: ReadonlyMap<string, unknown>): PolicyIr[] {
     const written = this.#policies(['policies'], this.#config.policies)
-    const implied = [...defaults].filter(([kind]) => !written.some((policy) => policy.kind === kind))
-    return [...implied.map(([kind, options]): PolicyIr => ({ kind, mode: 'enforce', options, at: this.#tree.at })), ...written]
+    const implied = [...defaults].filter(([kind]) => !written.some((policy) => policy.name === kind))
+    return [...implied.map(([kind, options]): PolicyIr => ({ kind, name: kind, mode: 'enforce', options, at: this.#tree.at })), ...written]
   }
 
   /** Two sockets cannot have one port. */

@@ -60,6 +60,7 @@ export class ServerConnection implements DownstreamConnection, DownstreamStream,
     this.exchange.client.trusted = context.isTrusted(peer.address)
     this.exchange.client.certificate = peer.certificate
     this.exchange.request.scheme = context.listener.scheme
+    this.exchange.request.serverName = peer.serverName
     this.#reader = new HeadReader(this.exchange.request)
     this.#body = new BodyReader(this.exchange, this.#reader.framing)
     this.#handler = context.createHandler(this.exchange)
