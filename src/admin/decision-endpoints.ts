@@ -82,7 +82,8 @@ function summarySchema() {
     consumer: z.string(),
     status: z.int(),
     error: z.string().nullable(),
-    policy: z.string(),
+    policy: z.string().describe('That answered; empty for none.'),
+    shadow: z.array(z.string()).describe('Policies in shadow that would have answered.'),
     attempts: z.int(),
     durationMs: z.number(),
   })
