@@ -3,6 +3,8 @@ import type { DecisionsKept } from '../runtime/decisions/desk.ts'
 import { type Answer, json, problem } from './answer.ts'
 import { DECISION_PARAMETERS, parseDecisionsQuery, parseWhatIf, whatIfSchema } from './decision-request.ts'
 import type { Call, Endpoint } from './endpoint.ts'
+import { notJudged } from './explain-endpoints.ts'
+import { explanationSchema } from './explain-schema.ts'
 import type { AdminParts } from './parts.ts'
 
 const kept = {
@@ -53,15 +55,17 @@ export const DECISION_ENDPOINTS: readonly Endpoint[] = [
     },
     response: {
       schema: () =>
-        z.looseObject({
+        z.object({
           requestId: z.string(),
           revision: z.string(),
           recordedRevision: z.string(),
           differences: z.array(z.object({ what: z.string(), before: z.string(), after: z.string() })),
+          before: explanationSchema().describe('Of the request as it was, on the configuration in force.'),
+          after: explanationSchema(),
         }),
       description: 'What differs.',
     },
-    problems: { 404: 'No such record is kept.' },
+    problems: { 404: 'No such record is kept.', 503: 'Too many requests wait to be judged.' },
     answer: whatIf,
   },
 ]
@@ -78,7 +82,8 @@ function summarySchema() {
     consumer: z.string(),
     status: z.int(),
     error: z.string().nullable(),
-    policy: z.string(),
+    policy: z.string().describe('That answered; empty for none.'),
+    shadow: z.array(z.string()).describe('Policies in shadow that would have answered.'),
     attempts: z.int(),
     durationMs: z.number(),
   })
@@ -100,7 +105,7 @@ async function whatIf({ decisions }: AdminParts, { params: { requestId = '' }, b
   const parsed = parseWhatIf(body)
   if (!parsed.ok) return problem(400, parsed.reason)
   const result = await decisions.whatIf(requestId, parsed.headers)
-  if ('problem' in result) return problem(400, `${result.problem}.`)
+  if ('problem' in result) return notJudged(result)
   if (!result.found) return missing(requestId, result)
   const { found: _, ...changed } = result
   return json(changed)

@@ -12,7 +12,7 @@ export type DecisionsRequest =
   | { readonly ok: true; readonly filter: DecisionFilter; readonly max: number }
   | { readonly ok: false; readonly reason: string }
 
-const TEXTS = ['route', 'service', 'consumer', 'method', 'path', 'error', 'policy'] as const
+const TEXTS = ['route', 'service', 'consumer', 'method', 'path', 'error', 'policy', 'shadow'] as const
 
 /** What the query of `GET /decisions` may hold. */
 export const DECISION_PARAMETERS = [
@@ -22,15 +22,16 @@ export const DECISION_PARAMETERS = [
   { name: 'method', description: 'Method of the request.' },
   { name: 'path', description: 'A part of the path.' },
   { name: 'error', description: 'Error code.' },
-  { name: 'policy', description: 'Kind of a policy that answered, or in shadow would have.' },
+  { name: 'policy', description: 'Kind of a policy that answered, or in shadow would have; `*` for any.' },
+  { name: 'shadow', description: 'Kind of a policy that in shadow would have answered; `*` for any.' },
   { name: 'status', description: '`404`, `5xx` or `400-499`.' },
   { name: 'since', description: 'A time in ISO 8601.' },
   { name: 'limit', description: `Most records; ${LIST_DEFAULT} by default, at most ${LIST_MAX}.` },
 ] as const
 
 /**
- * Reads the query of `GET /decisions`: `route`, `service`, `consumer`, `method`, `path` (a part of it), `error`, `policy`, `status` (`404`, `5xx`
- * or `400-499`), `since` (ISO 8601), `limit` (50, at most 1000).
+ * Reads the query of `GET /decisions`: `route`, `service`, `consumer`, `method`, `path` (a part of it), `error`, `policy`, `shadow`, `status` (`404`,
+ * `5xx` or `400-499`), `since` (ISO 8601), `limit` (50, at most 1000).
  */
 export function parseDecisionsQuery(query: string): DecisionsRequest {
   const params = new URLSearchParams(query)

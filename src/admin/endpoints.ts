@@ -4,6 +4,7 @@ import { CONFIG_ENDPOINTS } from './config-endpoints.ts'
 import { DASHBOARD_ENDPOINTS } from './dashboard-endpoints.ts'
 import { DECISION_ENDPOINTS } from './decision-endpoints.ts'
 import type { Endpoint } from './endpoint.ts'
+import { EXPLAIN_ENDPOINTS } from './explain-endpoints.ts'
 import { ROUTE_ENDPOINTS } from './route-endpoints.ts'
 import { SERVICE_ENDPOINTS } from './service-endpoints.ts'
 import { STATE_ENDPOINTS } from './state-endpoints.ts'
@@ -28,6 +29,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...CONFIG_ENDPOINTS,
   ...CACHE_ENDPOINTS,
   ...DECISION_ENDPOINTS,
+  ...EXPLAIN_ENDPOINTS,
   ...TAP_ENDPOINTS,
   DESCRIPTION,
 ]

@@ -25,7 +25,7 @@ export interface AdminParts {
   readonly resetBreaker: (service: string) => Promise<EverywhereResult>
   readonly tap: TapDesk
   /** Decision records. */
-  readonly decisions: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf'>
+  readonly decisions: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf' | 'judge'>
   /** Has cached responses forgotten, everywhere. */
   readonly purge: (purges: readonly Purge[]) => Promise<PurgeResult>
 }

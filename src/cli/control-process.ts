@@ -106,7 +106,7 @@ class ControlProcess {
     this.#desk = new DecisionDesk({
       ask: (query) => this.#pool.decisions(query),
       // All policies and their schemas: they are loaded when somebody asks, and no start waits for them.
-      explain: async (ir, head, peerAddress) => (await import('./explain.ts')).explainHead(ir, head, peerAddress),
+      explain: async (ir, head, origin) => (await import('./explain.ts')).explainHead(ir, head, origin),
     })
     this.#configDesk = new ConfigDesk({
       sources: options.sources,

@@ -62,7 +62,14 @@ test('explain --json gives the same to programs', () => {
   const { status, stdout } = turnpike('gateway.yaml', 'GET', 'http://x.example/a/7?b', '--json')
   assert.equal(status, 0)
   const explanation = JSON.parse(stdout) as Explanation
-  assert.deepEqual(explanation.request, { method: 'GET', authority: 'x.example', target: '/a/7?b', path: '/a/7' })
+  assert.deepEqual(explanation.request, {
+    method: 'GET',
+    authority: 'x.example',
+    target: '/a/7?b',
+    path: '/a/7',
+    listener: 'listener-1',
+    scheme: 'http',
+  })
   assert.deepEqual(explanation.route?.captures, { id: '7' })
   assert.deepEqual(explanation.service?.targets, [{ address: '127.0.0.1:9', weight: 1 }])
   assert.equal(explanation.service.head[0], 'GET /a/7?b HTTP/1.1')

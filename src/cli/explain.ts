@@ -6,7 +6,8 @@ import type { Metrics } from '../core/observe.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { POLICIES } from '../policies/index.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
-import { type Explanation, explainRequest } from '../runtime/explain.ts'
+import { type DescribedRequest, headOf, PEER_ADDRESS } from '../runtime/described-request.ts'
+import { type Explanation, explainRequest, type RequestOrigin } from '../runtime/explain.ts'
 import { httpClient } from '../runtime/http-client.ts'
 import { type Lease, ResourceRegistry } from '../runtime/resources.ts'
 import { createStores } from '../stores/index.ts'
@@ -14,7 +15,6 @@ import { resilienceMetrics } from '../telemetry/gateway-metrics.ts'
 import { timers } from '../upstream/scheduler.ts'
 import { Service } from '../upstream/service.ts'
 import { type LoadedConfig, loadDocuments, readSources } from './config-source.ts'
-import { type DescribedRequest, headOf } from './described-request.ts'
 import { renderExplanation } from './explain-view.ts'
 import { SILENT_LOG } from './silent-log.ts'
 import { paint } from './terminal.ts'
@@ -30,8 +30,6 @@ export interface ExplainCommandOptions {
 
 const EXIT_CONFIG = 1
 const EXIT_USAGE = 2
-/** RFC 5737: an address that is nobody's, so that no listener takes the described client for a trusted proxy. */
-const PEER_ADDRESS = '192.0.2.1'
 
 /** Chance and ids are the same each time, so that two explanations differ only where the configurations do. */
 const CLOCK: Clock = { ...systemClock, random: () => 0, uuid: () => '00000000-0000-4000-8000-000000000000' }
@@ -76,22 +74,20 @@ export async function explain(
   const head = headOf(described, `localhost:${ir.listeners[0]?.port ?? 80}`)
   if ('problem' in head) return head
   if (isIP(from) === 0) return { problem: `expected an address, found "${from}"` }
-  return explainHead(ir, head, from, schemeOf(described.url))
+  return explainHead(ir, head, { peerAddress: from, listener: null, scheme: schemeOf(described.url) })
 }
 
-type Scheme = 'http' | 'https'
-
 /** What a described request comes by; null for a path alone. */
-function schemeOf(url: string): Scheme | null {
+function schemeOf(url: string): RequestOrigin['scheme'] {
   return /^https:/i.test(url) ? 'https' : /^http:/i.test(url) ? 'http' : null
 }
 
 /** Explains a request by its head as bytes. Leaves nothing behind: whatever it opened to ask for keys or records is closed. */
-export async function explainHead(ir: GatewayIr, head: Buffer, peerAddress: string, scheme: Scheme | null = null): Promise<Explanation> {
+export async function explainHead(ir: GatewayIr, head: Buffer, origin: RequestOrigin): Promise<Explanation> {
   await loadPolicies(ir, POLICIES)
   const lease = new ResourceRegistry().lease()
   try {
-    return await explainRequest(compileForShow(ir, lease), head, { clock: CLOCK, peerAddress, scheme })
+    return await explainRequest(compileForShow(ir, lease), head, { clock: CLOCK, ...origin })
   } finally {
     lease.abandon()
   }

@@ -116,6 +116,8 @@ export interface DecisionSummary {
   readonly error: ErrorCode | null
   /** Name of the policy that answered; empty when none did. */
   readonly policy: string
+  /** Kinds of the policies in shadow that would have answered. */
+  readonly shadow: readonly string[]
   readonly attempts: number
   readonly durationMs: number
 }
@@ -132,8 +134,10 @@ export interface DecisionFilter {
   readonly statusMin?: number
   readonly statusMax?: number
   readonly error?: string
-  /** Kind of a policy that answered, or in shadow would have. */
+  /** Kind of a policy that answered, or in shadow would have; `*` for any. */
   readonly policy?: string
+  /** Kind of a policy that in shadow would have answered; `*` for any. */
+  readonly shadow?: string
   /** Milliseconds since 1970. */
   readonly sinceMs?: number
 }

@@ -50,9 +50,18 @@ export interface LimitGroup {
    * Null when nothing speaks against it.
    */
   refusal(keys: LimitKeys, cost: number): LimitDecision | null
+  /**
+   * What a take would be told now, without taking: whoever takes next finds everything as it was. For operators: over Redis it is asked each time.
+   * Rejects as {@link take} does.
+   */
+  peek(keys: LimitKeys, cost: number): LimitDecision | Promise<LimitDecision>
 }
 
+/** Who counts together: one worker by itself, all workers of a gateway, or all gateways that share a store. */
+export type LimitReach = 'worker' | 'gateway' | 'gateways'
+
 export interface LimitStore {
+  readonly reach: LimitReach
   /**
    * @param id names the state of these limits: the same id and rules continue where they were after a reload.
    * @param rules 1 to 16

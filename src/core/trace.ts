@@ -63,6 +63,8 @@ export function textOf(note: Note, limit: LimitDecision | null): string {
 export interface Trace {
   /** Whether what each step changes is to be described; it costs far more than the step. */
   readonly isDetailed: boolean
+  /** Where credentials stand that no description shows, `header:x-partner` say; absent where nothing is described. */
+  readonly secrets?: ReadonlySet<string>
   /** A step begins to run: what is noted from now on belongs to it. */
   begin(step: StepFacts): void
   /** Call it as `exchange.trace?.note(…)`. On every request: words that are not cheap are given as a {@link LazyNote}. */
@@ -77,13 +79,15 @@ export interface Trace {
 /** What an exchange's steps did, in their order, with all that they changed: for `explain`. */
 export class DetailedTrace implements Trace {
   readonly isDetailed = true
+  readonly secrets: ReadonlySet<string>
   readonly records: StepRecord[] = []
   readonly #limitOf: () => LimitDecision | null
   #notes: string[] = []
 
-  /** @param limitOf what the exchange's limits have decided by now */
-  constructor(limitOf: () => LimitDecision | null = () => null) {
+  /** @param limitOf what the exchange's limits have decided by now. @param secrets see {@link Trace} */
+  constructor(limitOf: () => LimitDecision | null = () => null, secrets: ReadonlySet<string> = new Set()) {
     this.#limitOf = limitOf
+    this.secrets = secrets
   }
 
   begin(): void {}

@@ -7,7 +7,7 @@ import type { Metrics } from '../core/observe.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
 import type { Resource } from '../core/resources.ts'
 import type { ResponseStore } from '../core/response-store.ts'
-import type { LimitStore } from '../core/store.ts'
+import type { LimitDecision, LimitKeys, LimitStore } from '../core/store.ts'
 
 export interface ExchangeShape {
   readonly method?: string
@@ -129,13 +129,14 @@ export function contextWith(parts: Partial<CompileContext>): CompileContext {
 
 /** Admits everything. */
 const BOUNDLESS: LimitStore = {
-  group: (_id, rules) => ({
-    take: (keys) => {
+  reach: 'gateway',
+  group(_id, rules) {
+    const take = (keys: LimitKeys): LimitDecision => {
       const remaining = rules.map(({ capacity }, i) => (keys[i] === '' ? 0 : capacity))
       return { admitted: true, refusedBy: -1, retryAfterMs: 0, remaining, resetMs: rules.map(() => 0) }
-    },
-    refusal: () => null,
-  }),
+    }
+    return { take, peek: take, refusal: () => null }
+  },
 }
 
 /** Finds nothing, and keeps nothing. */

@@ -1,5 +1,6 @@
 import type { Caller } from '../core/caller.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { type SecretPlaces, shownText, shownValue } from './decisions/redact.ts'
 
 /** What can be seen of an exchange between two steps. */
 export interface ExchangeState {
@@ -33,18 +34,13 @@ function describeCaller({ method, subject, consumer, user }: Caller): string {
   return method === '' ? 'nobody' : `${parts.filter((part) => part !== '').join(' of ') || 'somebody'} by ${method}${record}`
 }
 
-/** Fields whose values stay out of every record. */
-const SECRET = /^(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key)$/
-
-/** A field's value as a record may show it. @param name in lower case */
-export function hideSecret(name: string, value: string): string {
-  return SECRET.test(name) ? '***' : value
-}
-
-/** What differs, in words. */
-export function describeChanges(before: ExchangeState, after: ExchangeState): string[] {
-  const changes = [...fieldChanges('request', before.request, after.request), ...fieldChanges('response', before.response, after.response)]
-  if (before.path !== after.path) changes.push(`path ${before.path} becomes ${after.path}`)
+/** What differs, in words; no credentials. */
+export function describeChanges(before: ExchangeState, after: ExchangeState, secrets: SecretPlaces): string[] {
+  const changes = [
+    ...fieldChanges('request', before.request, after.request, secrets),
+    ...fieldChanges('response', before.response, after.response, secrets),
+  ]
+  if (before.path !== after.path) changes.push(`path ${shownText(before.path)} becomes ${shownText(after.path)}`)
   if (before.query !== after.query) changes.push('the query changes')
   if (before.authority !== after.authority) changes.push(`Host becomes ${after.authority}`)
   if (before.caller !== after.caller) changes.push(`the caller is ${after.caller}`)
@@ -53,14 +49,16 @@ export function describeChanges(before: ExchangeState, after: ExchangeState): st
   return changes
 }
 
-function fieldChanges(side: string, before: ExchangeState['request'], after: ExchangeState['request']): string[] {
+type Fields = ExchangeState['request']
+
+function fieldChanges(side: string, before: Fields, after: Fields, secrets: SecretPlaces): string[] {
   const changes: string[] = []
   const left = [...after]
   for (const [name, value] of before) {
     const index = left.findIndex((pair) => pair[0] === name && pair[1] === value)
-    if (index === -1) changes.push(`remove ${side} header ${name}: ${hideSecret(name, value)}`)
+    if (index === -1) changes.push(`remove ${side} header ${name}: ${shownValue(name, value, secrets)}`)
     else left.splice(index, 1)
   }
-  for (const [name, value] of left) changes.push(`set ${side} header ${name}: ${hideSecret(name, value)}`)
+  for (const [name, value] of left) changes.push(`set ${side} header ${name}: ${shownValue(name, value, secrets)}`)
   return changes
 }

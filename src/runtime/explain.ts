@@ -2,12 +2,22 @@ import { findRoute, unanswered } from '../compile/find-route.ts'
 import type { RoutePlan, Step } from '../compile/plan.ts'
 import type { NearMiss, RouteMatch } from '../compile/router.ts'
 import type { Snapshot } from '../compile/snapshot.ts'
-import type { BreakerIr, ConcurrencyIr, FallbackIr, MirrorIr, PolicyIr, RetryIr, SourceLocation, SplitIr } from '../config/ir.ts'
+import type {
+  BreakerIr,
+  ConcurrencyIr,
+  FallbackIr,
+  ListenerIr,
+  MirrorIr,
+  PolicyIr,
+  RetryIr,
+  SourceLocation,
+  SplitIr,
+} from '../config/ir.ts'
 import { LENGTH_UNKNOWN } from '../core/body.ts'
 import type { Clock } from '../core/clock.ts'
 import type { DiscoveryRule } from '../core/discovery.ts'
 import type { ErrorCode } from '../core/errors.ts'
-import { type Attempt, type Downstream, Exchange } from '../core/exchange.ts'
+import { type Attempt, type Downstream, Exchange, type RequestHead } from '../core/exchange.ts'
 import { rpcKindOf } from '../core/grpc.ts'
 import type { Headers } from '../core/headers.ts'
 import { type Reply, refuse } from '../core/reply.ts'
@@ -15,22 +25,29 @@ import { DetailedTrace, type StepRecord } from '../core/trace.ts'
 import { clientBehindProxies } from '../http/h1/client-address.ts'
 import { HeadReader } from '../http/h1/head-reader.ts'
 import { requestHeadSizeMax, writeRequestHead } from '../http/h1/request-head.ts'
-import { describeChanges, hideSecret, stateOf } from './changes.ts'
+import { describeChanges, stateOf } from './changes.ts'
+import { HIDDEN, isSecretName, type SecretPlaces, shownMiss, shownTarget, shownText, shownValue } from './decisions/redact.ts'
 import { isListed, trustedList } from './listener.ts'
 import { listenerReply } from './listener-rules.ts'
 import { runSteps } from './phases.ts'
 import { renderReply } from './respond.ts'
 import { isGrpcCall, upstreamRequest } from './upstream-request.ts'
 
-/** What would happen to a request: plain data, for people and for programs. */
+/**
+ * What would happen to a request: plain data, for people and for programs. Shows no credentials: a request of somebody else may be explained,
+ * and what a policy adds comes from the configuration.
+ */
 export interface Explanation {
   readonly request: {
     readonly method: string
     readonly authority: string
-    /** As it was sent. */
+    /** As it was sent, but for hidden values of query parameters. */
     readonly target: string
     /** In its normal form; empty when there is none. */
     readonly path: string
+    /** Name of the listener that it comes by. */
+    readonly listener: string
+    readonly scheme: 'http' | 'https'
   }
   /** Null when none takes it. */
   readonly route: {
@@ -87,12 +104,18 @@ export interface ExplainedService {
   readonly head: readonly string[]
 }
 
-export interface ExplainOptions {
-  readonly clock: Clock
-  /** Address that the request is taken to come from; behind a trusted proxy's, X-Forwarded-For counts. */
+/** Where a request is taken to come from. */
+export interface RequestOrigin {
+  /** Of its connection; behind a trusted proxy's, X-Forwarded-For counts. */
   readonly peerAddress: string
-  /** What it comes by: the first listener that speaks it takes it. Null for the first listener of all. */
+  /** Name of the listener that takes it. Where it is null or there is none of that name, the first that speaks the scheme does. */
+  readonly listener: string | null
+  /** Null for whatever the first listener speaks. */
   readonly scheme: 'http' | 'https' | null
+}
+
+export interface ExplainOptions extends RequestOrigin {
+  readonly clock: Clock
 }
 
 /**
@@ -112,7 +135,8 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   exchange.forward.path = request.path
   exchange.forward.query = request.query
 
-  const trace = new DetailedTrace(() => exchange.limit)
+  const { secrets } = found.facts
+  const trace = new DetailedTrace(() => exchange.limit, secrets)
   exchange.trace = trace
   const { records } = trace
   const { plan, reply } = await runRequestSteps(found, exchange)
@@ -122,10 +146,17 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const service = own === null ? explainService(exchange, plan, options.clock, records) : null
   const answer = own === null ? null : await explainAnswer(exchange, plan, own, early === null ? by : null)
   return {
-    request: { method: request.method, authority: request.authority, target: request.target, path: request.path },
+    request: {
+      method: request.method,
+      authority: request.authority,
+      target: shownTarget(request.target, secrets),
+      path: shownText(request.path),
+      listener: exchange.listener.name,
+      scheme: exchange.listener.scheme,
+    },
     route: explainRoute(exchange, plan),
     // The route of a preflight fails by its method, and takes it all the same.
-    nearMisses: early === null ? snapshot.router.explain(request).filter(({ route }) => route !== plan.name) : [],
+    nearMisses: early === null ? missesOf(snapshot, request, plan, secrets) : [],
     policies: explainSteps({ snapshot, plan, records, exchange }, service === null ? 'not reached' : 'waiting'),
     answer,
     service,
@@ -136,11 +167,11 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
 function receive(
   snapshot: Snapshot,
   head: Buffer,
-  { clock, peerAddress, scheme }: ExplainOptions,
+  { clock, peerAddress, ...by }: ExplainOptions,
 ): { exchange: Exchange; fault: ErrorCode | null } {
   const { limits, listeners } = snapshot.ir
   const downstream = new NoClient()
-  const listener = listeners.find(({ tls }) => scheme === (tls === null ? 'http' : 'https')) ?? listeners[0]
+  const listener = listenerFor(listeners, by)
   const exchange = new Exchange(
     {
       name: listener?.name ?? '',
@@ -169,6 +200,19 @@ function receive(
   return { exchange, fault: reader.fault }
 }
 
+/** Its own while it is there and still speaks the same, else the first that could have taken the request. */
+function listenerFor(listeners: readonly ListenerIr[], { listener, scheme }: Omit<RequestOrigin, 'peerAddress'>): ListenerIr | undefined {
+  const fitting = scheme === null ? listeners : listeners.filter(({ tls }) => scheme === (tls === null ? 'http' : 'https'))
+  return fitting.find(({ name }) => name === listener) ?? fitting[0] ?? listeners[0]
+}
+
+function missesOf({ router }: Snapshot, request: RequestHead, plan: RoutePlan, secrets: SecretPlaces): NearMiss[] {
+  return router
+    .explain(request)
+    .filter(({ route }) => route !== plan.name)
+    .map((miss) => shownMiss(miss, secrets))
+}
+
 /** The gateway's own answer when no policy has given one, or null when a service is asked; as the proxy decides it. */
 function ownReply(exchange: Exchange, plan: RoutePlan, match: RouteMatch<RoutePlan> | null): Reply | null {
   if (plan.service === null || plan.ir === null) return unanswered(match, plan)
@@ -193,7 +237,9 @@ function run(steps: readonly Step[], exchange: Exchange): Promise<Reply | null> 
 }
 
 function explainRoute({ params }: Exchange, { ir, name, pattern }: RoutePlan): Explanation['route'] {
-  return ir === null ? null : { name, at: ir.at, pattern, captures: Object.fromEntries(params) }
+  if (ir === null) return null
+  const captures = [...params].map(([key, value]): [string, string] => [key, isSecretName(key) ? HIDDEN : shownText(value)])
+  return { name, at: ir.at, pattern, captures: Object.fromEntries(captures) }
 }
 
 async function explainAnswer(exchange: Exchange, plan: RoutePlan, reply: Reply, by: string | null): Promise<ExplainedAnswer> {
@@ -201,7 +247,7 @@ async function explainAnswer(exchange: Exchange, plan: RoutePlan, reply: Reply, 
   const body = renderReply(exchange, reply).toString()
   await run(plan.steps.response, exchange)
   const { status, headers } = exchange.response
-  return { status, by, code: reply.code, headers: linesOf(headers), body }
+  return { status, by, code: reply.code, headers: linesOf(headers, plan.facts.secrets), body: shownText(body) }
 }
 
 /** The first try: its steps, and the head as it would be written. */
@@ -214,7 +260,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     const before = stateOf(exchange)
     const mark = exchange.request.headers.mark()
     step.run(exchange, attempt)
-    const changes = describeChanges(before, stateOf(exchange))
+    const changes = describeChanges(before, stateOf(exchange), plan.facts.secrets)
     if (step.shadow) exchange.request.headers.restore(mark)
     const mode = step.shadow ? 'shadow' : 'enforce'
     records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, notes: [], answer: null })
@@ -238,7 +284,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     fallback: ir.fallback,
     breaker: service.ir.breaker,
     concurrency: service.ir.concurrency,
-    head: splitLines(text).map((line, index) => (index === 0 ? line : hideInLine(line))),
+    head: shownHead(splitLines(text), plan.facts.secrets),
   }
 }
 
@@ -289,18 +335,24 @@ function configured({ snapshot, plan, exchange }: Findings, name: string): { sco
   throw new Error(`the policy ${name} is configured nowhere`)
 }
 
-function linesOf(headers: Headers): string[] {
+function linesOf(headers: Headers, secrets: SecretPlaces): string[] {
   const buffer = Buffer.alloc(headers.sizeMax())
-  return splitLines(buffer.latin1Slice(0, headers.writeTo(buffer, 0))).map(hideInLine)
+  return splitLines(buffer.latin1Slice(0, headers.writeTo(buffer, 0))).map((line) => shownLine(line, secrets))
+}
+
+function shownHead([requestLine = '', ...fields]: readonly string[], secrets: SecretPlaces): string[] {
+  const [method = '', target = '', version = ''] = requestLine.split(' ')
+  return [[method, shownTarget(target, secrets), version].join(' '), ...fields.map((line) => shownLine(line, secrets))]
 }
 
 function splitLines(text: string): string[] {
   return text.split('\r\n').filter((line) => line !== '')
 }
 
-function hideInLine(line: string): string {
+function shownLine(line: string, secrets: SecretPlaces): string {
   const colon = line.indexOf(':')
-  return `${line.slice(0, colon)}: ${hideSecret(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim())}`
+  const name = line.slice(0, colon)
+  return `${name}: ${shownValue(name.toLowerCase(), line.slice(colon + 1).trim(), secrets)}`
 }
 
 /** A client that only has a body, whose length is known and which is never read. */

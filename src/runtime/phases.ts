@@ -8,6 +8,7 @@ import type { Outcome, Verdict } from '../core/policy.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import type { LimitDecision } from '../core/store.ts'
 import { describeChanges, type ExchangeState, stateOf } from './changes.ts'
+import { NO_SECRET_PLACES } from './decisions/redact.ts'
 
 /** Told of a step that threw: our bug, to be logged and answered with 500. */
 export type ReportFault = (policy: string, error: unknown) => void
@@ -88,7 +89,8 @@ function conclude(step: Step, exchange: Exchange, verdict: Verdict, before: Exch
   const { trace } = exchange
   if (trace !== null && (before !== null || verdict !== undefined)) {
     const answer = verdict === undefined ? null : `${verdict.code ?? verdict.status}`
-    trace.end(step.facts, answer, before === null ? NO_CHANGES : describeChanges(before, stateOf(exchange)))
+    const changes = before === null ? NO_CHANGES : describeChanges(before, stateOf(exchange), trace.secrets ?? NO_SECRET_PLACES)
+    trace.end(step.facts, answer, changes)
   }
   if (marks === null) return verdict
   restore(exchange, marks)

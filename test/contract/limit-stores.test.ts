@@ -9,7 +9,7 @@ import { contextWith, testContext } from '../../src/policies/testing.ts'
 import { createStores } from '../../src/stores/index.ts'
 import { RedisConnection } from '../../src/stores/redis/connection.ts'
 import { RedisLimits } from '../../src/stores/redis/limits.ts'
-import { takeScript } from '../../src/stores/redis/take-script.ts'
+import { limitScripts } from '../../src/stores/redis/take-script.ts'
 import { redisMissing, startRedis } from '../services/redis.ts'
 import { ModelGroup } from './limit-model.ts'
 
@@ -52,9 +52,9 @@ async function openRedis(t: TestContext): Promise<TimedStore> {
   const ir: RedisIr = { ...REDIS, addresses: [{ host: '127.0.0.1', port }] }
   const connection = new RedisConnection(ir, { clock: systemClock, log, metrics })
   t.after(() => connection.close())
-  const script = takeScript("{redis.call('GET', 'test:seconds'), redis.call('GET', 'test:microseconds')}")
+  const scripts = limitScripts("{redis.call('GET', 'test:seconds'), redis.call('GET', 'test:microseconds')}")
   return {
-    limits: new RedisLimits(connection, 'test:', systemClock, script),
+    limits: new RedisLimits(connection, 'test:', systemClock, scripts),
     async setTime(epochMs) {
       await Promise.all([
         connection.set('test:seconds', `${Math.floor(epochMs / 1000)}`, 3_600_000),
@@ -134,8 +134,11 @@ for (const { name, skip, open } of STORES) {
           nowMs += 'part' in wait ? Math.floor(wait.part * (rules[0]?.periodMs ?? 0)) : wait.ms
           await setTime(nowMs)
           const applied = keys.slice(0, rules.length)
+          const [nowUs, at] = [BigInt(nowMs) * 1000n, `${i} at +${nowMs - START_MS - offset}`]
+          // A peek tells what the take would, and the model, which knows of no peeks, goes on agreeing.
+          assertAgrees(copyOf(await group.peek(applied, cost)), model.look(applied, cost, nowUs), `peek ${at}`)
           const decision = copyOf(await group.take(applied, cost))
-          assertAgrees(decision, model.take(applied, cost, BigInt(nowMs) * 1000n), `take ${i} at +${nowMs - START_MS - offset}`)
+          assertAgrees(decision, model.take(applied, cost, nowUs), `take ${at}`)
         }
       },
     )
@@ -196,6 +199,21 @@ for (const { name, skip, open } of STORES) {
     assert.ok(refusal.retryAfterMs > 55_000 && refusal.retryAfterMs <= 60_000, `${refusal.retryAfterMs}`)
     assert.equal(group.refusal(['', 'b'], 1), null)
     assert.equal(group.refusal(['other', ''], 1), null)
+  })
+
+  test(`${name}: a peek takes nothing, tells of a refusal to come, and leaves no state behind`, { skip }, async (t) => {
+    const { limits, setTime } = await open(t)
+    await setTime(START_MS)
+    const group = limits.group('peeked', [bucket(3, 60_000), sliding(2, 60_000)])
+    for (let i = 0; i < 5; i++) {
+      const { admitted, remaining, resetMs } = copyOf(await group.peek(['a', 'b'], 1))
+      assert.deepEqual([admitted, remaining, resetMs], [true, [3, 2], [0, 0]])
+    }
+    for (let i = 0; i < 2; i++) await group.take(['a', 'b'], 1)
+    const { admitted, refusedBy, remaining } = copyOf(await group.peek(['a', 'b'], 1))
+    assert.deepEqual([admitted, refusedBy, remaining], [false, 1, [1, 0]])
+    assert.equal(group.refusal(['a', 'b'], 1) === null, name === 'redis', 'a peek at Redis teaches guards nothing')
+    assert.deepEqual((await group.take(['a', ''], 1)).remaining, [0, 0])
   })
 
   test(`${name}: the same id and rules go on where they were, others begin anew`, { skip }, async (t) => {

@@ -1,7 +1,7 @@
 /** One of several processes that take from the same limits: `accuracy.fixture.ts PORT SECONDS`. Prints what it was given. */
 import { systemClock } from '../../src/core/clock.ts'
 import { RedisLimits } from '../../src/stores/redis/limits.ts'
-import { LOGGING_SCRIPT, PLACE, RULES } from './accuracy.ts'
+import { LOGGING_SCRIPTS, PLACE, RULES } from './accuracy.ts'
 import { openConnection } from './open.ts'
 
 const USERS = 8
@@ -10,7 +10,7 @@ const PAUSE_MAX_MS = 25
 
 const [port = '', seconds = ''] = process.argv.slice(2)
 const { connection } = openConnection({ after: () => undefined }, [Number(port)], { keyPrefix: '' })
-const group = new RedisLimits(connection, '', systemClock, LOGGING_SCRIPT).group(PLACE, RULES)
+const group = new RedisLimits(connection, '', systemClock, LOGGING_SCRIPTS).group(PLACE, RULES)
 const admitted: Record<string, number> = {}
 let takes = 0
 

@@ -1,6 +1,6 @@
 /** What the processes of the accuracy test and the test itself share. */
 import type { LimitRule } from '../../src/core/store.ts'
-import { takeScript } from '../../src/stores/redis/take-script.ts'
+import { limitScripts } from '../../src/stores/redis/take-script.ts'
 
 export const PLACE = 'accuracy'
 
@@ -14,7 +14,7 @@ export const RULES: readonly LimitRule[] = [
 export const LOG = 'accuracy:log'
 
 /** Writes down when each take was decided, and on what: Redis runs scripts one after the other, so that the list is in order. */
-export const LOGGING_SCRIPT = takeScript(`(function()
+export const LOGGING_SCRIPTS = limitScripts(`(function()
   local now = redis.call('TIME')
   redis.call('RPUSH', '${LOG}', now[1] .. ' ' .. now[2] .. ' ' .. table.concat(KEYS, ' '))
   return now

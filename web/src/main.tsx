@@ -62,7 +62,7 @@ function SignIn() {
           A token with the role read is enough. It stays in this tab only. The event log names the file of one that was made at start.
         </p>
         <button type="submit" class="primary">
-          Continue
+          Sign in
         </button>
       </form>
     </main>

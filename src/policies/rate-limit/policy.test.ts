@@ -48,6 +48,7 @@ class World {
 
   #store(name: string): LimitStore {
     return {
+      reach: name === 'redis' ? 'gateways' : 'gateway',
       group: (id, rules) => {
         this.groups.push(`${name}: ${id}`)
         const model = new ModelGroup(rules)
@@ -61,6 +62,7 @@ class World {
               : Promise.reject(new GatewayError('limit_store_unavailable', 'redis is down', 'internal'))
           },
           refusal: (keys, cost) => refused(model.look(keys, cost, now())),
+          peek: (keys, cost) => model.look(keys, cost, now()),
         }
         return group
       },

@@ -3,20 +3,35 @@ import { compileRouter, type RouteQuery, type Router } from '../../compile/route
 import type { GatewayIr } from '../../config/ir.ts'
 import type { DecisionFilter, DecisionQuery, DecisionRecord, DecisionSummary, KeptDecision, WorkerDecisions } from '../../core/decision.ts'
 import { Headers } from '../../core/headers.ts'
-import type { Explanation } from '../explain.ts'
-import { fieldsOf, isSecretName } from './redact.ts'
+import { type DescribedRequest, headOf } from '../described-request.ts'
+import type { Explanation, RequestOrigin } from '../explain.ts'
+import { fieldsOf, NO_SECRET_PLACES, shownMiss } from './redact.ts'
 import { type Difference, differences, type HeaderChanges, headWith } from './what-if.ts'
 
 /** Configurations kept for records of requests that came under them. */
 const REVISIONS_MAX = 10
 /** Routers made of them: one of 10,000 routes is large. */
 const ROUTERS_MAX = 2
+/** Requests that are judged or wait for it. Each one compiles the whole configuration, so that they are judged one after the other. */
+const JUDGED_MAX = 8
 
 export interface DecisionDeskParts {
   /** Asks all workers. */
   readonly ask: (query: DecisionQuery) => Promise<readonly WorkerDecisions[]>
-  /** What would happen to a request, as `turnpike explain` says. @param peerAddress of the client's connection */
-  readonly explain: (ir: GatewayIr, head: Buffer, peerAddress: string) => Promise<Explanation>
+  /** What would happen to a request, as `turnpike explain` says. @param head as bytes, its empty line included */
+  readonly explain: (ir: GatewayIr, head: Buffer, origin: RequestOrigin) => Promise<Explanation>
+}
+
+/** Why a request was not judged, in a sentence without its full stop: what is wrong with it, or that too many others wait to be. */
+export interface NotJudged {
+  readonly problem: string
+  readonly isBusy: boolean
+}
+
+/** What would happen to a described request, on the configuration in force. */
+export interface Judged {
+  readonly revision: string
+  readonly explanation: Explanation
 }
 
 /** What there is of records: how many, how far back, and which workers do not say. */
@@ -69,6 +84,8 @@ export class DecisionDesk {
   readonly #revisions = new Map<string, GatewayIr>()
   readonly #routers = new Map<string, Router<null>>()
   #running: GatewayIr | null = null
+  #judging = 0
+  #lastJudged: Promise<unknown> = Promise.resolve()
 
   constructor(parts: DecisionDeskParts) {
     this.#parts = parts
@@ -99,23 +116,55 @@ export class DecisionDesk {
   /**
    * Has a recorded request judged once more, as it was and with other headers. Limits are those of a gateway that has just started, and times
    * are those of now.
-   * @returns what is wrong with these headers when no request can have them
+   * @returns why not, when no request can have these headers say
    */
-  async whatIf(requestId: string, changes: HeaderChanges): Promise<WhatIf | MissingDecision | { readonly problem: string }> {
+  async whatIf(requestId: string, changes: HeaderChanges): Promise<WhatIf | MissingDecision | NotJudged> {
     const answers = await this.#parts.ask({ kind: 'by-id', requestId })
     const [newest] = foundIn(answers)
     const ir = this.#running
     if (newest === undefined || ir === null) return { found: false, ...keptBy(answers) }
     const { record, head } = newest.kept
-    if (head.path === '') return { problem: 'what came was no request that could be judged' }
+    if (head.path === '') return wrong('what came was no request that could be judged')
     const asItWas = headWith(record, head, {})
     const changed = headWith(record, head, changes)
-    if ('problem' in changed) return changed
-    if ('problem' in asItWas) return asItWas
-    const before = await this.#parts.explain(ir, asItWas, record.client.peer)
-    const after = await this.#parts.explain(ir, changed, record.client.peer)
+    if ('problem' in changed) return wrong(changed.problem)
+    if ('problem' in asItWas) return wrong(asItWas.problem)
+    const origin = { peerAddress: record.client.peer, listener: record.listener, scheme: record.request.scheme }
+    const judged = await this.#inTurn(async () => {
+      const before = await this.#parts.explain(ir, asItWas, origin)
+      return { before, after: await this.#parts.explain(ir, changed, origin) }
+    })
+    if (judged === null) return BUSY
+    const { before, after } = judged
     const { revision: recordedRevision } = record
     return { found: true, requestId, revision: ir.revision, recordedRevision, differences: differences(before, after), before, after }
+  }
+
+  /**
+   * Says what would happen to a request on the configuration in force, as `turnpike explain` does. Changes nothing, and asks no service; limits are
+   * those of a gateway that nobody has used.
+   * @param described with a URL or a path, and a Host among its headers in the second case
+   * @param origin a listener that it names must be there
+   */
+  async judge(described: DescribedRequest, origin: RequestOrigin): Promise<Judged | NotJudged> {
+    const ir = this.#running
+    if (ir === null) return { problem: 'no configuration is in force yet', isBusy: true }
+    const unfit = unfitListener(ir, origin)
+    if (unfit !== null) return wrong(unfit)
+    const head = headOf(described, '')
+    if ('problem' in head) return wrong(head.problem)
+    const explanation = await this.#inTurn(() => this.#parts.explain(ir, head, origin))
+    return explanation === null ? BUSY : { revision: ir.revision, explanation }
+  }
+
+  /** One after the other. @returns null when too many wait already */
+  async #inTurn<T>(task: () => Promise<T>): Promise<T | null> {
+    if (this.#judging >= JUDGED_MAX) return null
+    this.#judging++
+    // Whether the one before it failed is told to who asked for that.
+    const turn = this.#lastJudged.then(task, task).finally(() => this.#judging--)
+    this.#lastJudged = turn
+    return turn
   }
 
   #nearMisses({ record, head }: KeptDecision): readonly NearMiss[] | null {
@@ -125,7 +174,7 @@ export class DecisionDesk {
     return this.#routerOf(ir)
       .explain(query)
       .filter(({ route }) => route !== record.route?.name)
-      .map(withoutSecret)
+      .map((miss) => shownMiss(miss, NO_SECRET_PLACES))
   }
 
   #routerOf(ir: GatewayIr): Router<null> {
@@ -135,6 +184,22 @@ export class DecisionDesk {
     keep(this.#routers, ir.revision, router, ROUTERS_MAX)
     return router
   }
+}
+
+const BUSY: NotJudged = { problem: 'too many requests wait to be judged', isBusy: true }
+
+function wrong(problem: string): NotJudged {
+  return { problem, isBusy: false }
+}
+
+/** What is wrong with the listener that a request is to come by; null for nothing. */
+function unfitListener({ listeners }: GatewayIr, { listener, scheme }: RequestOrigin): string | null {
+  if (listener === null) return null
+  const found = listeners.find(({ name }) => name === listener)
+  if (found === undefined)
+    return `there is no listener ${JSON.stringify(listener)}; there is ${listeners.map(({ name }) => name).join(', ')}`
+  const speaks = found.tls === null ? 'http' : 'https'
+  return scheme === null || scheme === speaks ? null : `the listener ${listener} speaks ${speaks}`
 }
 
 /** The newest stay. */
@@ -161,11 +226,4 @@ function keptBy(answers: readonly WorkerDecisions[]): DecisionsKept {
     oldest: oldest.length === 0 ? null : new Date(Math.min(...oldest)).toISOString(),
     silent: answers.filter(({ decisions }) => decisions === null).map(({ worker }) => worker),
   }
-}
-
-/** A route may look at a header that is a secret: neither what it expects nor what came is told. */
-function withoutSecret(miss: NearMiss): NearMiss {
-  const [, where, name = ''] = /^(header|query) ([^:]+): /.exec(miss.message) ?? []
-  if (where === undefined || !isSecretName(name)) return miss
-  return { ...miss, message: `${where} ${name}: not as expected; its value is hidden` }
 }

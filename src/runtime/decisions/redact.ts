@@ -1,7 +1,6 @@
-/** What of a request a record may show: never a credential, wherever it stands. */
-import { hideSecret } from '../changes.ts'
+/** What of a request a record or an explanation may show: never a credential, wherever it stands. */
 
-const HIDDEN = '***'
+export const HIDDEN = '***'
 /**
  * Names of fields and of query parameters whose values are hidden. Rather too much than too little: what a record does not show can be looked
  * up at the client, and what it shows can be read by everybody who may read records.
@@ -11,7 +10,7 @@ const SECRET_NAME =
 
 /** Whether the values of a field or a query parameter of this name are hidden, whatever the configuration says. */
 export function isSecretName(name: string): boolean {
-  return hideSecret(name.toLowerCase(), '') !== '' || SECRET_NAME.test(name)
+  return SECRET_NAME.test(name)
 }
 
 /** A JSON Web Token, under whatever name. */
@@ -21,6 +20,8 @@ const URL_FIELD = /^(?:referer|origin|location|content-location)$/
 
 /** Where the policies of a configuration look for credentials: `header:x-partner`, `query:k`; names of headers in lower case. */
 export type SecretPlaces = ReadonlySet<string>
+
+export const NO_SECRET_PLACES: SecretPlaces = new Set()
 
 /** Field lines as pairs of name, as it was sent, and value. */
 export function shownFields(lines: string, secrets: SecretPlaces): [string, string][] {
@@ -38,16 +39,17 @@ export function fieldsOf(lines: string): [string, string][] {
     })
 }
 
-function shownValue(name: string, value: string, secrets: SecretPlaces): string {
+/** The value of a field as it may be shown. @param name in lower case */
+export function shownValue(name: string, value: string, secrets: SecretPlaces): string {
   if (isSecretName(name) || secrets.has(`header:${name}`)) return HIDDEN
   const shown = URL_FIELD.test(name) ? shownTarget(value, secrets) : value
-  return shown.replaceAll(JWT, HIDDEN)
+  return shownText(shown)
 }
 
 /** A request target or a URL, values of sensitive query parameters hidden. */
 export function shownTarget(target: string, secrets: SecretPlaces): string {
   const mark = target.indexOf('?')
-  if (mark === -1) return target.replaceAll(JWT, HIDDEN)
+  if (mark === -1) return shownText(target)
   const query = target
     .slice(mark + 1)
     .split('&')
@@ -56,7 +58,19 @@ export function shownTarget(target: string, secrets: SecretPlaces): string {
       const name = equals === -1 ? pair : pair.slice(0, equals)
       return equals !== -1 && isSecret(name, secrets) ? `${name}=${HIDDEN}` : pair
     })
-  return `${target.slice(0, mark)}?${query.join('&')}`.replaceAll(JWT, HIDDEN)
+  return shownText(`${target.slice(0, mark)}?${query.join('&')}`)
+}
+
+/** A text that has no name, a path say. */
+export function shownText(text: string): string {
+  return text.replaceAll(JWT, HIDDEN)
+}
+
+/** A route may look at a field or a parameter that is a secret: neither what it expects nor what came is told. */
+export function shownMiss<Miss extends { readonly message: string }>(miss: Miss, secrets: SecretPlaces): Miss {
+  const [, where, name = ''] = /^(header|query) ([^:]+): /.exec(miss.message) ?? []
+  const isHidden = where !== undefined && (isSecretName(name) || secrets.has(`${where}:${name}`))
+  return { ...miss, message: isHidden ? `${where} ${name}: not as expected; its value is hidden` : shownText(miss.message) }
 }
 
 function isSecret(written: string, secrets: SecretPlaces): boolean {

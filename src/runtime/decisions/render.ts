@@ -65,19 +65,21 @@ export function keptOf(kept: Decision, zeroMs: number): KeptDecision {
 
 export function summaryOf(kept: Decision, zeroMs: number): DecisionSummary {
   const { method, host, path } = kept.head
+  const { secrets } = kept.route
   const from = answererOf(kept)
   return {
     requestId: kept.requestId,
     time: new Date(zeroMs + kept.startedAt).toISOString(),
     method,
     host,
-    path,
+    path: shownTarget(path, secrets),
     route: kept.route.name,
     service: kept.route.service,
     consumer: kept.consumer,
     status: kept.status,
     error: kept.error,
     policy: from.by === 'policy' ? from.kind : '',
+    shadow: kept.answers.flatMap(({ step }) => (step.policy.mode === 'shadow' ? [step.policy.kind] : [])),
     attempts: kept.attempts.length,
     durationMs: rounded(kept.durationMs),
   }
@@ -85,15 +87,20 @@ export function summaryOf(kept: Decision, zeroMs: number): DecisionSummary {
 
 /** Whether a record is among those wanted. */
 export function fits(kept: Decision, zeroMs: number, filter: DecisionFilter): boolean {
-  const { route, service, consumer, method, path, statusMin = 0, statusMax = 999, error, policy, sinceMs = 0 } = filter
+  const { route, service, consumer, method, path, statusMin = 0, statusMax = 999, error, policy, shadow, sinceMs = 0 } = filter
   if (kept.status < statusMin || kept.status > statusMax || zeroMs + kept.startedAt < sinceMs) return false
   if (route !== undefined && kept.route.name !== route) return false
   if (service !== undefined && kept.route.service !== service) return false
   if (consumer !== undefined && kept.consumer !== consumer) return false
   if (error !== undefined && kept.error !== error) return false
-  if (policy !== undefined && !kept.answers.some(({ step }) => step.policy.kind === policy)) return false
+  if (policy !== undefined && !kept.answers.some(({ step }) => isKind(step.policy, policy))) return false
+  if (shadow !== undefined && !kept.answers.some(({ step }) => step.policy.mode === 'shadow' && isKind(step.policy, shadow))) return false
   const { head } = kept
   return (method === undefined || head.method === method) && (path === undefined || head.path.includes(path))
+}
+
+function isKind({ kind }: PolicyFacts, wanted: string): boolean {
+  return wanted === '*' || kind === wanted
 }
 
 function partsOf(kept: Decision): Pick<DecisionRecord, 'route' | 'caller' | 'limit'> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DecisionRecord, KeptDecision } from '../../core/decision.ts'
+import type { KeptDecision } from '../../core/decision.ts'
 import type { Explanation } from '../explain.ts'
 import { irOf, logWith, passThrough, received, snapshotOf } from './testing.ts'
 import { differences, type HeaderChanges, headWith } from './what-if.ts'
@@ -42,8 +42,8 @@ test('nothing can be put into a header that would end it', () => {
 const AT = { file: 'x.yaml', line: 3, column: 1 }
 
 function explanation(part: Partial<Explanation>): Explanation {
-  const request: Pick<DecisionRecord['request'], 'method' | 'target' | 'path'> = { method: 'GET', target: '/', path: '/' }
-  return { request: { ...request, authority: 'h' }, route: null, nearMisses: [], policies: [], answer: null, service: null, ...part }
+  const request: Explanation['request'] = { method: 'GET', target: '/', path: '/', authority: 'h', listener: 'l', scheme: 'http' }
+  return { request, route: null, nearMisses: [], policies: [], answer: null, service: null, ...part }
 }
 
 const step = (policy: string, verdict: 'continue' | 'answered' | 'not reached', notes: string[] = []): Explanation['policies'][number] => ({

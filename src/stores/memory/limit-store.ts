@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Resource } from '../../core/resources.ts'
-import type { LimitDecision, LimitGroup, LimitKeys, LimitRule, LimitStore } from '../../core/store.ts'
+import type { LimitDecision, LimitGroup, LimitKeys, LimitReach, LimitRule, LimitStore } from '../../core/store.ts'
 import { type HashKey, hashText } from './half-siphash.ts'
 import type { LimitMemory } from './memory.ts'
 import { inUnits, type RuleState, ruleState } from './rule-state.ts'
@@ -10,6 +10,7 @@ import type { SpinLock } from './spin-lock.ts'
 /** Limits that need not be waited for. */
 export interface MemoryGroup extends LimitGroup {
   take(keys: LimitKeys, cost: number): LimitDecision
+  peek(keys: LimitKeys, cost: number): LimitDecision
 }
 
 /** Limits whose states lie in the memory of this machine. Everything is synchronous. */
@@ -17,12 +18,14 @@ export class MemoryLimits implements LimitStore, Resource {
   readonly #memory: LimitMemory
   readonly #clock: Clock
   readonly #parts: number
+  readonly reach: LimitReach
 
   /** @param parts how many such stores there are beside each other, each with its part of every limit; see {@link partOf} */
   constructor(memory: LimitMemory, clock: Clock, parts = 1) {
     this.#memory = memory
     this.#clock = clock
     this.#parts = parts
+    this.reach = parts === 1 ? 'gateway' : 'worker'
   }
 
   group(id: string, rules: readonly LimitRule[]): MemoryGroup {
@@ -92,6 +95,11 @@ class MemoryLimitGroup implements MemoryGroup {
   refusal(keys: LimitKeys, cost: number): LimitDecision | null {
     this.#decide(keys, inUnits(cost), false)
     return this.#refusedBy === -1 ? null : this.#decision()
+  }
+
+  peek(keys: LimitKeys, cost: number): LimitDecision {
+    this.#decide(keys, inUnits(cost), false)
+    return this.#decision()
   }
 
   #decide(keys: LimitKeys, units: number, takes: boolean): void {

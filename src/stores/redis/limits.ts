@@ -4,9 +4,9 @@ import { GatewayError } from '../../core/errors.ts'
 import type { LimitDecision, LimitGroup, LimitKeys, LimitRule, LimitStore } from '../../core/store.ts'
 import type { RedisConnection, Script } from './connection.ts'
 import { Refusals } from './refusals.ts'
-import { takeScript } from './take-script.ts'
+import { type LimitScripts, limitScripts } from './take-script.ts'
 
-const TAKE = takeScript()
+const SCRIPTS = limitScripts()
 
 /**
  * Limits kept in Redis: one script for each take, whatever the number of rules.
@@ -15,21 +15,22 @@ const TAKE = takeScript()
  * make a limit stricter, never looser.
  */
 export class RedisLimits implements LimitStore {
+  readonly reach = 'gateways'
   readonly #connection: RedisConnection
   readonly #keyPrefix: string
   readonly #clock: Clock
-  readonly #script: Script
+  readonly #scripts: LimitScripts
 
-  /** @param script for tests, which have a time of their own */
-  constructor(connection: RedisConnection, keyPrefix: string, clock: Clock, script: Script = TAKE) {
+  /** @param scripts for tests, which have a time of their own */
+  constructor(connection: RedisConnection, keyPrefix: string, clock: Clock, scripts: LimitScripts = SCRIPTS) {
     this.#connection = connection
     this.#keyPrefix = keyPrefix
     this.#clock = clock
-    this.#script = script
+    this.#scripts = scripts
   }
 
   group(id: string, rules: readonly LimitRule[]): LimitGroup {
-    return new RedisLimitGroup(this.#connection, keyMaker(this.#keyPrefix, id, rules), rules, this.#clock, this.#script)
+    return new RedisLimitGroup(this.#connection, keyMaker(this.#keyPrefix, id, rules), rules, this.#clock, this.#scripts)
   }
 }
 
@@ -38,7 +39,7 @@ class RedisLimitGroup implements LimitGroup {
   readonly #keyOf: (rule: number, key: string) => string
   readonly #rules: readonly (readonly string[])[]
   readonly #clock: Clock
-  readonly #script: Script
+  readonly #scripts: LimitScripts
   readonly #refusals = new Refusals()
   readonly #nothing: LimitDecision
 
@@ -47,31 +48,52 @@ class RedisLimitGroup implements LimitGroup {
     keyOf: (rule: number, key: string) => string,
     rules: readonly LimitRule[],
     clock: Clock,
-    script: Script,
+    scripts: LimitScripts,
   ) {
     this.#connection = connection
     this.#keyOf = keyOf
     this.#rules = rules.map(({ algorithm, capacity, periodMs }) => [algorithm, `${capacity}`, `${periodMs}`])
     this.#clock = clock
-    this.#script = script
+    this.#scripts = scripts
     const zeros = rules.map(() => 0)
     this.#nothing = { admitted: true, refusedBy: -1, retryAfterMs: 0, remaining: zeros, resetMs: zeros }
   }
 
   take(keys: LimitKeys, cost: number): LimitDecision | Promise<LimitDecision> {
+    const asked = this.#asked(keys, cost)
+    if (asked === null) return this.#nothing
+    return this.#evaluate(this.#scripts.take, asked).then((decision) => {
+      const { refusedBy, retryAfterMs } = decision
+      // By the name that was asked for: the keys may be another exchange's by now.
+      const name = asked.names[asked.rules.indexOf(refusedBy)]
+      if (name !== undefined) this.#refusals.remember(name, cost, retryAfterMs, this.#clock.now())
+      return decision
+    })
+  }
+
+  peek(keys: LimitKeys, cost: number): LimitDecision | Promise<LimitDecision> {
+    const asked = this.#asked(keys, cost)
+    return asked === null ? this.#nothing : this.#evaluate(this.#scripts.peek, asked)
+  }
+
+  /** Keys and arguments of a script, and the rules they are for; null when no rule applies. */
+  #asked(keys: LimitKeys, cost: number): Asked | null {
     const names: string[] = []
-    const applied: number[] = []
+    const rules: number[] = []
     const args = [`${cost}`]
     for (let i = 0; i < this.#rules.length; i++) {
       const key = keys[i] as string
       if (key === '') continue
       names.push(this.#keyOf(i, key))
-      applied.push(i)
+      rules.push(i)
       args.push(...(this.#rules[i] as readonly string[]))
     }
-    if (names.length === 0) return this.#nothing
-    return this.#connection.evaluate(this.#script, names, args).then(
-      (answer) => this.#decide(answer, applied, names, cost),
+    return names.length === 0 ? null : { names, rules, args }
+  }
+
+  #evaluate(script: Script, { names, rules, args }: Asked): Promise<LimitDecision> {
+    return this.#connection.evaluate(script, names, args).then(
+      (answer) => this.#decisionOf(answer, rules),
       (error: unknown) => {
         const message = error instanceof Error ? error.message : String(error)
         throw new GatewayError('limit_store_unavailable', message, 'internal', 'never', error)
@@ -96,22 +118,28 @@ class RedisLimitGroup implements LimitGroup {
     return { admitted: false, refusedBy, retryAfterMs: longest, remaining: this.#nothing.remaining, resetMs }
   }
 
-  #decide(answer: unknown, applied: readonly number[], names: readonly string[], cost: number): LimitDecision {
-    if (!isNumbers(answer, 2 + 2 * applied.length)) {
+  #decisionOf(answer: unknown, rules: readonly number[]): LimitDecision {
+    if (!isNumbers(answer, 2 + 2 * rules.length)) {
       throw new GatewayError('limit_store_unavailable', 'redis answers a take with what is no decision', 'internal')
     }
     const [refused = 0, waitUs = 0] = answer
     const remaining = this.#rules.map(() => 0)
     const resetMs = this.#rules.map(() => 0)
-    applied.forEach((rule, i) => {
+    rules.forEach((rule, i) => {
       remaining[rule] = answer[2 + 2 * i] ?? 0
       resetMs[rule] = (answer[3 + 2 * i] ?? 0) / 1000
     })
     if (refused === 0) return { admitted: true, refusedBy: -1, retryAfterMs: 0, remaining, resetMs }
     const retryAfterMs = waitUs < 0 ? Number.POSITIVE_INFINITY : waitUs / 1000
-    this.#refusals.remember(names[refused - 1] ?? '', cost, retryAfterMs, this.#clock.now())
-    return { admitted: false, refusedBy: applied[refused - 1] ?? 0, retryAfterMs, remaining, resetMs }
+    return { admitted: false, refusedBy: rules[refused - 1] ?? 0, retryAfterMs, remaining, resetMs }
   }
+}
+
+/** What a script is asked: names of states, the rules they belong to, and its arguments. */
+interface Asked {
+  readonly names: readonly string[]
+  readonly rules: readonly number[]
+  readonly args: readonly string[]
 }
 
 function isNumbers(value: unknown, length: number): value is readonly number[] {

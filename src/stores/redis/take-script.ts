@@ -4,6 +4,17 @@ import { type Script, scriptOf } from './connection.ts'
 /** What of a capacity is taken for the error of calculating with fractions, and not for use. */
 const ROUNDING = '1e-12'
 
+/** What is run for a take, and what tells the same without taking. */
+export interface LimitScripts {
+  readonly take: Script
+  readonly peek: Script
+}
+
+/** @param time see {@link scriptFor} */
+export function limitScripts(time?: string): LimitScripts {
+  return { take: scriptFor('take', time), peek: scriptFor('peek', time) }
+}
+
 /**
  * Takes from all limits or from none, by Redis' own clock: gateways whose clocks differ count alike.
  *
@@ -14,9 +25,10 @@ const ROUNDING = '1e-12'
  * The answer is a list of integers: number of the limit that refused (0 for none), microseconds to wait (-1 for ever), then what is
  * left and the microseconds until all is there again for each limit.
  *
+ * @param act `peek` writes nothing, and gives the states as they are
  * @param time the expression that gives seconds and microseconds; tests give their own
  */
-export function takeScript(time = "redis.call('TIME')"): Script {
+function scriptFor(act: 'take' | 'peek', time = "redis.call('TIME')"): Script {
   return scriptOf(`
 local time = ${time}
 local now = time[1] * 1000000 + time[2]
@@ -99,9 +111,10 @@ for i = 1, #KEYS do
 end
 
 local answer = { refused, longest == math.huge and -1 or math.ceil(longest) }
+local takes_now = refused == 0 and ${act === 'take'}
 for i = 1, #KEYS do
-  local used, reset, state = takes[i](refused == 0 and cost or 0)
-  if refused == 0 then redis.call('SET', KEYS[i], state, 'PX', math.max(1, math.ceil(reset / 1000))) end
+  local used, reset, state = takes[i](takes_now and cost or 0)
+  if takes_now then redis.call('SET', KEYS[i], state, 'PX', math.max(1, math.ceil(reset / 1000))) end
   local capacity = tonumber(ARGV[i * 3])
   answer[#answer + 1] = math.max(0, math.floor(capacity - used + capacity * ${ROUNDING}))
   answer[#answer + 1] = math.ceil(reset)

@@ -1,4 +1,7 @@
-/** A request described on a command line. */
+/** RFC 5737: an address that is nobody's, so that no listener takes the client of a described request for a trusted proxy. */
+export const PEER_ADDRESS = '192.0.2.1'
+
+/** A request described on a command line, or to the admin listener. */
 export interface DescribedRequest {
   readonly method: string
   /** A URL (`http://…`, `https://…`), or a path with or without query. */

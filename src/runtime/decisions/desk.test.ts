@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Explanation, RequestOrigin } from '../explain.ts'
+import { DecisionDesk } from './desk.ts'
+import { irOf } from './testing.ts'
+
+const ir = await irOf('services: { s: { targets: ["127.0.0.1:1"] } }\nroutes: { one: { path: /*, service: s } }')
+const DESCRIBED = { method: 'GET', url: '/a', headers: ['Host: shop.example'] }
+const ORIGIN: RequestOrigin = { peerAddress: '192.0.2.1', listener: null, scheme: null }
+
+const EXPLANATION: Explanation = {
+  request: { method: 'GET', authority: 'shop.example', target: '/a', path: '/a', listener: 'l', scheme: 'http' },
+  route: null,
+  nearMisses: [],
+  policies: [],
+  answer: null,
+  service: null,
+}
+
+test('requests are judged one after the other, and who would wait too long is told so', async () => {
+  const gate = Promise.withResolvers<void>()
+  let atOnce = 0
+  let most = 0
+  const explain = async (): Promise<Explanation> => {
+    most = Math.max(most, ++atOnce)
+    await gate.promise
+    atOnce--
+    return EXPLANATION
+  }
+  const desk = new DecisionDesk({ ask: async () => [], explain })
+  desk.remember(ir)
+  const judged = Array.from({ length: 8 }, () => desk.judge(DESCRIBED, ORIGIN))
+  assert.deepEqual(await desk.judge(DESCRIBED, ORIGIN), { problem: 'too many requests wait to be judged', isBusy: true })
+  gate.resolve()
+  for (const one of await Promise.all(judged)) assert.ok('explanation' in one)
+  assert.equal(most, 1)
+  assert.ok('explanation' in (await desk.judge(DESCRIBED, ORIGIN)), 'there is room again')
+})
+
+test('a request that could not be judged keeps no other from it', async () => {
+  let isBroken = true
+  const explain = async (): Promise<Explanation> => {
+    if (isBroken) throw new Error('the policy x failed')
+    return EXPLANATION
+  }
+  const desk = new DecisionDesk({ ask: async () => [], explain })
+  desk.remember(ir)
+  await assert.rejects(desk.judge(DESCRIBED, ORIGIN), /the policy x failed/)
+  isBroken = false
+  assert.ok('explanation' in (await desk.judge(DESCRIBED, ORIGIN)))
+})
+
+test('a listener that is not there, or speaks something else, judges nothing', async () => {
+  const desk = new DecisionDesk({ ask: async () => [], explain: () => assert.fail('nothing is explained') })
+  assert.deepEqual(await desk.judge(DESCRIBED, ORIGIN), { problem: 'no configuration is in force yet', isBusy: true })
+  desk.remember(ir)
+  const name = ir.listeners[0]?.name ?? ''
+  const cases: [Partial<RequestOrigin>, string][] = [
+    [{ listener: 'nobody' }, `there is no listener "nobody"; there is ${name}`],
+    [{ listener: name, scheme: 'https' }, `the listener ${name} speaks http`],
+  ]
+  for (const [origin, problem] of cases) assert.deepEqual(await desk.judge(DESCRIBED, { ...ORIGIN, ...origin }), { problem, isBusy: false })
+  assert.deepEqual(await desk.judge({ ...DESCRIBED, method: 'G T' }, ORIGIN), { problem: '"G T" is no method', isBusy: false })
+})
