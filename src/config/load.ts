@@ -76,15 +76,17 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
     const written =
       typeof document === 'string' ? await readTree(document, readFile, sources, problems) : readFragment(document, sources, problems)
     if (written === null) complete = false
-    else trees.push(await interpolate(written, { env, readFile, onFile }, problems))
+    else trees.push(isKong(written) ? written : await interpolate(written, { env, readFile, onFile }, problems))
   }
   const readSoFar = (): Read => ({ sources, files: [...asked] })
   const fail = (): NotLoaded => ({ ...readSoFar(), problems: sortProblems(hideValues(problems, trees)) })
   // With a part missing, most of what could be said of the rest would be wrong.
   if (!complete) return fail()
+  const natives = await translateAll(trees, options, problems)
+  if (natives === null) return fail()
 
   const schemas = await loadSchemas(policies)
-  const merged = mergeTrees(trees, problems)
+  const merged = mergeTrees(natives, problems)
   const schema = nativeSchema(schemas, namedPolicies(merged))
   const broken = new Set(problems.map(placeOf))
   const { tree, result } = check(schema, merged)
@@ -111,6 +113,24 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
   return { ...readSoFar(), ir, warnings: sortProblems(hideValues(problems, trees)), allowsEmpty: result.data.allowEmpty, display }
+}
+
+function isKong({ entries }: MapNode): boolean {
+  return entries.has('_format_version')
+}
+
+/** The trees in the native form; null where one of them cannot be translated. */
+async function translateAll(trees: readonly MapNode[], { env }: LoadOptions, problems: Problem[]): Promise<MapNode[] | null> {
+  if (!trees.some(isKong)) return [...trees]
+  const { translateKong } = await import('./formats/kong/index.ts')
+  const taken = new Set(trees.flatMap((tree) => (isKong(tree) ? [] : [...tree.entries.keys()])))
+  const natives: MapNode[] = []
+  for (const tree of trees) {
+    const native = isKong(tree) ? (await translateKong(tree, { env, taken }, problems))?.tree : tree
+    if (native === undefined) return null
+    natives.push(native)
+  }
+  return natives
 }
 
 /**

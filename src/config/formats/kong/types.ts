@@ -3,6 +3,8 @@ import type { z } from '../../../core/schema.ts'
 import type { SourceLocation } from '../../ir.ts'
 import type { ConfigNode, ConfigPath, MapNode } from '../../tree.ts'
 
+export type Env = Readonly<Record<string, string | undefined>>
+
 /** How well something of a Kong file is carried over. */
 export type Fidelity = 'exact' | 'approximated' | 'unsupported'
 
