@@ -3,6 +3,7 @@ import type { Headers } from './headers.ts'
 
 /** An answer that a policy gives itself. Made at load where it does not depend on the request, and then shared: never changed. */
 export interface Reply {
+  /** Of a refusal 0 where the code decides, or what the configuration says instead. */
   readonly status: number
   /** Fields of an answer that was received before (a cache's), which `headers` come behind. Never changed. */
   readonly head?: Headers

@@ -31,7 +31,8 @@ function renderRefusal(exchange: Exchange, reply: Reply, code: ErrorCode): Buffe
 function renderProblem(exchange: Exchange, reply: Reply, code: ErrorCode): Buffer {
   const { response, request } = exchange
   const { headers } = response
-  const { status, sentence, retryAfter } = ERRORS[code]
+  const { status: usual, sentence, retryAfter } = ERRORS[code]
+  const status = reply.status === 0 ? usual : reply.status
   response.status = status
   headers.append('Turnpike-Error', code)
   headers.append('Cache-Control', 'no-store')

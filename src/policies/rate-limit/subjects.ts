@@ -2,21 +2,25 @@ import { hash } from 'node:crypto'
 import type { Exchange, RequestHead } from '../../core/exchange.ts'
 import { addressKey } from './address.ts'
 
-export const SUBJECT_WORDS = ['ip', 'user', 'consumer', 'api-key', 'route', 'service', 'identity'] as const
+export const SUBJECT_WORDS = ['ip', 'user', 'consumer', 'credential', 'api-key', 'route', 'service', 'identity'] as const
 
 /** What a limit counts by. */
-export type Subject = { readonly kind: (typeof SUBJECT_WORDS)[number] } | { readonly kind: 'header'; readonly name: string }
+export type Subject =
+  | { readonly kind: (typeof SUBJECT_WORDS)[number] }
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'path'; readonly path: string }
 
-/** @param written a word of {@link SUBJECT_WORDS} or `header:NAME` */
+/** @param written a word of {@link SUBJECT_WORDS}, `header:NAME` or `path:/a/path` */
 export function subjectOf(written: string): Subject {
   if (written.startsWith('header:')) return { kind: 'header', name: written.slice('header:'.length) }
+  if (written.startsWith('path:')) return { kind: 'path', path: written.slice('path:'.length) }
   const kind = SUBJECT_WORDS.find((word) => word === written)
   if (kind === undefined) throw new Error(`no limit by ${written}`)
   return { kind }
 }
 
 export function needsNoIdentity({ kind }: Subject): boolean {
-  return kind === 'ip' || kind === 'header' || kind === 'route' || kind === 'service'
+  return kind === 'ip' || kind === 'header' || kind === 'path' || kind === 'route' || kind === 'service'
 }
 
 /** The state that an exchange counts in, as a short text; empty when it has nothing of that kind. */
@@ -79,6 +83,8 @@ function readerOf(subject: Subject, ipv6Prefix: number): KeyReader {
       return consumer
     case 'identity':
       return (exchange, memo) => consumer(exchange, memo) || user(exchange, memo) || ip(exchange, memo)
+    case 'credential':
+      return credential
     case 'api-key':
       return apiKey
     case 'route':
@@ -87,6 +93,8 @@ function readerOf(subject: Subject, ipv6Prefix: number): KeyReader {
       return ({ route }) => (route === null || route.serviceName === '' ? '' : `s:${short(route.serviceName)}`)
     case 'header':
       return headerReader(subject.name)
+    case 'path':
+      return pathReader(subject.path)
   }
 }
 
@@ -110,6 +118,13 @@ const user: KeyReader = ({ caller: { subject } }, memo) => {
   return memo.user
 }
 
+/** Whatever the credential was; where nothing tells a user's tokens apart, the user. */
+const credential: KeyReader = ({ caller }) => {
+  const { method, consumer: owner, credentialId, subject } = caller
+  if (method === '' || (credentialId === '' && subject === '')) return ''
+  return `d:${short(`${method}/${owner?.name ?? ''}/${credentialId === '' ? subject : credentialId}`)}`
+}
+
 const consumer: KeyReader = ({ caller }) => (caller.consumer === null ? '' : `c:${short(caller.consumer.name)}`)
 
 /** What may hold a secret is not written into a store as it came. */
@@ -121,6 +136,12 @@ function headerReader(name: string): KeyReader {
     const value = request.headers.get(name)
     return value === undefined || value === '' ? '' : `h:${write(value)}`
   }
+}
+
+/** All who ask for this path count together. */
+function pathReader(path: string): KeyReader {
+  const key = `p:${short(path)}`
+  return ({ request }) => (request.path === path ? key : '')
 }
 
 /** The credential that was verified; where none was, the key that came: as good as the client's word, so that a limit by address belongs beside. */
