@@ -245,6 +245,8 @@ export class Exchange {
   readonly clock: Clock
   /** Set by the `request-id` policy; empty until then. */
   requestId = ''
+  /** Set by the `correlation-id` policy: the client's own, or one made for it; empty where there is none. */
+  correlationId = ''
   route: RouteInfo | null = null
   /** Captures of the route's pattern by name. */
   params: ReadonlyMap<string, string> = NO_PARAMS
@@ -295,6 +297,7 @@ export class Exchange {
     this.newCookie = ''
     this.cacheMemo = null
     this.requestId = ''
+    this.correlationId = ''
     this.route = null
     this.params = NO_PARAMS
     this.error = null

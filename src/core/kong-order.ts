@@ -9,6 +9,7 @@ export const KONG_PRIORITIES: ReadonlyMap<string, number> = new Map([
   ['correlation-id', 100_001],
   ['zipkin', 100_000],
   ['bot-detection', 2_500],
+  ['user-agent', 2_500],
   ['cors', 2_000],
   ['client-certificate', 1_460],
   ['jwt', 1_450],

@@ -5,6 +5,7 @@ import { authorize } from './authorize/policy.ts'
 import { basic } from './basic/policy.ts'
 import { cache } from './cache/policy.ts'
 import { clientCertificate } from './client-certificate/policy.ts'
+import { correlationId } from './correlation-id/policy.ts'
 import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
 import { grpcTranscoding } from './grpc-transcoding/policy.ts'
@@ -24,14 +25,19 @@ import { securityHeaders } from './security-headers/policy.ts'
 import { soap } from './soap/policy.ts'
 import { staticResponse } from './static-response/policy.ts'
 import { transform } from './transform/policy.ts'
+import { userAgent } from './user-agent/policy.ts'
 import { users } from './users/policy.ts'
 
 /** Every kind of policy, in the order in which they act on a request and on a response; each line says why it stands where it does. */
 export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   // First, so that every answer and every record after it carries the id, refusals too.
   requestId,
+  // As that one, and behind it: the client's own id, which nothing here is decided by.
+  correlationId,
   // Before all else that looks at a request: who may not come here gets no further.
   ipAccess,
+  // As that one: what calls itself something that is not wanted gets no further.
+  userAgent,
   // Before what answers or edits, so that all later policies see who really asks, and not what a client claims.
   forwardedHeaders,
   // Before all that may refuse for want of a credential: preflights never carry one (Fetch, 3.3.2).

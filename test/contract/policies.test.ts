@@ -11,6 +11,8 @@ import { exchangeOf, testContext } from '../../src/policies/testing.ts'
 /** The smallest valid options of each kind, and options that make it do all it can. */
 const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly full: unknown }>> = {
   'request-id': { minimal: {}, full: { header: 'X-Id', trustClient: 'always' } },
+  'correlation-id': { minimal: {}, full: { header: 'X-Id', format: 'origin', respond: true } },
+  'user-agent': { minimal: {}, full: { allow: ['^good'], deny: ['.'], bots: false } },
   'request-size': { minimal: { bodyMax: '1KiB' }, full: { bodyMax: 10, headerBytesMax: '1KiB' } },
   'ip-access': { minimal: { deny: ['10.0.0.1'] }, full: { allow: ['192.0.2.0/24', '::/0'], deny: ['192.0.2.9'], by: 'peer' } },
   'forwarded-headers': { minimal: {}, full: { standard: true } },
