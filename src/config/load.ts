@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly readFileBytes?: ReadFileBytes
   /** What `workers: auto` means. Default: what the operating system says. */
   readonly availableCpus?: number
+  /** Whether what of a Kong file cannot be carried over is left out, with a warning, in place of being an error. Default: it is not. */
+  readonly skipUnsupported?: boolean
 }
 
 interface Read {
@@ -120,13 +122,17 @@ function isKong({ entries }: MapNode): boolean {
 }
 
 /** The trees in the native form; null where one of them cannot be translated. */
-async function translateAll(trees: readonly MapNode[], { env }: LoadOptions, problems: Problem[]): Promise<MapNode[] | null> {
+async function translateAll(
+  trees: readonly MapNode[],
+  { env, skipUnsupported = false }: LoadOptions,
+  problems: Problem[],
+): Promise<MapNode[] | null> {
   if (!trees.some(isKong)) return [...trees]
   const { translateKong } = await import('./formats/kong/index.ts')
   const taken = new Set(trees.flatMap((tree) => (isKong(tree) ? [] : [...tree.entries.keys()])))
   const natives: MapNode[] = []
   for (const tree of trees) {
-    const native = isKong(tree) ? (await translateKong(tree, { env, taken }, problems))?.tree : tree
+    const native = isKong(tree) ? translateKong(tree, { env, taken, skipUnsupported }, problems)?.tree : tree
     if (native === undefined) return null
     natives.push(native)
   }

@@ -1,14 +1,26 @@
 /** Kong's declarative files, translated to the native form: `reference/kong-semantics.md`. */
 import type { Problem } from '../../diagnostics.ts'
-import { type MapNode, toPlain } from '../../tree.ts'
+import { type MapNode, nodeAt } from '../../tree.ts'
+import { nativeConsumer } from './consumers.ts'
+import { readDocument } from './document.ts'
 import { listenersOf } from './listeners.ts'
+import { migrate } from './migrate.ts'
 import { nodeOf } from './nodes.ts'
-import type { Env, FidelityNote, KongDocument, Written } from './types.ts'
+import { Notes } from './notes.ts'
+import { type PlacedPolicies, PluginPlacer } from './plugin-places.ts'
+import { PLUGINS } from './plugins/index.ts'
+import { rankRoutes } from './route-ranks.ts'
+import { nativeRoutes } from './routes.ts'
+import { nativeService } from './services.ts'
+import type { Env, FidelityNote, KongDocument, RouteEntity, Written } from './types.ts'
+import { resolveVaults } from './vaults.ts'
 
 export interface TranslationOptions {
   readonly env: Env
   /** Root keys that other documents of the same load say something of: what would stand there by default is left out. */
   readonly taken: ReadonlySet<string>
+  /** Whether what cannot be carried over is left out, in place of being an error. */
+  readonly skipUnsupported: boolean
 }
 
 /** A Kong file in the native form. */
@@ -19,20 +31,79 @@ export interface KongTranslation {
 }
 
 /** Translates a Kong file; null where it has been said to `problems` why that cannot be. */
-export async function translateKong(root: MapNode, options: TranslationOptions, problems: Problem[]): Promise<KongTranslation | null> {
-  void problems
-  const plain = toPlain(root) as { services?: { name: string; url: string; routes?: { name: string; paths?: string[] }[] }[] }
-  const services: Record<string, Written> = {}
-  const routes: Record<string, Written> = {}
-  for (const { name, url, routes: nested = [] } of plain.services ?? []) {
-    const { host } = new URL(url)
-    services[name] = { targets: [host], host: 'target' }
-    for (const route of nested) {
-      routes[route.name] = { path: (route.paths ?? []).map((path) => `~${path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`), service: name }
-    }
+export function translateKong(written: MapNode, options: TranslationOptions, problems: Problem[]): KongTranslation | null {
+  const before = problems.length
+  const resolved = resolveVaults(written, options.env, problems)
+  const format = nodeAt(resolved, ['_format_version'])
+  const root = format?.kind === 'scalar' && (format.value === '1.1' || format.value === '2.1') ? migrate(resolved) : resolved
+  const notes = new Notes(problems, options.skipUnsupported)
+  const document = readDocument(root, notes, problems)
+  const placed = new PluginPlacer(document, PLUGINS, notes, problems).place()
+  const tree = nodeOf(rootOf(document, placed, notes, options, problems), document.at)
+  if (problems.slice(before).some(({ severity }) => severity === 'error') || tree.kind !== 'map') return null
+  problems.push(...notes.warnings())
+  return { tree, notes: notes.all, document }
+}
+
+function rootOf(
+  document: KongDocument,
+  placed: PlacedPolicies,
+  notes: Notes,
+  { env, taken }: TranslationOptions,
+  problems: Problem[],
+): Readonly<Record<string, Written | undefined>> {
+  const routes = document.routes.filter(({ service }) => service === null || service.fields.enabled)
+  const ranks = rankRoutes(routes)
+  const names = new Map<RouteEntity, readonly string[]>()
+  const routeEntries: Record<string, Written> = {}
+  for (const route of routes) {
+    const natives = nativeRoutes(route, ranks, notes)
+    names.set(
+      route,
+      natives.map(({ name }) => name),
+    )
+    for (const { name, fields } of natives) routeEntries[name] = nodeOf({ ...fields, ...policiesAt(placed.routes.get(route)) }, route.at)
   }
-  const listeners = (listenersOf(options.env, false) ?? []).map(({ host, port, trustedProxies }) => ({ host, port, trustedProxies }))
-  const tree = nodeOf({ compatibility: 'kong', listeners, services, routes }, root.at)
-  if (tree.kind !== 'map') return null
-  return { tree, notes: [], document: { at: root.at, isPlain: true, services: [], routes: [], consumers: [], plugins: [] } }
+  const listeners = listenersOf(env, document)
+  if (listeners === null) problems.push({ severity: 'error', location: document.at, message: '`KONG_PROXY_LISTEN` cannot be read' })
+  const byDefault: Readonly<Record<string, Written | undefined>> = {
+    compatibility: 'kong',
+    listeners: listeners ?? [],
+    limits: { bodyBytesMax: 2 ** 50 },
+  }
+  return {
+    ...Object.fromEntries(Object.entries(byDefault).filter(([key]) => !taken.has(key))),
+    ...placed.root,
+    ...policiesAt(placed.everywhere),
+    services: Object.fromEntries(
+      document.services
+        .filter(({ fields }) => fields.enabled)
+        .map((service) => [
+          service.fields.name,
+          nodeOf({ ...nativeService(service, notes), ...policiesAt(placed.services.get(service)) }, service.at),
+        ]),
+    ),
+    routes: routeEntries,
+    ...(document.consumers.length > 0 && { consumers: consumersOf(document, placed, names) }),
+  }
+}
+
+function consumersOf(document: KongDocument, placed: PlacedPolicies, names: ReadonlyMap<RouteEntity, readonly string[]>): Written {
+  return Object.fromEntries(
+    document.consumers.map((consumer) => {
+      const routes = [...(placed.consumerRoutes.get(consumer) ?? [])].flatMap(([route, policies]) =>
+        (names.get(route) ?? []).map((name) => [name, nodeOf({ policies }, consumer.at)] as const),
+      )
+      const fields = {
+        ...nativeConsumer(consumer, document),
+        ...policiesAt(placed.consumers.get(consumer)),
+        ...(routes.length > 0 && { routes: Object.fromEntries(routes) }),
+      }
+      return [consumer.fields.name, nodeOf(fields, consumer.at)]
+    }),
+  )
+}
+
+function policiesAt(policies: Readonly<Record<string, Written>> | undefined): { readonly policies?: Written } {
+  return policies === undefined || Object.keys(policies).length === 0 ? {} : { policies }
 }

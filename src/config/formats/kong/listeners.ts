@@ -1,4 +1,5 @@
-import type { Env } from './types.ts'
+import { listenerCertificate } from './certificates.ts'
+import type { Env, KongDocument, Written } from './types.ts'
 
 /** A listener as KONG_PROXY_LISTEN has it. */
 interface Listen {
@@ -29,11 +30,17 @@ export function parseListen(text: string): readonly Listen[] | null {
 const LISTEN_DEFAULT = '0.0.0.0:8000, 0.0.0.0:8443 http2 ssl'
 
 /** The listeners that KONG_PROXY_LISTEN and KONG_TRUSTED_IPS ask for, or Kong's own; null where they cannot be read. */
-export function listenersOf(env: Env, hasCertificates: boolean) {
+export function listenersOf(env: Env, { certificates }: KongDocument): Written | null {
   const listens = parseListen(env['KONG_PROXY_LISTEN'] ?? LISTEN_DEFAULT)
   if (listens === null) return null
   const trustedProxies = (env['KONG_TRUSTED_IPS'] ?? '').split(',').flatMap((item) => item.trim() || [])
   return listens
-    .filter(({ tls }) => !tls || hasCertificates)
-    .map(({ host, port, tls, http2 }) => ({ host, port, tls, http2, trustedProxies }))
+    .filter(({ tls }) => !tls || certificates.length > 0)
+    .map(({ host, port, tls, http2 }) => ({
+      host,
+      port,
+      http2,
+      ...(trustedProxies.length > 0 && { trustedProxies }),
+      ...(tls && { tls: { certificates: certificates.map(listenerCertificate) } }),
+    }))
 }

@@ -2,6 +2,7 @@
 import type { z } from '../../../core/schema.ts'
 import type { SourceLocation } from '../../ir.ts'
 import type { ConfigNode, ConfigPath, MapNode } from '../../tree.ts'
+import type { Healthchecks } from './healthcheck-schema.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -80,7 +81,54 @@ export interface ServiceFields {
   readonly tags: readonly string[]
 }
 
-export type ServiceEntity = Entity<ServiceFields>
+export interface ServiceEntity extends Entity<ServiceFields> {
+  /** The upstream that its host names; null where the host is one of the DNS. */
+  readonly upstream: UpstreamEntity | null
+  readonly clientCertificate: CertificateEntity | null
+  readonly caCertificates: readonly Entity<{ readonly cert: string }>[]
+}
+
+type Hashed = 'none' | 'consumer' | 'ip' | 'header' | 'cookie' | 'path' | 'query_arg' | 'uri_capture'
+
+export interface UpstreamFields {
+  readonly name: string
+  readonly algorithm: 'round-robin' | 'consistent-hashing' | 'least-connections' | 'latency'
+  readonly hash_on: Hashed
+  readonly hash_fallback: Hashed
+  readonly hash_on_header?: string | undefined
+  readonly hash_fallback_header?: string | undefined
+  readonly hash_on_cookie?: string | undefined
+  readonly hash_on_cookie_path: string
+  readonly hash_on_query_arg?: string | undefined
+  readonly hash_fallback_query_arg?: string | undefined
+  readonly hash_on_uri_capture?: string | undefined
+  readonly hash_fallback_uri_capture?: string | undefined
+  readonly slots: number
+  readonly healthchecks: Healthchecks
+  readonly host_header?: string | undefined
+  readonly use_srv_name: boolean
+  readonly tags: readonly string[]
+}
+
+export type TargetEntity = Entity<{ readonly target: string; readonly weight: number; readonly tags: readonly string[] }>
+
+export interface UpstreamEntity extends Entity<UpstreamFields> {
+  readonly targets: readonly TargetEntity[]
+  readonly clientCertificate: CertificateEntity | null
+}
+
+export interface CertificateFields {
+  readonly cert: string
+  readonly key: string
+  readonly cert_alt?: string | undefined
+  readonly key_alt?: string | undefined
+  readonly passphrase?: string | undefined
+}
+
+export interface CertificateEntity extends Entity<CertificateFields> {
+  /** Names of the SNIs that it is for. */
+  readonly snis: readonly string[]
+}
 
 export interface RouteFields {
   readonly name: string
@@ -95,6 +143,7 @@ export interface RouteFields {
   readonly preserveHost: boolean
   readonly regexPriority: number
   readonly httpsRedirectStatusCode: number
+  readonly pathHandling: 'v0' | 'v1'
   readonly requestBuffering: boolean
   readonly responseBuffering: boolean
   readonly tags: readonly string[]
@@ -135,6 +184,8 @@ export interface KongDocument {
   readonly isPlain: boolean
   readonly services: readonly ServiceEntity[]
   readonly routes: readonly RouteEntity[]
+  readonly upstreams: readonly UpstreamEntity[]
+  readonly certificates: readonly CertificateEntity[]
   readonly consumers: readonly ConsumerEntity[]
   /** Those that are enabled, of plugins that are known. */
   readonly plugins: readonly PluginEntity[]

@@ -1,0 +1,61 @@
+/** What is told of what is not carried exactly. */
+import type { Problem } from '../../diagnostics.ts'
+import type { SourceLocation } from '../../ir.ts'
+import type { FidelityNote, FidelityRules } from './types.ts'
+
+/** Notes that `check` and `start` tell one by one. */
+const TOLD_MAX = 50
+
+export class Notes {
+  readonly #all: FidelityNote[] = []
+  readonly #skips: boolean
+  readonly #problems: Problem[]
+
+  /** @param skips whether what cannot be carried is left out, in place of being an error */
+  constructor(problems: Problem[], skips: boolean) {
+    this.#problems = problems
+    this.#skips = skips
+  }
+
+  get all(): readonly FidelityNote[] {
+    return this.#all
+  }
+
+  /** A rule applies. @param rule its key in `rules` */
+  note(entity: string, rules: FidelityRules, rule: string, at: SourceLocation): void {
+    const found = rules[rule]
+    if (found === undefined) throw new Error(`there is no rule \`${rule}\` for ${entity}`)
+    this.#all.push({ ...found, entity, field: rule.replace(/#.*$/, ''), at })
+  }
+
+  /**
+   * Something that Kong does and that is not done here, and that it would be unsafe to leave out in silence.
+   * @returns whether it is left out; otherwise the file is not taken
+   */
+  unsupported(entity: string, field: string, at: SourceLocation, reason: string): boolean {
+    if (this.#skips) {
+      this.#all.push({ fidelity: 'unsupported', entity, field, at, reason })
+      return true
+    }
+    const what = field === '' ? entity : `\`${field}\` of ${entity}`
+    const message = `${what} cannot be carried over: ${reason} (\`--skip-unsupported\` leaves it out)`
+    this.#problems.push({ severity: 'error', location: at, message })
+    return false
+  }
+
+  /** The notes as warnings, the first of them one by one. */
+  warnings(): Problem[] {
+    const told = this.#all.slice(0, TOLD_MAX).map(({ entity, field, fidelity, reason, at }): Problem => {
+      const what = field === '' ? entity : `\`${field}\` of ${entity}`
+      const verdict = fidelity === 'unsupported' ? 'is left out' : 'is not quite what Kong does'
+      return { severity: 'warning', location: at, message: `${what} ${verdict}: ${reason}` }
+    })
+    const [next] = this.#all.slice(TOLD_MAX)
+    if (next === undefined) return told
+    const more = this.#all.length - TOLD_MAX
+    return [
+      ...told,
+      { severity: 'warning', location: next.at, message: `and ${more} more that are not quite what Kong does: see \`turnpike import\`` },
+    ]
+  }
+}

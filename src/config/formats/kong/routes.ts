@@ -1,0 +1,132 @@
+/** Kong's routes in the native form. */
+
+import { nodeOf } from './nodes.ts'
+import type { Notes } from './notes.ts'
+import type { RouteRanks } from './route-ranks.ts'
+import { retryOf } from './services.ts'
+import type { FidelityRules, RouteEntity, Written } from './types.ts'
+
+export const ROUTE_RULES = {
+  path_handling: { fidelity: 'approximated', reason: "`v1` does nothing under Kong's default router, and does nothing here" },
+  'paths#alternation': {
+    fidelity: 'approximated',
+    reason:
+      'Kong ties only the first alternative of an expression to the start of the path; here all of them are: put them in a group, `~/(a|b)`',
+  },
+  'hosts#port': {
+    fidelity: 'approximated',
+    reason: 'hosts with different ports make routes of their own, so that limits of the route are counted for each port',
+  },
+  response_buffering: { fidelity: 'approximated', reason: 'responses are always streamed' },
+  request_buffering: {
+    fidelity: 'approximated',
+    reason: 'requests are always streamed; one with a large body is not sent again to another target once it has been sent',
+  },
+  'headers#list': {
+    fidelity: 'approximated',
+    reason: 'a header that is sent several times is compared as one list with commas, and matches where one item of it does',
+  },
+} as const satisfies FidelityRules
+
+/** A native route with the policies that stand on it. */
+export interface NativeRoute {
+  readonly name: string
+  readonly fields: Readonly<Record<string, Written | undefined>>
+}
+
+/** The native routes of a route: one, or one for each port that its hosts name. */
+export function nativeRoutes(route: RouteEntity, ranks: RouteRanks, notes: Notes): NativeRoute[] {
+  noteOf(route, notes)
+  const byPort = hostsByPort(route.fields.hosts)
+  return [...byPort].map(([port, hosts], index) => ({
+    name: index === 0 ? route.fields.name : `${route.fields.name}-${port ?? 'any'}`,
+    fields: fieldsOf(route, hosts, port, ranks.get(route) ?? new Map()),
+  }))
+}
+
+function noteOf(route: RouteEntity, notes: Notes): void {
+  const { label, fields, node } = route
+  const say = (rule: keyof typeof ROUTE_RULES, path: readonly (string | number)[]): void =>
+    notes.note(label, ROUTE_RULES, rule, route.locate(path))
+  if (fields.pathHandling === 'v1') say('path_handling', ['path_handling'])
+  for (const [index, path] of fields.paths.entries()) if (hasTopAlternation(path)) say('paths#alternation', ['paths', index])
+  if (hostsByPort(fields.hosts).size > 1) say('hosts#port', ['hosts'])
+  if (fields.responseBuffering && node.entries.has('response_buffering')) say('response_buffering', ['response_buffering'])
+  if (fields.requestBuffering && node.entries.has('request_buffering')) say('request_buffering', ['request_buffering'])
+}
+
+function fieldsOf(
+  route: RouteEntity,
+  hosts: readonly string[],
+  port: number | null,
+  ranks: ReadonlyMap<string, number>,
+): NativeRoute['fields'] {
+  const { fields, service } = route
+  const at = (key: string, value: Written): Written => nodeOf(value, route.locate([key]))
+  const paths = [...new Set(fields.paths)]
+  const [first = 0, ...others] = ranks.values()
+  const isEven = others.every((rank) => rank === first)
+  return {
+    path: paths.length === 0 ? '/*' : at('paths', paths.map(nativePath)),
+    ...(hosts.length > 0 && { host: at('hosts', [...new Set(hosts.map(nativeHost))]) }),
+    ...(port !== null && { port: at('hosts', port) }),
+    ...(fields.methods.length > 0 && { method: at('methods', [...new Set(fields.methods)]) }),
+    ...(Object.keys(fields.headers).length > 0 && {
+      headers: Object.fromEntries(
+        Object.entries(fields.headers).map(([name, values]) => [name, nodeOf(headerMatch(values), route.locate(['headers']))]),
+      ),
+    }),
+    ...(fields.snis.length > 0 && { serverName: at('snis', [...new Set(fields.snis.map(nativeHost))]) }),
+    ...(isEven ? { priority: first } : { pathPriority: Object.fromEntries([...ranks].map(([path, rank]) => [nativePath(path), rank])) }),
+    ...(service !== null && { service: service.fields.name, ...retryOf(service) }),
+  }
+}
+
+/** `/foo` takes every path that begins with these characters; an expression is one already. */
+export function nativePath(path: string): string {
+  return path.startsWith('~') ? path : `~${path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`
+}
+
+/** `*.example.com` takes one label or more, and so does `example.*`. */
+export function nativeHost(host: string): string {
+  const plain = host.toLowerCase().replace(/\.$/, '')
+  if (plain.startsWith('*.')) return `*${plain}`
+  return plain.endsWith('.*') ? `${plain}*` : plain
+}
+
+/** Hosts by the port that stands behind them, null for none. */
+function hostsByPort(hosts: readonly string[]): ReadonlyMap<number | null, string[]> {
+  const byPort = new Map<number | null, string[]>()
+  for (const host of hosts) {
+    const [, name = host, digits] = /^(.+?)(?::(\d+))?$/.exec(host) ?? []
+    const port = digits === undefined ? null : Number(digits)
+    byPort.set(port, [...(byPort.get(port) ?? []), name])
+  }
+  return byPort.size === 0 ? new Map([[null, []]]) : byPort
+}
+
+/** One of the values, whatever their case, or what one of the expressions finds. */
+function headerMatch(values: readonly string[]): string {
+  const alternatives = values.map((value) => {
+    const lower = value.toLowerCase()
+    return lower.startsWith('~*') ? `.*(?:${lower.slice(2)}).*` : lower.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  })
+  return `~(?is)(?:.*, *)?(?:${alternatives.join('|')})(?: *,.*)?`
+}
+
+/** Whether an expression has a `|` outside of all groups and classes. */
+export function hasTopAlternation(path: string): boolean {
+  if (!path.startsWith('~')) return false
+  let depth = 0
+  let isClass = false
+  for (let at = 1; at < path.length; at++) {
+    const char = path.charAt(at)
+    if (char === '\\') at++
+    else if (isClass) isClass = char !== ']'
+    else if (char === '[') isClass = true
+    else if (char === '(') depth++
+    else if (char === ')') depth--
+    else if (char === '|' && depth === 0) return true
+  }
+  return false
+}
