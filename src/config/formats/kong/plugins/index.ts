@@ -1,4 +1,21 @@
 import type { KongPlugin } from '../types.ts'
+import { botDetection } from './bot-detection.ts'
+import { correlationId } from './correlation-id.ts'
+import { cors } from './cors.ts'
+import { ipRestriction } from './ip-restriction.ts'
+import { rateLimiting } from './rate-limiting.ts'
+import { redirect } from './redirect.ts'
+import { requestSizeLimiting } from './request-size-limiting.ts'
+import { requestTermination } from './request-termination.ts'
 
 /** Kong's plugins that are carried over, by name. */
-export const PLUGINS: readonly KongPlugin<unknown>[] = []
+export const PLUGINS: readonly KongPlugin<unknown>[] = [
+  botDetection,
+  correlationId,
+  cors,
+  ipRestriction,
+  rateLimiting,
+  redirect,
+  requestSizeLimiting,
+  requestTermination,
+]
