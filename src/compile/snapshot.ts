@@ -66,7 +66,7 @@ export function compileSnapshot(ir: GatewayIr, context: SnapshotContext): Snapsh
     priority: route.priority,
     value: compiler.planOf(route),
   }))
-  return { ir, router: compileRouter(entries), unmatched: compiler.planOf(null) }
+  return { ir, router: compileRouter(entries, ir.compatibility), unmatched: compiler.planOf(null) }
 }
 
 /** A policy's steps, and the number it has in this configuration. */

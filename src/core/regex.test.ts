@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { type Anchor, compileEcmaRegex, compileRegex, literalPrefix, type Regex } from './regex.ts'
+import { type Anchor, compileEcmaRegex, compileRegex, isLiteral, literalPrefix, type Regex } from './regex.ts'
 
 function compile(source: string, anchor: Anchor): Regex {
   const regex = compileRegex(source, anchor)
@@ -47,7 +47,9 @@ test('every match begins with the literal prefix', () => {
   fc.assert(
     fc.property(source, path, (source, path) => {
       const regex = compileRegex(source, 'start')
-      if ('problem' in regex || !regex.test(path)) return
+      if ('problem' in regex) return
+      if (isLiteral(source)) assert.equal(regex.test(path), path.startsWith(literalPrefix(source)), `${source} is plain text`)
+      if (!regex.test(path)) return
       assert.ok(path.startsWith(literalPrefix(source)), `${source} takes ${path}`)
     }),
     { numRuns: 5_000 },
@@ -56,6 +58,7 @@ test('every match begins with the literal prefix', () => {
   for (const source of ['/a(?i)*', '/a+(?i)*', '/a+?(?i){0,1}'])
     assert.equal(literalPrefix(source), '', 'the repetition reaches over the flags')
   assert.equal(literalPrefix('^/a\\.json$'), '/a.json')
+  assert.deepEqual(["/a'\\|\\.b", '/a', '', '/a+', '/a$', '/a|b', '/\\d'].map(isLiteral), [true, true, true, false, false, false, false])
 })
 
 test('expressions in the syntax of ECMAScript mean what they mean there', () => {
