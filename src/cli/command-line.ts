@@ -6,6 +6,7 @@ import { readVersion } from './version.ts'
 type Run = () => Promise<number>
 
 const EXIT_USAGE = 2
+const SKIP_UNSUPPORTED = 'of a Kong file, leave out what cannot be carried over, with a warning each'
 const ADMIN_URL_DEFAULT = 'http://127.0.0.1:9901'
 
 function buildProgram(run: (command: Run) => void): Command {
@@ -21,7 +22,7 @@ function buildProgram(run: (command: Run) => void): Command {
       'after',
       `
 A source is a file (YAML or JSON, or TypeScript that exports
-defineGateway({ … })), or a key or prefix/ in a store:
+defineGateway({ … }), or one of Kong's), or a key or prefix/ in a store:
 etcd://host:2379/turnpike/, consul://host:8500/turnpike/ or
 kubernetes://namespace/configmap. Several are read as one configuration.
 docs/sources.md says the rest.
@@ -47,13 +48,17 @@ Examples:
       '--state-dir <folder>',
       'where the last good configuration of stores is kept (default: TURNPIKE_STATE_DIR, or a folder of the user)',
     )
+    .option('--skip-unsupported', SKIP_UNSUPPORTED)
     .action((sources: string[], options: StartFlags) => run(async () => (await import('./start.ts')).startCommand(sources, options)))
   program
     .command('check')
     .summary('find mistakes in a configuration')
     .description('Reads a configuration and says all that is wrong with it, each with document, line and column, without running it.')
     .argument('<sources...>', 'configuration files, or stores')
-    .action((sources: string[]) => run(async () => (await import('./check.ts')).checkCommand(sources)))
+    .option('--skip-unsupported', SKIP_UNSUPPORTED)
+    .action((sources: string[], { skipUnsupported = false }: KongFlags) =>
+      run(async () => (await import('./check.ts')).checkCommand(sources, skipUnsupported)),
+    )
   program
     .command('explain')
     .summary('say what would happen to a request')
@@ -67,8 +72,9 @@ Examples:
     .option('-H, --header <header>', 'a header as `Name: value`; may be given several times', collect)
     .option('--from <address>', 'address the request comes from (default: 192.0.2.1)')
     .option('--json', 'print it as JSON')
-    .action((source: string, method: string, url: string, { header = [], from, json = false }: ExplainFlags) =>
-      run(async () => (await import('./explain.ts')).explainCommand(source, method, url, { header, from, json })),
+    .option('--skip-unsupported', SKIP_UNSUPPORTED)
+    .action((source: string, method: string, url: string, { header = [], from, json = false, skipUnsupported = false }: ExplainFlags) =>
+      run(async () => (await import('./explain.ts')).explainCommand(source, method, url, { header, from, json, skipUnsupported })),
     )
   program
     .command('why')
@@ -115,11 +121,15 @@ Examples:
   return program
 }
 
-interface StartFlags {
+interface KongFlags {
+  readonly skipUnsupported?: boolean
+}
+
+interface StartFlags extends KongFlags {
   readonly stateDir?: string
 }
 
-interface ExplainFlags {
+interface ExplainFlags extends KongFlags {
   readonly header?: string[]
   readonly from?: string
   readonly json?: boolean

@@ -27,6 +27,8 @@ export interface ControlProcessOptions {
   /** Files, and addresses of stores. */
   readonly sources: readonly string[]
   readonly stateDir: string | null
+  /** See `LoadOptions.skipUnsupported`. */
+  readonly skipUnsupported: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   readonly fork: () => WorkerProcess
   /** One that has been started already. */
@@ -111,7 +113,7 @@ class ControlProcess {
     this.#configDesk = new ConfigDesk({
       sources: options.sources,
       // Never as a file: nothing of what is sent is run.
-      check: (name, text) => checkDocuments([{ name, fragments: [{ name, text }] }], env),
+      check: (name, text) => checkDocuments([{ name, fragments: [{ name, text }] }], { env, skipUnsupported: options.skipUnsupported }),
       reload: (cause) => this.#reload(cause),
       running: () => this.#control.running,
       lastError: () => this.#control.status().lastError,
@@ -186,11 +188,12 @@ class ControlProcess {
 
   /** @returns what is wrong with the addresses of sources when it cannot be opened. */
   async #openConfiguration(): Promise<Configuration | string> {
-    const { sources, stateDir, env } = this.#options
+    const { sources, stateDir, skipUnsupported, env } = this.#options
     try {
       this.#configuration = await Configuration.open({
         sources,
         stateDir,
+        skipUnsupported,
         env,
         log: this.#log,
         metrics: this.#metrics,

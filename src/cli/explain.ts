@@ -26,6 +26,8 @@ export interface ExplainCommandOptions {
   readonly from?: string | undefined
   /** Print the explanation as JSON. */
   readonly json: boolean
+  /** See `LoadOptions.skipUnsupported`. */
+  readonly skipUnsupported: boolean
 }
 
 const EXIT_CONFIG = 1
@@ -41,7 +43,7 @@ const CLOCK: Clock = { ...systemClock, random: () => 0, uuid: () => '00000000-00
  */
 export async function explainCommand(source: string, method: string, url: string, options: ExplainCommandOptions): Promise<number> {
   const { stdout, stderr } = process
-  const loaded = await load(source)
+  const loaded = await load(source, options.skipUnsupported)
   const problems = loaded.ok ? loaded.warnings : loaded.problems
   if (problems !== '') stderr.write(`${problems}\n`)
   if (!loaded.ok) return EXIT_CONFIG
@@ -57,9 +59,9 @@ export async function explainCommand(source: string, method: string, url: string
   return 0
 }
 
-async function load(source: string): Promise<LoadedConfig> {
+async function load(source: string, skipUnsupported: boolean): Promise<LoadedConfig> {
   try {
-    return await loadDocuments(await readSources([source], { env: process.env, log: SILENT_LOG }), process.env)
+    return await loadDocuments(await readSources([source], { env: process.env, log: SILENT_LOG }), { env: process.env, skipUnsupported })
   } catch (error) {
     return { ok: false, problems: sentenceOf(error), files: [], warnings: '', text: null }
   }

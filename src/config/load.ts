@@ -8,6 +8,8 @@ import { policyOrder } from '../core/policy-order.ts'
 import { z } from '../core/schema.ts'
 import { hashPasswords } from './consumers.ts'
 import { type Problem, sortProblems } from './diagnostics.ts'
+import type { KongTranslation } from './formats/kong/index.ts'
+import { resolveVaults } from './formats/kong/vaults.ts'
 import { toGatewayIr } from './formats/native.ts'
 import type { GatewayIr } from './ir.ts'
 import { writtenJsonSchema } from './json-schema.ts'
@@ -49,6 +51,8 @@ export interface Loaded extends Read {
   readonly warnings: readonly Problem[]
   /** Whether it says of itself that it may hold nothing. */
   readonly allowsEmpty: boolean
+  /** What Kong files among the documents came to, one by one. */
+  readonly kong: readonly KongTranslation[]
   /** The configuration as it may be shown: interpolations as written, secrets hidden. Made when it is asked for. */
   readonly display: () => unknown
 }
@@ -78,17 +82,19 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
     const written =
       typeof document === 'string' ? await readTree(document, readFile, sources, problems) : readFragment(document, sources, problems)
     if (written === null) complete = false
-    else trees.push(isKong(written) ? written : await interpolate(written, { env, readFile, onFile }, problems))
+    else
+      trees.push(isKong(written) ? resolveVaults(written, env, problems) : await interpolate(written, { env, readFile, onFile }, problems))
   }
   const readSoFar = (): Read => ({ sources, files: [...asked] })
   const fail = (): NotLoaded => ({ ...readSoFar(), problems: sortProblems(hideValues(problems, trees)) })
   // With a part missing, most of what could be said of the rest would be wrong.
   if (!complete) return fail()
-  const natives = await translateAll(trees, options, problems)
-  if (natives === null) return fail()
+  const translated = await translateAll(trees, options, problems)
+  if (translated === null) return fail()
+  trees.splice(0, trees.length, ...translated.trees)
 
   const schemas = await loadSchemas(policies)
-  const merged = mergeTrees(natives, problems)
+  const merged = mergeTrees(trees, problems)
   const schema = nativeSchema(schemas, namedPolicies(merged))
   const broken = new Set(problems.map(placeOf))
   const { tree, result } = check(schema, merged)
@@ -114,29 +120,43 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   checkRoutes(ir, tree, { definitions, order }, problems)
   if (problems.some(({ severity }) => severity === 'error')) return fail()
   const display = (): unknown => displayConfig(tree, writtenJsonSchema(schemas))
-  return { ...readSoFar(), ir, warnings: sortProblems(hideValues(problems, trees)), allowsEmpty: result.data.allowEmpty, display }
+  return {
+    ...readSoFar(),
+    ir,
+    warnings: sortProblems(hideValues(problems, trees)),
+    allowsEmpty: result.data.allowEmpty,
+    kong: translated.kong,
+    display,
+  }
 }
 
 function isKong({ entries }: MapNode): boolean {
   return entries.has('_format_version')
 }
 
-/** The trees in the native form; null where one of them cannot be translated. */
+/** All trees in the native form, with what Kong files came to; null where one of them cannot be translated. */
 async function translateAll(
   trees: readonly MapNode[],
   { env, skipUnsupported = false }: LoadOptions,
   problems: Problem[],
-): Promise<MapNode[] | null> {
-  if (!trees.some(isKong)) return [...trees]
+): Promise<{ readonly trees: MapNode[]; readonly kong: KongTranslation[] } | null> {
+  if (!trees.some(isKong)) return { trees: [...trees], kong: [] }
   const { translateKong } = await import('./formats/kong/index.ts')
   const taken = new Set(trees.flatMap((tree) => (isKong(tree) ? [] : [...tree.entries.keys()])))
   const natives: MapNode[] = []
+  const kong: KongTranslation[] = []
+  let complete = true
   for (const tree of trees) {
-    const native = isKong(tree) ? translateKong(tree, { env, taken, skipUnsupported }, problems)?.tree : tree
-    if (native === undefined) return null
-    natives.push(native)
+    const translation = isKong(tree) ? translateKong(tree, { env, taken, skipUnsupported }, problems) : null
+    if (translation !== null) {
+      kong.push(translation)
+      // What holds for a whole gateway is said once.
+      for (const key of translation.tree.entries.keys()) taken.add(key)
+    }
+    if (isKong(tree) && translation === null) complete = false
+    natives.push(translation?.tree ?? tree)
   }
-  return natives
+  return complete ? { trees: natives, kong } : null
 }
 
 /**

@@ -188,7 +188,8 @@ export class EntityReader {
     const { key } = ENTITIES[kind]
     const other = (key === null ? undefined : this.#byKey.get(`${kind} ${key} ${name}`)) ?? this.#byId.get(`${kind} ${name.toLowerCase()}`)
     if (other !== undefined) return other
-    const names = (this.#found.get(kind) ?? []).flatMap((candidate) => (key === null ? [] : String(candidate.plain[key] ?? '') || []))
+    const keys = (this.#found.get(kind) ?? []).map((candidate) => (key === null ? undefined : candidate.plain[key]))
+    const names = keys.filter((value) => typeof value === 'string')
     this.#error(at, `invalid reference '${field}: ${name}' (no such entry in '${kind}')${didYouMean(name, names)}`)
     return null
   }
@@ -255,5 +256,5 @@ function labelOf({ kind, plain, id }: Found, references: ReadonlyMap<string, Rea
   const name = named.find((value) => typeof value === 'string') ?? id
   const of = [...references.values()].map(({ label }) => label)
   const isPart = of.length > 0 && !WHOLE.has(kind)
-  return `${singular} ${String(name)}${isPart ? ` of ${of.join(', ')}` : ''}`
+  return `${singular} ${name}${isPart ? ` of ${of.join(', ')}` : ''}`
 }

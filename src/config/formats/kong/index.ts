@@ -13,7 +13,6 @@ import { rankRoutes } from './route-ranks.ts'
 import { nativeRoutes } from './routes.ts'
 import { nativeService } from './services.ts'
 import type { Env, FidelityNote, KongDocument, RouteEntity, Written } from './types.ts'
-import { resolveVaults } from './vaults.ts'
 
 export interface TranslationOptions {
   readonly env: Env
@@ -30,12 +29,14 @@ export interface KongTranslation {
   readonly document: KongDocument
 }
 
-/** Translates a Kong file; null where it has been said to `problems` why that cannot be. */
+/**
+ * Translates a Kong file; null where it has been said to `problems` why that cannot be.
+ * @param written with its references to vaults resolved, see `vaults.ts`
+ */
 export function translateKong(written: MapNode, options: TranslationOptions, problems: Problem[]): KongTranslation | null {
   const before = problems.length
-  const resolved = resolveVaults(written, options.env, problems)
-  const format = nodeAt(resolved, ['_format_version'])
-  const root = format?.kind === 'scalar' && (format.value === '1.1' || format.value === '2.1') ? migrate(resolved) : resolved
+  const format = nodeAt(written, ['_format_version'])
+  const root = format?.kind === 'scalar' && (format.value === '1.1' || format.value === '2.1') ? migrate(written) : written
   const notes = new Notes(problems, options.skipUnsupported)
   const document = readDocument(root, notes, problems)
   const placed = new PluginPlacer(document, PLUGINS, notes, problems).place()

@@ -42,11 +42,9 @@ export function routePathProblem(path: string): string | null {
 
 /** The form in which Kong compares paths: encoded where that is needed, decoded where not, without dot segments. */
 export function normalRoutePath(path: string): string {
-  const encoded = path.replaceAll(/[^\x21-\x7e]+|[\\"<>^`{|}#?]/gu, (run) =>
-    /^[\x20-\x7f]+$/.test(run)
-      ? [...run].map((char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`).join('')
-      : encodeURIComponent(run.toWellFormed()),
-  )
+  const encoded = path
+    .replaceAll(/[^\x21-\x7e]+/gu, (run) => encodeURIComponent(run.toWellFormed()))
+    .replaceAll(/[\\"<>^`{|}#?]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
   return normalisePath(encoded) ?? encoded
 }
 
