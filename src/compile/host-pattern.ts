@@ -91,7 +91,8 @@ export function exampleHost(pattern: HostPattern): string {
       return pattern.host
     case 'prefix':
       return `${pattern.prefix}any`
-    default:
+    case 'wildcard':
+    case 'suffix':
       return `any${pattern.suffix}`
   }
 }
