@@ -3,6 +3,7 @@ import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapsho
 import type { GatewayIr } from '../config/ir.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { Metrics } from '../core/observe.ts'
+import { NO_OUTPUTS } from '../core/record-output.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { POLICIES } from '../policies/index.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
@@ -128,6 +129,8 @@ function compileForShow(ir: GatewayIr, resources: Lease): Snapshot {
     ...parts,
     policies: POLICIES,
     http: httpClient,
+    // What is asked about has not happened.
+    outputs: NO_OUTPUTS,
     // Counting where the running gateway counts would change what it does: every store is a memory of this process alone.
     stores: { limits: () => stores.limits('memory'), values: () => null, responses: () => stores.responses('memory') },
     service(name) {

@@ -5,6 +5,7 @@ import type { ErrorCode } from './errors.ts'
 import type { Attempt, Exchange } from './exchange.ts'
 import type { Logger, Metrics } from './observe.ts'
 import type { ApiDescription } from './openapi.ts'
+import type { RecordOutputs } from './record-output.ts'
 import type { Reply } from './reply.ts'
 import type { HttpClient, Resources } from './resources.ts'
 import type { StoreName, Stores } from './store.ts'
@@ -86,6 +87,8 @@ export interface CompileContext {
   readonly metrics: Metrics
   readonly http: HttpClient
   readonly resources: Resources
+  /** Where records of exchanges go; what is opened is kept as a resource. */
+  readonly outputs: RecordOutputs
   readonly stores: Stores
   readonly consumers: ConsumerDirectory
   /** Where the policy is configured, to name its state: `everywhere`, `service users`, `route orders`, `consumer app`, `consumer app route orders`. */

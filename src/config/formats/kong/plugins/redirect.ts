@@ -20,7 +20,6 @@ export const redirect: KongPlugin<Config> = {
   schema,
   rules: {},
   translate({ status_code: status, location, keep_incoming_path: keeps }, around) {
-    const { locate } = around
     if (status < 200 || (keeps && !STATUSES.has(status))) {
       const expected = keeps ? [...STATUSES].join(', ') : '200 to 599'
       around.error(`a redirect with status ${status} cannot be carried over: expected ${expected}`, ['status_code'])
@@ -29,12 +28,12 @@ export const redirect: KongPlugin<Config> = {
     // A template would read braces as its own, and has no statuses but those of redirects.
     if (!keeps) {
       const body = BODILESS.has(status) ? '' : BODY
-      const options = { status, headers: { Location: nodeOf(location, locate(['location'])) }, body, contentType: false }
+      const options = { status, headers: { Location: nodeOf(location, around.locate(['location'])) }, body, contentType: false }
       return { policies: [{ kind: 'static-response', options }] }
     }
     // `new URL` would drop a port that the scheme has anyway, which Kong tells.
     const [, base = ''] = /^([A-Za-z][A-Za-z0-9+.-]*:\/\/(?:[^/?#]*@)?[^/?#]*)/.exec(location) ?? []
-    const to = nodeOf(`${base.replace(/\/\/.*@/, '//')}{path}`, locate(['location']))
+    const to = nodeOf(`${base.replace(/\/\/.*@/, '//')}{path}`, around.locate(['location']))
     return { policies: [{ kind: 'redirect', options: { to, status, body: BODY } }] }
   },
 }
