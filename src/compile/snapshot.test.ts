@@ -34,6 +34,8 @@ const policy = (kind: string, word: string): PolicyIr => ({ kind, name: kind, mo
 const consumer = (name: string, part: Partial<ConsumerIr>): ConsumerIr => ({
   name,
   at: AT,
+  id: null,
+  labels: null,
   groups: [],
   credentials: [],
   policies: [],

@@ -28,8 +28,8 @@ export function consumersOf(consumers: Consumers, around: ConsumerSurroundings, 
 
 /** A shorter key can be found by trying. */
 const KEY_CHARS_WANTED = 16
-/** Of a hundred thousand short keys, as many are named. */
-const SHORT_KEYS_TOLD = 20
+/** Of a hundred thousand short keys or weak hashes, as many are named. */
+const WEAK_TOLD = 20
 /** What checks a name tries every password that it has. */
 const PASSWORDS_PER_NAME_MAX = 4
 
@@ -39,6 +39,7 @@ class Translator {
   /** Who has what already, by kind and value, and where that stands. */
   readonly #taken = new Map<string, { readonly consumer: string; readonly at: SourceLocation; count: number }>()
   #shortKeys = 0
+  #weakHashes = 0
 
   constructor(around: ConsumerSurroundings, problems: Problem[]) {
     this.#around = around
@@ -50,6 +51,8 @@ class Translator {
     return {
       name,
       at: locate(this.#around.tree, path, 'key'),
+      id: consumer.id ?? null,
+      labels: consumer.labels ?? null,
       groups: [...new Set(consumer.groups)],
       credentials: [...this.#credentials(name, path, consumer)],
       policies: this.#policies([...path, 'policies'], consumer.policies),
@@ -73,6 +76,7 @@ class Translator {
       const at = [...path, 'basic', index]
       const { username, passwordHash = '' } = entry
       this.#take(`basic ${username}`, name, [...at, 'username'], 'this username', PASSWORDS_PER_NAME_MAX)
+      this.#checkHash([...at, 'passwordHash'], passwordHash)
       yield { kind: 'basic', ...this.#period(name, 'basic', index, at, entry), username, passwordHash }
     }
     for (const [index, entry] of hmac.entries()) {
@@ -126,8 +130,14 @@ class Translator {
   }
 
   #checkLength(path: ConfigPath, key: string): void {
-    if (key.length >= KEY_CHARS_WANTED || ++this.#shortKeys > SHORT_KEYS_TOLD) return
+    if (key.length >= KEY_CHARS_WANTED || ++this.#shortKeys > WEAK_TOLD) return
     const message = `this API key has fewer than ${KEY_CHARS_WANTED} characters: who tries long enough finds it`
+    this.#problems.push({ severity: 'warning', location: locate(this.#around.tree, path), message })
+  }
+
+  #checkHash(path: ConfigPath, passwordHash: string): void {
+    if (!passwordHash.startsWith('sha1:') || ++this.#weakHashes > WEAK_TOLD) return
+    const message = 'a SHA-1 hides a password badly from who reads it: let `turnpike hash password` make a new hash'
     this.#problems.push({ severity: 'warning', location: locate(this.#around.tree, path), message })
   }
 

@@ -86,6 +86,10 @@ export interface RedisIr {
 export interface ConsumerIr {
   readonly name: string
   readonly at: SourceLocation
+  /** What other systems know it by; null for nothing. */
+  readonly id: string | null
+  /** Null for none. */
+  readonly labels: Readonly<Record<string, string>> | null
   readonly groups: readonly string[]
   readonly credentials: readonly Credential[]
   readonly policies: readonly PolicyIr[]

@@ -69,6 +69,8 @@ export class RequestHead {
   upgrade = ''
   /** Whether the client reads trailers (`TE: trailers`, RFC 9110, 10.1.4). */
   acceptsTrailers = false
+  /** The value of `Proxy-Authorization` (RFC 9110, 11.7.2), which is meant for us and goes no further; several joined by a comma, empty for none. */
+  proxyAuthorization = ''
   /** Whether the client waits for 100 (Continue) before it sends the body (RFC 9110, 10.1.1). */
   expectsContinue = false
   /** Counts the heads read on this connection that differ from the one before: the same number means the same head. */

@@ -19,6 +19,8 @@ export interface Reply {
   readonly members?: Readonly<Record<string, unknown>>
   /** Finer than the code, why: a word of the closed set that the policy's page lists, such as `key-missing`. No client sees it as such. */
   readonly reason?: string
+  /** What the reason is about, the name of a claim say. No client sees it as such. */
+  readonly about?: string
 }
 
 /** An answer with a body of its own. */

@@ -121,7 +121,7 @@ export function contextWith(parts: Partial<CompileContext>): CompileContext {
       byJwtKey: () => [],
       byCertificate: none,
       byName: none,
-      scryptCosts: [],
+      passwordCosts: [],
     },
     scope: 'everywhere',
     mode: 'enforce',

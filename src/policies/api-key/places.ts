@@ -1,8 +1,8 @@
 import { type CredentialPlace, credentialPlace } from '../../core/credential-place.ts'
 
 /** Where an API key may stand: as it is, or in `Authorization` behind a scheme. */
-export function keyPlace(written: string): CredentialPlace {
-  return written.toLowerCase() === 'header:authorization' ? AUTHORIZATION : credentialPlace(written)
+export function keyPlace(written: string, scheme: boolean): CredentialPlace {
+  return scheme && written.toLowerCase() === 'header:authorization' ? AUTHORIZATION : credentialPlace(written)
 }
 
 /** Schemes are compared without regard to case (RFC 9110, 11.1). */

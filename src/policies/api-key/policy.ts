@@ -1,10 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { admit, deny } from '../../core/caller.ts'
+import { type AuthenticationTerms, isSpared, reviewTerms, termsOf, turnAway } from '../../core/authentication-terms.ts'
+import { admit } from '../../core/caller.ts'
 import type { Clock } from '../../core/clock.ts'
 import { API_KEY_CHARS_MAX, type ConsumerDirectory, isInForce, type KeyCredential, type Owned } from '../../core/consumers.ts'
 import type { CredentialPlace } from '../../core/credential-place.ts'
 import type { Exchange } from '../../core/exchange.ts'
-import type { PolicyDefinition, Verdict } from '../../core/policy.ts'
+import type { PolicyDefinition, Remark, Verdict } from '../../core/policy.ts'
 import { type Reply, refuse } from '../../core/reply.ts'
 import { keyPlace } from './places.ts'
 import type { ApiKeyOptions } from './schema.ts'
@@ -17,13 +18,16 @@ export const apiKey: PolicyDefinition<ApiKeyOptions> = {
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
   credentialPlaces: ({ from }) => from,
 
-  review({ from }) {
+  review(options, around) {
     const message = 'a key in a query is found in logs, histories and referrers: prefer a header'
-    return from.flatMap((place, index) => (place.startsWith('query:') ? [{ severity: 'warning', path: ['from', index], message }] : []))
+    const inQuery = options.from.flatMap((place, index): Remark[] =>
+      place.startsWith('query:') ? [{ severity: 'warning', path: ['from', index], message }] : [],
+    )
+    return [...inQuery, ...reviewTerms(options, around)]
   },
 
-  compile({ from, forward, realm }, { consumers, clock }) {
-    const gate = new KeyGate(from.map(keyPlace), forward, realm, consumers, clock)
+  compile(options, { consumers, clock }) {
+    const gate = new KeyGate(options, consumers, clock)
     return { onRequest: (exchange) => gate.check(exchange) }
   },
 }
@@ -40,8 +44,9 @@ class KeyMemo {
 }
 
 class KeyGate {
+  readonly #options: ApiKeyOptions
   readonly #places: readonly CredentialPlace[]
-  readonly #forward: boolean
+  readonly #terms: AuthenticationTerms
   readonly #consumers: ConsumerDirectory
   readonly #clock: Clock
   readonly #missing: Reply
@@ -49,27 +54,29 @@ class KeyGate {
   readonly #several: Reply
   readonly #expired: Reply
 
-  constructor(places: readonly CredentialPlace[], forward: boolean, realm: string, consumers: ConsumerDirectory, clock: Clock) {
-    this.#places = places
-    this.#forward = forward
+  constructor(options: ApiKeyOptions, consumers: ConsumerDirectory, clock: Clock) {
+    this.#options = options
+    this.#places = options.from.map((place) => keyPlace(place, options.scheme))
+    this.#terms = termsOf(options, consumers)
     this.#consumers = consumers
     this.#clock = clock
-    const challenge = [['WWW-Authenticate', `ApiKey realm="${realm}"`]] as const
-    this.#missing = refuse('credentials_missing', null, challenge)
-    this.#invalid = refuse('credentials_invalid', null, challenge)
-    this.#several = refuse('credentials_invalid', 'The request carries more than one API key', challenge)
-    this.#expired = refuse('credentials_expired', null, challenge)
+    const challenge = [['WWW-Authenticate', options.challenge ?? `ApiKey realm="${options.realm}"`]] as const
+    this.#missing = refuse('credentials_missing', null, challenge, undefined, 'key-missing')
+    this.#invalid = refuse('credentials_invalid', null, challenge, undefined, 'key-unknown')
+    this.#several = refuse('credentials_invalid', 'The request carries more than one API key', challenge, undefined, 'key-repeated')
+    this.#expired = refuse('credentials_expired', null, challenge, undefined, 'key-expired')
   }
 
   check(exchange: Exchange): Verdict {
-    const { request, caller } = exchange
+    const { request } = exchange
+    if (!this.#options.onOptions && request.method === 'OPTIONS') return undefined
     const memo = request.authMemo
-    if (caller.isSettled) {
+    if (isSpared(exchange, this.#terms)) {
       this.#hide(exchange)
       return undefined
     }
     if (memo instanceof KeyMemo && memo.gate === this) return this.#admit(exchange, memo.owned)
-    const key = findKey(exchange, this.#places)
+    const key = this.#options.select === 'first' ? firstKey(exchange, this.#places) : onlyKey(exchange, this.#places)
     if (key === null) return this.#deny(exchange, this.#several, 'several keys that differ')
     if (key === '') return this.#deny(exchange, this.#missing, 'no key where one is looked for')
     const owned = key.length > API_KEY_CHARS_MAX ? undefined : this.#ownerOf(key)
@@ -92,24 +99,24 @@ class KeyGate {
     }
     this.#hide(exchange)
     exchange.trace?.note(`key ${credential.id} of consumer ${consumer.name}`)
-    return admit(exchange, { method: 'api-key', consumer, credentialId: credential.id })
+    return admit(exchange, { method: 'api-key', consumer, credentialId: credential.id, replaces: this.#terms.replaces })
   }
 
   #deny(exchange: Exchange, refusal: Reply, note: string): Verdict {
     // Another policy may let the exchange pass, and the service is not to get the key then either.
     this.#hide(exchange)
     exchange.trace?.note(note)
-    return deny(exchange, refusal)
+    return turnAway(exchange, refusal, this.#terms)
   }
 
   #hide(exchange: Exchange): void {
-    if (this.#forward) return
+    if (this.#options.forward) return
     for (const place of this.#places) place.remove(exchange)
   }
 }
 
 /** The one key of a request; empty for none, null when there are two that differ. */
-function findKey(exchange: Exchange, places: readonly CredentialPlace[]): string | null {
+function onlyKey(exchange: Exchange, places: readonly CredentialPlace[]): string | null {
   let key = ''
   for (const place of places) {
     for (const found of place.read(exchange)) {
@@ -119,4 +126,15 @@ function findKey(exchange: Exchange, places: readonly CredentialPlace[]): string
     }
   }
   return key
+}
+
+/** What stands in the first place where there is anything; empty for nothing, null for two values there. */
+function firstKey(exchange: Exchange, places: readonly CredentialPlace[]): string | null {
+  for (const place of places) {
+    const found = place.read(exchange)
+    if (found.length > 1) return null
+    const [key] = found
+    if (key !== undefined) return key
+  }
+  return ''
 }

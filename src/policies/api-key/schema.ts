@@ -1,6 +1,7 @@
+import { challenge, onOptions, termsOptions } from '../../core/authentication-options.ts'
 import { CREDENTIAL_PLACE } from '../../core/credential-place.ts'
 import { MANAGED_FIELDS } from '../../core/managed-fields.ts'
-import { list, object, text, z } from '../../core/schema.ts'
+import { list, object, oneOf, text, z } from '../../core/schema.ts'
 
 const place = () =>
   text({ max: 300 })
@@ -15,12 +16,24 @@ export const schema = object({
     .describe(
       'Where a key may stand: `header:NAME`, `query:NAME`, `cookie:NAME`. In `header:Authorization` it follows `ApiKey` or `Bearer`.',
     ),
+  select: oneOf(['only', 'first'])
+    .default('only')
+    .describe(
+      'What happens to a request with several keys: `only` refuses those that differ; `first` takes what stands in the first of the places where there is anything, and refuses two there.',
+    ),
+  scheme: z
+    .boolean()
+    .default(true)
+    .describe('Whether a key in `Authorization` stands behind a scheme; otherwise the whole field is the key.'),
   forward: z.boolean().default(false).describe('Whether the service gets the key too.'),
   realm: z
     .string()
     .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/, { error: 'expected 1 to 128 printable ASCII characters, none of them `"` or `\\`' })
     .default('api')
     .describe('The `realm` of `WWW-Authenticate`.'),
+  challenge: challenge(),
+  onOptions: onOptions(),
+  ...termsOptions,
 })
 
 export type ApiKeyOptions = z.output<typeof schema>

@@ -6,15 +6,26 @@ import type { Signature } from './signature.ts'
  * What a signature is made of: one line for each thing that it covers, as draft-cavage-http-signatures-12, 2.3 has it. In Latin-1, as headers
  * were received. Null when something is covered that the request does not have.
  */
-export function signedText(exchange: Exchange, { covered, created, expires, parameters }: Signature): string | null {
+export function signedText(exchange: Exchange, signature: Signature): string | null {
+  const { form, covered, created, expires, parameters } = signature
   if (parameters !== null) return signatureBase(exchange, covered, parameters)
   const lines: string[] = []
   for (const name of covered) {
-    const line = lineOf(exchange, name, created, expires)
+    // Kong has a field that is not there signed as one without a value, and writes the version in its own way.
+    const line =
+      form === 'hmac'
+        ? (kongLineOf(exchange, name) ?? lineOf(exchange, name, null, null) ?? `${name}:`)
+        : lineOf(exchange, name, created, expires)
     if (line === null) return null
     lines.push(line)
   }
   return lines.join('\n')
+}
+
+function kongLineOf({ request }: Exchange, name: string): string | null {
+  const { method, target, majorVersion, minorVersion } = request
+  if (name !== 'request-line') return null
+  return `${method} ${target} HTTP/${minorVersion === 0 ? majorVersion : `${majorVersion}.${minorVersion}`}`
 }
 
 function lineOf({ request }: Exchange, name: string, created: number | null, expires: number | null): string | null {
@@ -47,9 +58,10 @@ const SAME: ReadonlyMap<string, string> = new Map([
   ['content-digest', 'digest'],
 ])
 
-/** Whether all that has to be covered is. */
-export function coversAll(signature: Signature, required: readonly string[]): boolean {
+/** Whether all that has to be covered is. @param synonyms whether what says the same of a request counts as the same */
+export function coversAll(signature: Signature, required: readonly string[], synonyms: boolean): boolean {
   if (required.length === 0) return true
+  if (!synonyms) return required.every((name) => signature.covered.some((covered) => covered.toLowerCase() === name))
   const meanings = meaningsOf(signature)
   return required.every((name) => meanings.has(SAME.get(name) ?? name))
 }
@@ -82,6 +94,14 @@ export function signedTimes({ request }: Exchange, { covered, created, parameter
     return [HTTP_DATE.test(value) ? Date.parse(value) : Number.NaN]
   })
   return signsCreated ? [...times, created * 1_000] : times
+}
+
+/** Whether `X-Date` or else `Date`, signed or not, is a time near `now`. */
+export function hasDate({ request: { headers } }: Exchange, now: number, skewMs: number): boolean {
+  return ['X-Date', 'Date'].some((field) => {
+    const value = headers.getJoined(field) ?? ''
+    return HTTP_DATE.test(value) && Math.abs(now - Date.parse(value)) <= skewMs
+  })
 }
 
 /** Whether the signature says that it does not hold any more. @param now milliseconds since 1970 */

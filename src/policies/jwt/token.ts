@@ -32,7 +32,7 @@ export function readToken(text: string): Token | Reason {
   if (kid !== undefined && typeof kid !== 'string') return 'malformed'
   // RFC 7515, 4.1.11: an extension that is not understood is a reason to refuse, and we understand none.
   if (Object.hasOwn(header, 'crit')) return 'critical'
-  if (!isAlgorithm(algorithm)) return 'algorithm'
+  if (!isAlgorithm(algorithm)) return 'algorithmUnknown'
   const claims = readObject(claimsBytes)
   return claims === null ? 'malformed' : { text, algorithm, kid, header, claims }
 }
