@@ -16,6 +16,7 @@ function route({ name, match, priority }: RouterEntry<string>): RouteIr {
     name,
     match,
     priority,
+    protocols: null,
     at: { file: 'test.yaml', line: 1, column: 1 },
     service: 's',
     split: null,

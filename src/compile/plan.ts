@@ -3,7 +3,7 @@ import type { Consumer } from '../core/caller.ts'
 import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
 import type { BodyVerdict, Outcome, PolicySteps, RequestBodyStep, Verdict } from '../core/policy.ts'
 import { policyKind } from '../core/policy-name.ts'
-import { type PolicyOrder, policyOrder } from '../core/policy-order.ts'
+import { type Compatibility, type PolicyOrder, policyOrder } from '../core/policy-order.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Phase, Place, PolicyFacts, StepFacts } from '../core/trace.ts'
 import type { Service } from '../upstream/service.ts'
@@ -103,6 +103,10 @@ export interface RoutePlan extends RouteInfo {
   readonly preflight: RoutePlan | null
   /** What there is to say when neither a policy nor a service answers. */
   readonly unanswered: Reply
+  /** Looked at once a request is routed, before all guards: the refusal of one that does not come as the route asks for it. Null for nothing. */
+  readonly admission: ((exchange: Exchange) => Reply | null) | null
+  /** In whose form refusals are written; null for our own. */
+  readonly compatibility: Compatibility | null
   /** The plan once this consumer is known: its own policies in place of others. The same plan for one that has none. */
   forConsumer(consumer: Consumer): RoutePlan
   /** For the runtime: what it keeps of a route. */

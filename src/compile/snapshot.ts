@@ -12,6 +12,7 @@ import type { CompileContext, PolicyDefinition, PolicySteps } from '../core/poli
 import { policyOrder } from '../core/policy-order.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import type { Service } from '../upstream/service.ts'
+import { admissionOf } from './admission.ts'
 import { compileConsumers } from './consumers.ts'
 import { fallbackPlan, splitPlan } from './division.ts'
 import { NO_STEPS, type PlanSteps, planSteps, type RouteFacts, type RoutePlan, type StepOrder } from './plan.ts'
@@ -152,16 +153,25 @@ class Compiler {
         route?.fallback == null
           ? null
           : fallbackPlan(route.fallback, route.fallback.service === null ? null : service(route.fallback.service)),
+      admission: this.#admission(route),
+      compatibility: this.#ir.compatibility,
       metrics: null,
     }
     const plan: RoutePlan = {
       ...about,
       service: serviceIr === undefined ? null : service(serviceIr.name),
-      preflight: steps.answersPreflight ? preflightPlan(about) : null,
-      unanswered: NOT_FOUND,
+      // To Kong a preflight is a request like any other: a route that does not take OPTIONS does not see it.
+      preflight: steps.answersPreflight && this.#ir.compatibility === null ? preflightPlan(about) : null,
+      unanswered: this.#ir.compatibility === 'kong' && route !== null ? NO_SERVICE : NOT_FOUND,
       forConsumer: this.#hasConsumers ? (consumer) => this.#variantOf(plan, scopes, consumer) : () => plan,
     }
     return plan
+  }
+
+  /** Kong's plugins look at nothing that no route takes. */
+  #admission(route: RouteIr | null): RoutePlan['admission'] {
+    if (route === null) return this.#ir.compatibility === 'kong' ? () => NOT_FOUND : null
+    return route.protocols === null ? null : admissionOf(route.protocols)
   }
 
   /** Copies are made of what the service is sent: no policy acts on them again, and nothing is tried twice. */
@@ -186,6 +196,8 @@ class Compiler {
       fallback: null,
       preflight: null,
       unanswered: NOT_FOUND,
+      admission: null,
+      compatibility: this.#ir.compatibility,
       forConsumer: () => plan,
       metrics: null,
     }
@@ -233,6 +245,7 @@ function lowerHeader(place: string): string {
 }
 
 const NOT_FOUND = refuse('route_not_found')
+const NO_SERVICE = refuse('service_unavailable', 'The route has no service', [], undefined, 'no-service')
 
 /** What is refused when a route takes the request but for its method (RFC 9110, 15.5.6). */
 export function refuseMethod(allow: readonly string[]): Reply {

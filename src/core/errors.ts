@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'http_version_not_supported'
   | 'route_not_found'
   | 'method_not_allowed'
+  | 'upgrade_required'
+  | 'grpc_required'
   | 'token_missing'
   | 'token_expired'
   | 'token_invalid'

@@ -101,6 +101,18 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     sentence: 'Method not allowed',
     meaning: 'Routes match but for the method; `Allow` lists the methods they take.',
   },
+  upgrade_required: {
+    status: 426,
+    grpcStatus: 9,
+    sentence: 'Upgrade required',
+    meaning: 'The route asks for TLS or for HTTP/2 (`protocols`), and the request came without. `Upgrade` says what to speak.',
+  },
+  grpc_required: {
+    status: 415,
+    grpcStatus: 3,
+    sentence: 'Only calls of gRPC are taken here',
+    meaning: 'The route takes calls of gRPC only (`protocols`), and the request is none.',
+  },
   token_missing: {
     status: 401,
     grpcStatus: 16,

@@ -139,9 +139,11 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const trace = new DetailedTrace(() => exchange.limit, secrets)
   exchange.trace = trace
   const { records } = trace
-  const { plan, reply } = await runRequestSteps(found, exchange)
+  const refused = early === null && found.admission !== null ? found.admission(exchange) : null
+  if (refused !== null) await run(found.steps.arrival, exchange)
+  const { plan, reply } = refused === null ? await runRequestSteps(found, exchange) : { plan: found, reply: null }
   const by = reply === null ? null : (records.findLast(({ mode, verdict }) => mode === 'enforce' && verdict === 'answered')?.policy ?? null)
-  const own = early ?? reply ?? ownReply(exchange, plan, match)
+  const own = early ?? refused ?? reply ?? ownReply(exchange, plan, match)
 
   const service = own === null ? explainService(exchange, plan, options.clock, records) : null
   const answer = own === null ? null : await explainAnswer(exchange, plan, own, early === null ? by : null)
@@ -244,7 +246,7 @@ function explainRoute({ params }: Exchange, { ir, name, pattern }: RoutePlan): E
 
 async function explainAnswer(exchange: Exchange, plan: RoutePlan, reply: Reply, by: string | null): Promise<ExplainedAnswer> {
   exchange.response.headers = exchange.ownHeaders
-  const body = renderReply(exchange, reply).toString()
+  const body = renderReply(exchange, reply, plan.compatibility).toString()
   await run(plan.steps.response, exchange)
   const { status, headers } = exchange.response
   return { status, by, code: reply.code, headers: linesOf(headers, plan.facts.secrets), body: shownText(body) }

@@ -97,6 +97,8 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     if (match.kind === 'found') exchange.params = match.params
     forward.path = request.path
     forward.query = request.query
+    const refusal = plan.admission === null ? null : plan.admission(exchange)
+    if (refusal !== null) return this.#answerUnadmitted(plan, refusal)
     runSteps(plan.steps.identity, 0, exchange, this.#reportFault, this.#afterIdentitySteps)
   }
 
@@ -126,7 +128,12 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#context.onBegin(this.#exchange)
     this.#plan = this.#context.snapshot().unmatched
     this.#exchange.route = this.#plan
-    runSteps(this.#plan.steps.arrival, 0, this.#exchange, this.#reportFault, () => this.#answer(reply))
+    this.#answerUnadmitted(this.#plan, reply)
+  }
+
+  /** No policy acts, but for those that mark whatever comes. */
+  #answerUnadmitted(plan: RoutePlan, reply: Reply): void {
+    runSteps(plan.steps.arrival, 0, this.#exchange, this.#reportFault, () => this.#answer(reply))
   }
 
   startDetached(plan: RoutePlan, from: number, policy: string): void {
@@ -265,7 +272,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#context.wheel.clear(this.#deadline)
     this.#answers = true
     exchange.response.headers = exchange.ownHeaders
-    this.#response.hold(renderReply(exchange, reply))
+    this.#response.hold(renderReply(exchange, reply, this.#plan?.compatibility))
     this.#runResponseSteps()
   }
 

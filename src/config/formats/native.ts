@@ -15,6 +15,7 @@ import type {
   ListenerIr,
   PolicyIr,
   RouteIr,
+  ProtocolsIr,
   ServiceIr,
   ServiceTlsIr,
   SourceLocation,
@@ -257,6 +258,7 @@ class Builder {
       },
       priority: route.priority,
       service: route.service ?? null,
+      protocols: this.#protocols(path, route),
       ...divisionOf(route),
       timeoutMs: timeout,
       attemptTimeoutMs: route.attemptTimeout ?? timeout,
@@ -284,6 +286,20 @@ class Builder {
   }
 
   #pathPriorities(route: ConfigPath, { path, pathPriority }: NativeRoute): (number | null)[] {
+  #protocols(path: ConfigPath, { protocols, httpsRedirect }: NativeRoute): ProtocolsIr | null {
+    const takes = new Set<string>(protocols)
+    const grpc = takes.size > 0 && !takes.has('http') && !takes.has('https')
+    const tls = takes.size > 0 && !takes.has('http') && !takes.has('grpc')
+    if (takes.size > 0 && !grpc && (takes.has('grpc') || takes.has('grpcs')))
+      this.#error(
+        [...path, 'protocols'],
+        'expected `http` and `https`, or `grpc` and `grpcs`: a route that takes both kinds needs none of them',
+      )
+    if (httpsRedirect !== undefined && (!tls || grpc))
+      this.#error([...path, 'httpsRedirect'], 'expected `protocols: https` beside it: without, requests by http are served', 'key')
+    return tls || grpc ? { tls, grpc, httpsRedirect: httpsRedirect ?? null } : null
+  }
+
     for (const key of Object.keys(pathPriority)) {
       if (!path.includes(key)) this.#error([...route, 'pathPriority', key], `\`${key}\` is none of the paths of this route`, 'key')
     }
