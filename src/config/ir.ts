@@ -186,11 +186,22 @@ export interface TargetIr {
 
 export type BalancerKind = 'round-robin' | 'random' | 'least-connections' | 'power-of-two' | 'consistent-hash'
 
-/** What a consistent hash looks at. A request without it falls back to the client's address. */
+/** What a consistent hash looks at. */
 export type HashKeyIr =
   | { readonly kind: 'client-ip' }
   | { readonly kind: 'path' }
-  | { readonly kind: 'header' | 'query' | 'cookie'; readonly name: string }
+  /** Who has been authenticated. */
+  | { readonly kind: 'consumer' }
+  /** `param`: a capture of the route's path. */
+  | { readonly kind: 'header' | 'query' | 'cookie' | 'param'; readonly name: string }
+
+export interface HashIr {
+  readonly key: HashKeyIr
+  /** For requests without the first; null for chance. */
+  readonly otherwise: HashKeyIr | null
+  /** `Path` of the cookie that clients without one are given, where the key is a cookie; null for none. */
+  readonly setCookiePath: string | null
+}
 
 export interface ServiceIr {
   readonly name: string
@@ -199,7 +210,7 @@ export interface ServiceIr {
   readonly targets: readonly TargetIr[]
   /** How targets are found; null for those that are listed. */
   readonly discovery: DiscoveryRule | null
-  readonly balancer: { readonly kind: BalancerKind; readonly hashKey: HashKeyIr }
+  readonly balancer: { readonly kind: BalancerKind; readonly hash: HashIr }
   readonly connectTimeoutMs: number
   /** How long an unused connection to a target is kept. */
   readonly idleTimeoutMs: number
@@ -262,9 +273,15 @@ export interface ActiveCheckIr {
   /** What the beginning of the body must hold; null for anything. */
   readonly body: { readonly kind: 'text' | 'regex'; readonly value: string } | null
   readonly intervalMs: number
+  /** For targets that are not fit. */
+  readonly unfitIntervalMs: number
   readonly timeoutMs: number
+  /** Failed checks in a row; 0 for never. */
   readonly unhealthyAfter: number
+  /** Good checks in a row; 0 for never. */
   readonly healthyAfter: number
+  /** Whether as many good checks end an ejection, whatever it was for. */
+  readonly endsEjections: boolean
 }
 
 export interface PassiveCheckIr {
@@ -275,6 +292,8 @@ export interface PassiveCheckIr {
   readonly ejectionMs: number
   readonly ejectionMaxMs: number
   readonly ejectedPercentMax: number
+  /** Whether the last target that is fit may be ejected too. */
+  readonly ejectsLast: boolean
 }
 
 export interface ConcurrencyIr {

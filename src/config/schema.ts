@@ -153,11 +153,14 @@ const target = z.union([
   addressText(),
   object({
     address: addressText().describe('`host:port`, `[::1]:port`, `http://host:port` or `https://host:port`.'),
-    weight: integer({ min: 0, max: 1_000 }).default(1).describe('Share of the traffic relative to the other targets; 0 for none.'),
+    weight: integer({ min: 0, max: 65_535 }).default(1).describe('Share of the traffic relative to the other targets; 0 for none.'),
   }),
 ])
 
 const balancerKinds = ['round-robin', 'random', 'least-connections', 'power-of-two', 'consistent-hash'] as const
+
+const HASH_KEY = /^(client-ip|path|consumer|(header|query|cookie|param):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256})$/
+const HASH_KEYS = '`client-ip`, `path`, `consumer`, `header:NAME`, `query:NAME`, `cookie:NAME` or `param:NAME`'
 
 const balancer = z.union([
   oneOf(balancerKinds),
@@ -165,11 +168,23 @@ const balancer = z.union([
     kind: oneOf(balancerKinds).describe('How a target is chosen.'),
     by: z
       .string()
-      .regex(/^(client-ip|path|(header|query|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256})$/, {
-        error: 'expected `client-ip`, `path`, `header:NAME`, `query:NAME` or `cookie:NAME`',
-      })
+      .regex(HASH_KEY, { error: `expected ${HASH_KEYS}` })
       .default('client-ip')
-      .describe('What `consistent-hash` looks at: `client-ip`, `path`, `header:NAME`, `query:NAME` or `cookie:NAME`.'),
+      .describe(
+        `What \`consistent-hash\` looks at: ${HASH_KEYS}. \`consumer\` is who has been authenticated, \`param\` a capture of the path.`,
+      ),
+    otherwise: z
+      .string()
+      .refine((key) => key === 'random' || HASH_KEY.test(key), { error: `expected \`random\`, ${HASH_KEYS}` })
+      .default('client-ip')
+      .describe('What it looks at in requests without that; what has neither goes by chance. `random`: chance at once.'),
+    setCookie: text({ max: 1_024 })
+      .regex(/^\/[\x21-\x3a\x3c-\x7e]*$/, { error: 'expected a path, such as `/`' })
+      .optional()
+      .describe('With `cookie:NAME`: clients without it are given one, with this `Path`. Default: they are not.'),
+  }).superRefine(({ by, setCookie }, context) => {
+    if (setCookie !== undefined && !by.startsWith('cookie:'))
+      context.addIssue({ code: 'custom', path: ['setCookie'], message: 'expected `by: cookie:NAME` beside it' })
   }),
 ])
 

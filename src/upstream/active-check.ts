@@ -83,7 +83,8 @@ class CheckLoop {
       this.#check = null
       this.#onResult(this.#target, failure)
       if (this.#isStopped) return
-      const untilNextMs = this.#rule.intervalMs * (1 - clock.random() * JITTER) - (clock.now() - startedAt)
+      const intervalMs = this.#target.health.isFit ? this.#rule.intervalMs : this.#rule.unfitIntervalMs
+      const untilNextMs = intervalMs * (1 - clock.random() * JITTER) - (clock.now() - startedAt)
       this.#stopTimer = scheduler.after(Math.max(0, untilNextMs), () => this.#begin())
     })
   }

@@ -11,11 +11,12 @@ import type {
   ConsumerIr,
   DecisionsIr,
   GatewayIr,
+  HashIr,
   HashKeyIr,
   ListenerIr,
   PolicyIr,
-  RouteIr,
   ProtocolsIr,
+  RouteIr,
   ServiceIr,
   ServiceTlsIr,
   SourceLocation,
@@ -188,8 +189,8 @@ class Builder {
       targets: this.#targets(path, service),
       balancer:
         typeof balancer === 'string'
-          ? { kind: balancer, hashKey: { kind: 'client-ip' } }
-          : { kind: balancer.kind, hashKey: hashKeyOf(balancer.by) },
+          ? { kind: balancer, hash: { key: { kind: 'client-ip' }, otherwise: { kind: 'client-ip' }, setCookiePath: null } }
+          : { kind: balancer.kind, hash: hashOf(balancer) },
       connectTimeoutMs: service.connectTimeout,
       idleTimeoutMs: service.idleTimeout,
       connectionsMax: service.connectionsMax,
@@ -257,8 +258,8 @@ class Builder {
         query: matchesOf(route.query),
       },
       priority: route.priority,
-      service: route.service ?? null,
       protocols: this.#protocols(path, route),
+      service: route.service ?? null,
       ...divisionOf(route),
       timeoutMs: timeout,
       attemptTimeoutMs: route.attemptTimeout ?? timeout,
@@ -285,7 +286,6 @@ class Builder {
     return consumersOf(this.#config.consumers, { tree: this.#tree, routes, order, policiesOf }, this.#problems)
   }
 
-  #pathPriorities(route: ConfigPath, { path, pathPriority }: NativeRoute): (number | null)[] {
   #protocols(path: ConfigPath, { protocols, httpsRedirect }: NativeRoute): ProtocolsIr | null {
     const takes = new Set<string>(protocols)
     const grpc = takes.size > 0 && !takes.has('http') && !takes.has('https')
@@ -300,6 +300,7 @@ class Builder {
     return tls || grpc ? { tls, grpc, httpsRedirect: httpsRedirect ?? null } : null
   }
 
+  #pathPriorities(route: ConfigPath, { path, pathPriority }: NativeRoute): (number | null)[] {
     for (const key of Object.keys(pathPriority)) {
       if (!path.includes(key)) this.#error([...route, 'pathPriority', key], `\`${key}\` is none of the paths of this route`, 'key')
     }
@@ -319,6 +320,8 @@ class Builder {
 
   #checkAnswers(path: ConfigPath, { service, split, policies }: NativeRoute): void {
     if (
+      // Kong takes routes without a service, and answers 503 behind all plugins.
+      this.#config.compatibility === 'kong' ||
       service !== undefined ||
       split !== undefined ||
       Object.entries(policies ?? {}).some(([name, block]) => ANSWERING.includes(policyKind(name)) && block?.mode === 'enforce')
@@ -381,10 +384,14 @@ function matchOf(value: true | string): ValueMatchIr {
   return value.startsWith('~') ? { kind: 'regex', source: value.slice(1) } : { kind: 'exact', value }
 }
 
+function hashOf({ by, otherwise, setCookie }: Exclude<NativeService['balancer'], string>): HashIr {
+  return { key: hashKeyOf(by), otherwise: otherwise === 'random' ? null : hashKeyOf(otherwise), setCookiePath: setCookie ?? null }
+}
+
 function hashKeyOf(by: string): HashKeyIr {
-  if (by === 'client-ip' || by === 'path') return { kind: by }
+  if (by === 'client-ip' || by === 'path' || by === 'consumer') return { kind: by }
   const [kind = '', name = ''] = by.split(':', 2)
-  return kind === 'header' || kind === 'query' || kind === 'cookie' ? { kind, name } : { kind: 'client-ip' }
+  return kind === 'header' || kind === 'query' || kind === 'cookie' || kind === 'param' ? { kind, name } : { kind: 'client-ip' }
 }
 
 /** The same meaning gives the same 12 digits: places and the order of keys, services and routes do not count. */
