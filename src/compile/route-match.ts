@@ -51,10 +51,12 @@ export interface RoutingRules {
   readonly headAsGet: boolean
   /** Whether a request that would be taken but for its method is told so (405). */
   readonly tellsMethods: boolean
+  /** Whether of a header that is sent several times one value is enough. Otherwise they are one value, so that none of its copies hides. */
+  readonly anyValue: boolean
 }
 
-const NATIVE_RULES: RoutingRules = { headAsGet: true, tellsMethods: true }
-const KONG_RULES: RoutingRules = { headAsGet: false, tellsMethods: false }
+const NATIVE_RULES: RoutingRules = { headAsGet: true, tellsMethods: true, anyValue: false }
+const KONG_RULES: RoutingRules = { headAsGet: false, tellsMethods: false, anyValue: true }
 
 /** @param compatibility null for our own way */
 export function routingRules(compatibility: Compatibility | null): RoutingRules {
@@ -71,6 +73,8 @@ export interface RoutePredicates {
   /** Empty for any. */
   readonly serverNames: readonly HostPattern[]
   readonly headers: readonly ValuePredicate[]
+  /** See {@link RoutingRules}. */
+  readonly anyValue: boolean
   readonly query: readonly ValuePredicate[]
 }
 
@@ -88,7 +92,7 @@ export interface Candidate<T> {
  * All candidates of all routes, the one that wins first.
  * @throws Error when a pattern or an expression does not parse; configurations are checked before, with positions.
  */
-export function expandCandidates<T>(routes: readonly RouterEntry<T>[], { headAsGet } = NATIVE_RULES): Candidate<T>[] {
+export function expandCandidates<T>(routes: readonly RouterEntry<T>[], { headAsGet, anyValue } = NATIVE_RULES): Candidate<T>[] {
   const candidates: Candidate<T>[] = []
   for (const entry of routes) {
     const { match } = entry
@@ -98,6 +102,7 @@ export function expandCandidates<T>(routes: readonly RouterEntry<T>[], { headAsG
       ports: match.ports,
       serverNames: match.serverNames.map(parseHost),
       headers: match.headers.map(({ name, match }) => valuePredicate(name.toLowerCase(), match)),
+      anyValue,
       query: match.query.map(({ name, match }) => valuePredicate(name, match)),
     }
     const hosts = match.hosts.length === 0 ? [ANY_HOST] : match.hosts.map(parseHost)
@@ -208,9 +213,12 @@ export function takesServerName({ serverNames }: RoutePredicates, serverName: st
 }
 
 /** The first header predicate that fails, or null. */
-export function failingHeader({ headers: predicates }: RoutePredicates, headers: Headers): ValuePredicate | null {
+export function failingHeader({ headers: predicates, anyValue }: RoutePredicates, headers: Headers): ValuePredicate | null {
   for (const predicate of predicates) {
-    if (!predicate.test(headerValue(headers, predicate.name))) return predicate
+    const fits = anyValue
+      ? headers.getAll(predicate.name).some((value) => predicate.test(value))
+      : predicate.test(headerValue(headers, predicate.name))
+    if (!fits) return predicate
   }
   return null
 }

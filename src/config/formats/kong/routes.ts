@@ -22,10 +22,6 @@ export const ROUTE_RULES = {
     fidelity: 'approximated',
     reason: 'requests are always streamed; one with a large body is not sent again to another target once it has been sent',
   },
-  'headers#list': {
-    fidelity: 'approximated',
-    reason: 'a header that is sent several times is compared as one list with commas, and matches where one item of it does',
-  },
 } as const satisfies FidelityRules
 
 /** A native route with the policies that stand on it. */
@@ -63,11 +59,16 @@ function fieldsOf(
 ): NativeRoute['fields'] {
   const { fields, service } = route
   const at = (key: string, value: Written): Written => nodeOf(value, route.locate([key]))
-  const paths = [...new Set(fields.paths)]
-  const [first = 0, ...others] = ranks.values()
+  // An expression without anything special in it and the prefix of the same text are one path: the higher rank is what Kong would find first.
+  const paths = new Map<string, number>()
+  for (const path of fields.paths) {
+    const native = nativePath(path)
+    paths.set(native, Math.max(ranks.get(path) ?? 0, paths.get(native) ?? 0))
+  }
+  const [first = 0, ...others] = paths.size === 0 ? ranks.values() : paths.values()
   const isEven = others.every((rank) => rank === first)
   return {
-    path: paths.length === 0 ? '/*' : at('paths', paths.map(nativePath)),
+    path: paths.size === 0 ? '/*' : at('paths', [...paths.keys()]),
     ...(hosts.length > 0 && { host: at('hosts', [...new Set(hosts.map(nativeHost))]) }),
     ...(port !== null && { port: at('hosts', port) }),
     ...(fields.methods.length > 0 && { method: at('methods', [...new Set(fields.methods)]) }),
@@ -76,10 +77,26 @@ function fieldsOf(
         Object.entries(fields.headers).map(([name, values]) => [name, nodeOf(headerMatch(values), route.locate(['headers']))]),
       ),
     }),
+    ...(!isDefault(fields.protocols) && {
+      protocols: at('protocols', [...new Set(fields.protocols)]),
+      ...(asksForTls(fields.protocols) &&
+        fields.httpsRedirectStatusCode !== 426 && {
+          httpsRedirect: at('https_redirect_status_code', fields.httpsRedirectStatusCode),
+        }),
+    }),
     ...(fields.snis.length > 0 && { serverName: at('snis', [...new Set(fields.snis.map(nativeHost))]) }),
-    ...(isEven ? { priority: first } : { pathPriority: Object.fromEntries([...ranks].map(([path, rank]) => [nativePath(path), rank])) }),
+    ...(isEven ? { priority: first } : { pathPriority: Object.fromEntries(paths) }),
     ...(service !== null && { service: service.fields.name, ...retryOf(service) }),
   }
+}
+
+/** Whether requests may come by http and by https. */
+function isDefault(protocols: readonly string[]): boolean {
+  return protocols.includes('http')
+}
+
+function asksForTls(protocols: readonly string[]): boolean {
+  return protocols.includes('https') && !protocols.includes('http')
 }
 
 /** `/foo` takes every path that begins with these characters; an expression is one already. */
@@ -111,7 +128,7 @@ function headerMatch(values: readonly string[]): string {
     const lower = value.toLowerCase()
     return lower.startsWith('~*') ? `.*(?:${lower.slice(2)}).*` : lower.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
   })
-  return `~(?is)(?:.*, *)?(?:${alternatives.join('|')})(?: *,.*)?`
+  return `~(?is)(?:${alternatives.join('|')})`
 }
 
 /** Whether an expression has a `|` outside of all groups and classes. */
