@@ -15,6 +15,9 @@ import { hmac } from './hmac/policy.ts'
 import { identityHeaders } from './identity-headers/policy.ts'
 import { ipAccess } from './ip-access/policy.ts'
 import { jwt } from './jwt/policy.ts'
+import { kongLog } from './kong-log/policy.ts'
+import { kongMetrics } from './kong-metrics/policy.ts'
+import { kongStatsd } from './kong-statsd/policy.ts'
 import { rateLimit } from './rate-limit/policy.ts'
 import { redirect } from './redirect/policy.ts'
 import { requestId } from './request-id/policy.ts'
@@ -78,6 +81,10 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   rewrite,
   // Last, so that what the operator says of a header is the final word over what policies wrote.
   headers,
+  // Only tell of what has happened: behind all that edits a response, so that they tell what clients get.
+  kongMetrics,
+  kongLog,
+  kongStatsd,
   // Puts another protocol in place of the client's: all others speak of what the client sees, so that it acts behind them, and before them on
   // responses.
   grpcWeb,

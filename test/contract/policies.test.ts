@@ -12,6 +12,15 @@ import { exchangeOf, testContext } from '../../src/policies/testing.ts'
 const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly full: unknown }>> = {
   'request-id': { minimal: {}, full: { header: 'X-Id', trustClient: 'always' } },
   'correlation-id': { minimal: {}, full: { header: 'X-Id', format: 'origin', respond: true } },
+  'kong-log': {
+    minimal: { file: '/dev/null' },
+    full: {
+      http: { url: 'http://127.0.0.1:9/', headers: { Authorization: 'x' } },
+      set: { 'request.headers.x': null, environment: 'test' },
+    },
+  },
+  'kong-metrics': { minimal: {}, full: { statusCodes: true, latencies: true, bandwidth: true, consumers: true } },
+  'kong-statsd': { minimal: {}, full: { tags: 'dogstatsd', statuses: [{ from: 200, to: 299 }], hostnameInPrefix: true } },
   'user-agent': { minimal: {}, full: { allow: ['^good'], deny: ['.'], bots: false } },
   'request-size': { minimal: { bodyMax: '1KiB' }, full: { bodyMax: 10, headerBytesMax: '1KiB' } },
   'ip-access': { minimal: { deny: ['10.0.0.1'] }, full: { allow: ['192.0.2.0/24', '::/0'], deny: ['192.0.2.9'], by: 'peer' } },

@@ -1,8 +1,8 @@
 import { compileRegex } from '../../../../core/regex.ts'
-import { list, type z } from '../../../../core/schema.ts'
+import { list, object, type z } from '../../../../core/schema.ts'
 import { nodeOf } from '../nodes.ts'
 import type { KongPlugin } from '../types.ts'
-import { config, filled } from './config-schema.ts'
+import { filled } from './config-schema.ts'
 
 function patterns() {
   const pattern = filled().superRefine((written, context) => {
@@ -12,7 +12,7 @@ function patterns() {
   return list(pattern, { max: 200 }).default([])
 }
 
-const schema = config({ allow: patterns(), deny: patterns() })
+const schema = object({ allow: patterns(), deny: patterns() })
 
 type Config = z.output<typeof schema>
 

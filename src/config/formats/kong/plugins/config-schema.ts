@@ -1,17 +1,6 @@
 /** Words that the schemas of plugins share. */
 import { list, object, z } from '../../../../core/schema.ts'
 
-/** A plugin's `config`: what is null there is not there. */
-export function config<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.preprocess(withoutNulls, object(shape))
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).flatMap(([key, inner]) => (inner === null ? [] : [[key, withoutNulls(inner)]])))
-}
-
 /** Any text but the empty one. */
 export function filled() {
   return z.string().min(1, { error: 'length must be at least 1' }).max(8_192)

@@ -1,10 +1,10 @@
-import { oneOf, z } from '../../../../core/schema.ts'
+import { object, oneOf, z } from '../../../../core/schema.ts'
 import type { KongPlugin } from '../types.ts'
-import { config, headerName } from './config-schema.ts'
+import { headerName } from './config-schema.ts'
 
 const FORMATS = { uuid: 'uuid', 'uuid#counter': 'uuid-counter', tracker: 'origin' } as const
 
-const schema = config({
+const schema = object({
   header_name: headerName().default('Kong-Request-ID'),
   generator: oneOf(['uuid', 'uuid#counter', 'tracker']).default('uuid#counter'),
   echo_downstream: z.boolean().default(false),

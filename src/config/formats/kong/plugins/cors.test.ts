@@ -25,8 +25,8 @@ test('2.10 cors: the defaults let every origin read, and echo the headers that a
 })
 
 test('2.10 cors: expressions match the whole origin, or the host alone where they have no colon', async () => {
-  const origins = ['https://a.example', '^https://[a-z]+[.]b[.]example$', '.*[.]c[.]example', 'a[.]x|b[.]x', null]
-  const { policies, notes } = await translated(cors, { origins: origins.slice(0, 4), max_age: 3600, headers: null })
+  const origins = ['https://a.example', '^https://[a-z]+[.]b[.]example$', '.*[.]c[.]example', 'a[.]x|b[.]x']
+  const { policies, notes } = await translated(cors, { origins, max_age: 3600 })
   assert.deepEqual(JSON.parse(JSON.stringify(policies))['cors:cors'].origins, [
     'https://a.example',
     '~https://[a-z]+[.]b[.]example',

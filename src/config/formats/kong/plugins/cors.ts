@@ -1,8 +1,8 @@
 import { compileRegex } from '../../../../core/regex.ts'
-import { list, oneOf, z } from '../../../../core/schema.ts'
+import { list, object, oneOf, z } from '../../../../core/schema.ts'
 import { nodeOf } from '../nodes.ts'
 import type { KongPlugin } from '../types.ts'
-import { config, filled, texts } from './config-schema.ts'
+import { filled, texts } from './config-schema.ts'
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'] as const
 
@@ -15,7 +15,7 @@ const origin = filled().superRefine((written, context) => {
   if ('problem' in regex) context.addIssue({ code: 'custom', message: `'${written}' is not a valid regex: ${regex.problem}` })
 })
 
-const schema = config({
+const schema = object({
   origins: list(origin, { max: 1_000 }).default([]),
   methods: list(oneOf(METHODS), { max: 20 }).optional(),
   headers: texts().default([]),

@@ -11,7 +11,7 @@ test('2.10 ip-restriction: lists, status and a message with the address', async 
   assert.deepEqual((await translated(ipRestriction, { deny: ['::1'], status: 404, message: 'no' })).policies, {
     'ip-access:ip-restriction': { deny: ['::1'], status: 404, message: 'no' },
   })
-  assert.deepEqual((await translated(ipRestriction, { allow: null })).errors, [
+  assert.deepEqual((await translated(ipRestriction, { allow: [] })).errors, [
     "at least one of these fields must be non-empty: 'config.allow', 'config.deny'",
   ])
 })

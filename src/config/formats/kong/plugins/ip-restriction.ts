@@ -1,11 +1,11 @@
-import { list, z } from '../../../../core/schema.ts'
+import { list, object, z } from '../../../../core/schema.ts'
 import { nodeOf } from '../nodes.ts'
 import type { KongPlugin } from '../types.ts'
-import { config, filled } from './config-schema.ts'
+import { filled } from './config-schema.ts'
 
 const addresses = () => list(filled(), { max: 10_000 }).optional()
 
-const schema = config({
+const schema = object({
   allow: addresses(),
   deny: addresses(),
   status: z.number().optional(),

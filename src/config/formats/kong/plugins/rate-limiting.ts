@@ -1,6 +1,6 @@
 import { object, oneOf, z } from '../../../../core/schema.ts'
 import type { KongPlugin, PluginSurroundings, TranslatedPlugin, Written } from '../types.ts'
-import { config, filled, headerName, port, timeout } from './config-schema.ts'
+import { filled, headerName, port, timeout } from './config-schema.ts'
 
 const PERIODS = ['second', 'minute', 'hour', 'day', 'month', 'year'] as const
 /** Longest wait for an answer of Redis that the native form takes. */
@@ -20,7 +20,7 @@ const REDIS = {
   server_name: filled().optional(),
 }
 
-const schema = config({
+const schema = object({
   second: limit(),
   minute: limit(),
   hour: limit(),

@@ -1,13 +1,13 @@
-import { z } from '../../../../core/schema.ts'
+import { object, z } from '../../../../core/schema.ts'
 import { nodeOf } from '../nodes.ts'
 import type { KongPlugin } from '../types.ts'
-import { config, filled } from './config-schema.ts'
+import { filled } from './config-schema.ts'
 
 const STATUSES = new Set([301, 302, 303, 307, 308])
 const BODILESS = new Set([204, 205, 304])
 const BODY = 'redirecting'
 
-const schema = config({
+const schema = object({
   status_code: z.int().min(100).max(599).default(301),
   location: filled().refine((url) => URL.canParse(url) && /^[!-~]+$/.test(url), { error: 'missing host in url' }),
   keep_incoming_path: z.boolean().default(false),

@@ -1,10 +1,9 @@
-import { oneOf, z } from '../../../../core/schema.ts'
+import { object, oneOf, z } from '../../../../core/schema.ts'
 import type { KongPlugin } from '../types.ts'
-import { config } from './config-schema.ts'
 
 const UNIT_BYTES = { megabytes: 2 ** 20, kilobytes: 2 ** 10, bytes: 1 }
 
-const schema = config({
+const schema = object({
   allowed_payload_size: z
     .int()
     .min(0)

@@ -1,6 +1,6 @@
-import { z } from '../../../../core/schema.ts'
+import { object, z } from '../../../../core/schema.ts'
 import type { KongPlugin } from '../types.ts'
-import { config, filled, headerName } from './config-schema.ts'
+import { filled, headerName } from './config-schema.ts'
 
 /** What is said where no message is given. */
 const MESSAGES: ReadonlyMap<number, string> = new Map([
@@ -14,7 +14,7 @@ const MESSAGES: ReadonlyMap<number, string> = new Map([
 
 const BODILESS = new Set([204, 205, 304])
 
-const schema = config({
+const schema = object({
   status_code: z.int().min(100).max(599).default(503),
   message: filled().optional(),
   content_type: filled().optional(),

@@ -1,0 +1,46 @@
+import { object, z } from '../../../../core/schema.ts'
+import type { KongPlugin } from '../types.ts'
+
+const off = () => z.boolean().default(false)
+
+const schema = object({
+  per_consumer: off(),
+  status_code_metrics: off(),
+  latency_metrics: off(),
+  bandwidth_metrics: off(),
+  upstream_health_metrics: off(),
+  ai_metrics: off(),
+  wasm_metrics: off(),
+})
+
+type Config = z.output<typeof schema>
+
+export const prometheus: KongPlugin<Config> = {
+  name: 'prometheus',
+  schema,
+  rules: {
+    config: {
+      fidelity: 'approximated',
+      reason:
+        'metrics are at `/metrics` of the admin listener. Those of the node (`kong_nginx_*`, `kong_memory_*`, `kong_node_info`, `kong_datastore_reachable`) are not there: `gateway_connections`, `gateway_requests_total` and `process_*` say what there is to say',
+    },
+    'config.upstream_health_metrics': {
+      fidelity: 'unsupported',
+      reason: 'the health of targets is told by `gateway_targets`, by service and state',
+    },
+    'config.ai_metrics': { fidelity: 'unsupported', reason: 'no language models are asked here' },
+    'config.wasm_metrics': { fidelity: 'unsupported', reason: 'no filters in WebAssembly are run here' },
+  },
+  translate(written, around) {
+    around.note('config')
+    for (const key of ['upstream_health_metrics', 'ai_metrics', 'wasm_metrics'] as const)
+      if (written[key]) around.note(`config.${key}`, [key])
+    const options = {
+      statusCodes: written.status_code_metrics,
+      latencies: written.latency_metrics,
+      bandwidth: written.bandwidth_metrics,
+      consumers: written.per_consumer,
+    }
+    return { policies: [{ kind: 'kong-metrics', options }] }
+  },
+}

@@ -1,0 +1,121 @@
+import type { Attempt, Exchange } from '../../core/exchange.ts'
+import type { Latencies } from '../../core/latencies.ts'
+import { isSecretHeader, SECRET_PARAMETERS } from '../../core/log-settings.ts'
+import type { Outcome } from '../../core/policy.ts'
+import type { JsonObject } from './setters.ts'
+
+/** An exchange that has ended. */
+export interface Recorded {
+  readonly exchange: Exchange
+  readonly outcome: Outcome
+  readonly latencies: Latencies
+  /** Headers of the response. */
+  readonly head: readonly (readonly [string, string])[]
+  /** Milliseconds since 1970. */
+  readonly nowMs: number
+}
+
+const REDACTED = 'REDACTED'
+const SECRETS: ReadonlySet<string> = new Set(SECRET_PARAMETERS)
+
+/** What Kong's log plugins tell of an exchange. Values of headers and parameters that may be secret are not told. */
+export function recordOf(recorded: Recorded): JsonObject {
+  const { exchange, outcome, latencies, head, nowMs } = recorded
+  const { route, caller, forward, attempts, requestBytes } = exchange
+  const startedAt = Math.round(nowMs - outcome.durationMs)
+  const isAnswered = latencies.service !== -1
+  const serviceName = route?.serviceName ?? ''
+  return {
+    request: requestOf(exchange, requestBytes),
+    ...(attempts.length > 0 && {
+      upstream_uri: shownTarget(forward.path, forward.query),
+      upstream_status: attempts.map(({ status }) => (status === 0 ? 502 : status)).join(', '),
+    }),
+    response: { status: outcome.status === 0 ? 499 : outcome.status, headers: grouped(head, isSecretHeader), size: exchange.responseBytes },
+    latencies: {
+      request: Math.round(latencies.total),
+      kong: Math.round(latencies.before),
+      proxy: isAnswered ? Math.round(latencies.service) : -1,
+      receive: Math.round(latencies.receive),
+    },
+    tries: attempts.map((attempt) => tryOf(attempt, nowMs - outcome.durationMs - exchange.startedAt)),
+    ...(caller.credentialId !== '' && { authenticated_entity: { id: caller.credentialId } }),
+    ...(caller.consumer !== null && { consumer: { username: caller.consumer.name } }),
+    ...(route !== null && route.name !== '' && { route: { name: route.name } }),
+    ...(serviceName !== '' && { service: { name: serviceName } }),
+    client_ip: exchange.client.address,
+    started_at: startedAt,
+    source: isAnswered ? 'upstream' : 'kong',
+    workspace: 'default',
+    workspace_name: 'default',
+    ...(exchange.correlationId !== '' && { correlation_id: exchange.correlationId }),
+    ...(exchange.traceContext !== null && { trace_id: { w3c: exchange.traceContext.traceId } }),
+  }
+}
+
+function requestOf({ request, requestId, listener }: Exchange, bodyBytes: number): JsonObject {
+  const { method, path, query, host, headers } = request
+  const uri = shownTarget(path, query)
+  return {
+    ...(requestId !== '' && { id: requestId }),
+    method,
+    uri,
+    url: `${listener.scheme}://${host}:${listener.port}${uri}`,
+    querystring: queryOf(query),
+    headers: grouped(headers.toPairs(), isSecretHeader),
+    size: method.length + uri.length + 14 + headers.end - headers.begin + bodyBytes,
+  }
+}
+
+/** @param zeroMs what the clock's zero is in milliseconds since 1970 */
+function tryOf({ target, startedAt, status, error }: Attempt, zeroMs: number): JsonObject {
+  const colon = target.lastIndexOf(':')
+  return {
+    ip: target.slice(0, colon).replace(/^\[(.*)\]$/, '$1'),
+    port: Number(target.slice(colon + 1)),
+    balancer_start: Math.round(startedAt + zeroMs),
+    balancer_latency: 0,
+    ...(error !== null && { state: 'failed', code: status === 0 ? 502 : status }),
+  }
+}
+
+/** With the values of parameters hidden that may be secret. */
+function shownTarget(path: string, query: string): string {
+  if (query === '') return path
+  const shown = query.split('&').map((pair) => {
+    const equals = pair.indexOf('=')
+    return equals !== -1 && isSecretParameter(pair.slice(0, equals)) ? `${pair.slice(0, equals)}=${REDACTED}` : pair
+  })
+  return `${path}?${shown.join('&')}`
+}
+
+function isSecretParameter(name: string): boolean {
+  return SECRETS.has(new URLSearchParams(`${name}=`).keys().next().value?.toLowerCase() ?? '')
+}
+
+type Told = string | true
+
+/** A name without a value is `true`. */
+function queryOf(query: string): JsonObject {
+  const all = new Map<string, Told | Told[]>()
+  for (const pair of query === '' ? [] : query.split('&')) {
+    for (const [name, text] of new URLSearchParams(pair)) {
+      const value = !pair.includes('=') ? true : SECRETS.has(name.toLowerCase()) ? REDACTED : text
+      const known = all.get(name)
+      all.set(name, known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value])
+    }
+  }
+  return Object.fromEntries(all)
+}
+
+/** Names in lower case; what came several times is a list. */
+function grouped(pairs: readonly (readonly [string, string])[], isSecret: (name: string) => boolean): JsonObject {
+  const all = new Map<string, string | string[]>()
+  for (const [written, value] of pairs) {
+    const name = written.toLowerCase()
+    const shown = isSecret(name) ? REDACTED : value
+    const known = all.get(name)
+    all.set(name, known === undefined ? shown : [...(Array.isArray(known) ? known : [known]), shown])
+  }
+  return Object.fromEntries(all)
+}
