@@ -5,6 +5,7 @@ import type { ClientCertificate } from './client-certificate.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { ErrorCode } from './errors.ts'
 import { Headers } from './headers.ts'
+import type { PathPattern } from './path-pattern.ts'
 import type { Reply } from './reply.ts'
 import type { LimitDecision } from './store.ts'
 import type { Trace } from './trace.ts'
@@ -100,6 +101,8 @@ export interface ForwardHead {
   authority: string
   /** The method to send; empty for the request's own. */
   method: string
+  /** Whether a query that is empty is sent with its question mark. */
+  emptyQuery: boolean
 }
 
 /** The client's side of one exchange, whatever the protocol: how the answer goes back. Implemented in `http/`. */
@@ -210,7 +213,7 @@ export class Exchange {
   readonly response = new ResponseHead()
   /** The headers of the gateway's own answers; `response.headers` is this, or the block of a service's response. */
   readonly ownHeaders = new Headers()
-  readonly forward: ForwardHead = { path: '', query: '', authority: '', method: '' }
+  readonly forward: ForwardHead = { path: '', query: '', authority: '', method: '', emptyQuery: false }
   readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '', certificate: null }
   readonly caller = new Caller()
   /** What the `rate-limit` policy decided; null while it has not. */
@@ -252,6 +255,8 @@ export class Exchange {
   route: RouteInfo | null = null
   /** Captures of the route's pattern by name. */
   params: ReadonlyMap<string, string> = NO_PARAMS
+  /** The one of the route's paths that takes the request; null where there is no route. */
+  pathPattern: PathPattern | null = null
   /** Largest request body in bytes that this exchange accepts. */
   requestBodyBytesMax = 0
   /** Why there is no answer from the service, once that is so. */
@@ -286,6 +291,7 @@ export class Exchange {
     client.address = client.peerAddress
     this.forward.authority = ''
     this.forward.method = ''
+    this.forward.emptyQuery = false
     response.trailers = null
     this.requestBody = null
     this.requestFilter = null
@@ -302,6 +308,7 @@ export class Exchange {
     this.correlationId = ''
     this.route = null
     this.params = NO_PARAMS
+    this.pathPattern = null
     this.error = null
     this.caller.reset()
     this.limit = null

@@ -108,6 +108,7 @@ export class DetachedExchanges implements Detacher {
     Object.assign(client, source.client)
     caller.restore(source.caller.copy())
     exchange.params = source.params
+    exchange.pathPattern = source.pathPattern
     exchange.requestId = source.requestId
     exchange.requestBodyBytesMax = source.requestBodyBytesMax
     exchange.startedAt = source.clock.now()

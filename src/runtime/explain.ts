@@ -131,7 +131,10 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const found = match?.kind === 'found' ? match.value : snapshot.unmatched
   exchange.route = found
   if (fault === null) exchange.rpc = rpcKindOf(request)
-  if (match?.kind === 'found') exchange.params = match.params
+  if (match?.kind === 'found') {
+    exchange.params = match.params
+    exchange.pathPattern = match.pattern
+  }
   exchange.forward.path = request.path
   exchange.forward.query = request.query
 
@@ -268,7 +271,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, notes: [], answer: null })
   }
   const bodyLength = exchange.requestBody?.length ?? exchange.downstream.requestBody.length
-  const request = upstreamRequest(exchange, plan, service, target.label, { bodyLength, isGrpc: isGrpcCall(exchange) })
+  const request = upstreamRequest(exchange, plan, service, target.authority, { bodyLength, isGrpc: isGrpcCall(exchange) })
   const buffer = Buffer.alloc(requestHeadSizeMax(request))
   const text = buffer.latin1Slice(0, writeRequestHead(buffer, 0, request))
   return {

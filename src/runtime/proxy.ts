@@ -94,7 +94,10 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const plan = match.kind === 'found' ? match.value : snapshot.unmatched
     this.#plan = plan
     exchange.route = plan
-    if (match.kind === 'found') exchange.params = match.params
+    if (match.kind === 'found') {
+      exchange.params = match.params
+      exchange.pathPattern = match.pattern
+    }
     forward.path = request.path
     forward.query = request.query
     const refusal = plan.admission === null ? null : plan.admission(exchange)
