@@ -9,7 +9,7 @@ import { jwtKeyProblem } from './jwt-keys.ts'
 
 export const CONSUMERS_MAX = 100_000
 const CREDENTIALS_MAX = 100
-const GROUPS_MAX = 100
+const GROUPS_MAX = 1_000
 
 const word = () =>
   z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, {
@@ -130,7 +130,7 @@ export const consumer = <P extends z.ZodType>(policies: P) =>
     labels: record(word(), line(1_024), { max: 20 })
       .optional()
       .describe('Texts about it, by name, which `identity-headers` can tell to services.'),
-    groups: list(line(256), { max: GROUPS_MAX }).default([]).describe('Groups it belongs to, for `authorize`.'),
+    groups: list(line(512), { max: GROUPS_MAX }).default([]).describe('Groups it belongs to, for `authorize`.'),
     keys: list(z.union([keyText(), key]), { max: CREDENTIALS_MAX })
       .default([])
       .describe('API keys, for `api-key`: the key itself, or a map.'),

@@ -65,6 +65,8 @@ export interface NotLoaded extends Read {
 const FILE_BYTES_MAX = 32 * 2 ** 20
 /** Policies that are on without being named. */
 const ON_BY_DEFAULT = ['request-id', 'forwarded-headers', 'identity-headers']
+/** There only what authenticates says who calls. */
+const ON_BY_DEFAULT_KONG = ['request-id', 'forwarded-headers']
 
 /**
  * Loads one or several documents as one configuration: names of files (YAML or JSON; `.ts`, `.mts`, `.js` and `.mjs` are run), and what stores have
@@ -110,7 +112,8 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   await resolveTls(result.data, tree, { readFile, onFile, nowMs: Date.now() }, problems)
   // Of options whose file is missing nothing more can be said.
   const isResolved = problems.length === before
-  const defaultPolicies = new Map(ON_BY_DEFAULT.flatMap((kind) => defaultOptions(kind, schemas)))
+  const onByDefault = result.data.compatibility === 'kong' ? ON_BY_DEFAULT_KONG : ON_BY_DEFAULT
+  const defaultPolicies = new Map(onByDefault.flatMap((kind) => defaultOptions(kind, schemas)))
   const availableCpus = options.availableCpus ?? availableParallelism()
   await hashPasswords(result.data.consumers, tree, problems)
   const order = policyOrder(policies, result.data.compatibility ?? null)

@@ -137,12 +137,14 @@ class Reviewer {
   readonly #stores: ReadonlySet<StoreName>
   readonly #consumers: ReadonlySet<string>
   readonly #clientCertificates: boolean
+  readonly #compatibility: GatewayIr['compatibility']
 
   constructor(ir: GatewayIr, tree: ConfigNode, definitions: Definitions) {
     this.#definitions = definitions
     this.#tree = tree
     this.#stores = new Set<StoreName>(ir.stores.redis === null ? ['memory'] : ['memory', 'redis'])
     this.#consumers = new Set(ir.consumers.map(({ name }) => name))
+    this.#compatibility = ir.compatibility
     this.#clientCertificates = ir.listeners.some(({ tls }) => tls !== null && tls.clientCertificates !== null)
     this.#addPaths(['policies'], ir.policies)
     for (const { name, policies } of ir.services) this.#addPaths(['services', name, 'policies'], policies)
@@ -168,6 +170,7 @@ class Reviewer {
       stores: this.#stores,
       consumers: this.#consumers,
       clientCertificates: this.#clientCertificates,
+      compatibility: this.#compatibility,
       ...(service === undefined ? {} : { service }),
     }
     for (const policy of inForce) {

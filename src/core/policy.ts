@@ -5,6 +5,7 @@ import type { ErrorCode } from './errors.ts'
 import type { Attempt, Exchange } from './exchange.ts'
 import type { Logger, Metrics } from './observe.ts'
 import type { ApiDescription } from './openapi.ts'
+import type { Compatibility } from './policy-order.ts'
 import type { RecordOutputs } from './record-output.ts'
 import type { Reply } from './reply.ts'
 import type { HttpClient, Resources } from './resources.ts'
@@ -105,6 +106,8 @@ export interface PolicySurroundings {
   readonly authenticates: boolean
   readonly stores: ReadonlySet<StoreName>
   readonly consumers: ReadonlySet<string>
+  /** Another gateway whose ways the configuration asks for; null or left out for none. */
+  readonly compatibility?: Compatibility | null
   /** Whether any listener asks its clients for certificates. */
   readonly clientCertificates: boolean
   /** What the route asks: null for a route without a service, left out where no route is looked at. */

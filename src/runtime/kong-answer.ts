@@ -12,7 +12,8 @@ export function renderKongRefusal(exchange: Exchange, reply: Reply, code: ErrorC
   const { response, request } = exchange
   const error = kongErrorOf(reply, code)
   const status = reply.status === 0 ? error.status : reply.status
-  const message = error.ownMessage === true ? (reply.detail ?? error.message) : error.message
+  const template = error.ownMessage === true ? (reply.detail ?? error.message) : error.message
+  const message = reply.about === undefined ? template : template.replaceAll('{about}', () => reply.about ?? '')
   if (exchange.rpc !== 'none') {
     const grpcStatus = error.grpcStatus ?? grpcStatusOf(status)
     return writeGrpcRefusal(exchange, code, grpcStatus, message, null)

@@ -14,6 +14,7 @@ const REASONS = {
   repeated: ['token_invalid', 'The request carries more than one token'],
   oversized: ['token_invalid', 'The token is too large'],
   malformed: ['token_invalid', 'The token is malformed'],
+  signatureMalformed: ['token_invalid', 'The token is malformed'],
   critical: ['token_invalid', 'The token asks for an extension that is not supported'],
   algorithm: ['token_invalid', 'The algorithm of the token is not accepted'],
   algorithmUnknown: ['token_invalid', 'The algorithm of the token is not accepted'],

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../core/errors.ts'
 export interface KongError {
   /** A refusal that has a status of its own keeps it. */
   readonly status: number
+  /** `{about}` in it stands for what the refusal's reason is about. */
   readonly message: string
   /** Whether the refusal's own sentence, where it has one, takes the place of `message`: policies are told such sentences in Kong's words. */
   readonly ownMessage?: true

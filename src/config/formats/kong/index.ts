@@ -1,7 +1,7 @@
 /** Kong's declarative files, translated to the native form: `reference/kong-semantics.md`. */
 import type { Problem } from '../../diagnostics.ts'
 import { type MapNode, nodeAt } from '../../tree.ts'
-import { nativeConsumer } from './consumers.ts'
+import { nativeConsumer, noteCredentials } from './consumers.ts'
 import { readDocument } from './document.ts'
 import { listenersOf } from './listeners.ts'
 import { migrate } from './migrate.ts'
@@ -85,18 +85,24 @@ function rootOf(
         ]),
     ),
     routes: routeEntries,
-    ...(document.consumers.length > 0 && { consumers: consumersOf(document, placed, names) }),
+    ...(document.consumers.length > 0 && { consumers: consumersOf(document, placed, names, notes) }),
   }
 }
 
-function consumersOf(document: KongDocument, placed: PlacedPolicies, names: ReadonlyMap<RouteEntity, readonly string[]>): Written {
+function consumersOf(
+  document: KongDocument,
+  placed: PlacedPolicies,
+  names: ReadonlyMap<RouteEntity, readonly string[]>,
+  notes: Notes,
+): Written {
+  noteCredentials(document, notes)
   return Object.fromEntries(
     document.consumers.map((consumer) => {
       const routes = [...(placed.consumerRoutes.get(consumer) ?? [])].flatMap(([route, policies]) =>
         (names.get(route) ?? []).map((name) => [name, nodeOf({ policies }, consumer.at)] as const),
       )
       const fields = {
-        ...nativeConsumer(consumer, document),
+        ...nativeConsumer(consumer, document, notes),
         ...policiesAt(placed.consumers.get(consumer)),
         ...(routes.length > 0 && { routes: Object.fromEntries(routes) }),
       }

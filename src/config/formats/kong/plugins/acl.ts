@@ -13,7 +13,8 @@ const schema = object({
   const fields = "'config.allow', 'config.deny'"
   if (allow.length + deny.length === 0)
     context.addIssue({ code: 'custom', message: `at least one of these fields must be non-empty: ${fields}` })
-  if (allow.length > 0 && deny.length > 0) context.addIssue({ code: 'custom', message: `only one of these fields must be non-empty: ${fields}` })
+  if (allow.length > 0 && deny.length > 0)
+    context.addIssue({ code: 'custom', message: `only one of these fields must be non-empty: ${fields}` })
 })
 
 type Config = z.output<typeof schema>
@@ -29,7 +30,8 @@ export const acl: KongPlugin<Config> = {
     },
     'config.always_use_authenticated_groups': {
       fidelity: 'approximated',
-      reason: 'no plugin that is carried over finds out groups of its own, so that those of the consumer are used, as in Kong where there are none',
+      reason:
+        'no plugin that is carried over finds out groups of its own, so that those of the consumer are used, as in Kong where there are none',
     },
   },
   translate({ allow, deny, hide_groups_header: hides, always_use_authenticated_groups: always }, around) {

@@ -28,7 +28,10 @@ export function groupsPolicy(hidden: boolean): TranslatedPolicy {
 const GROUPS_FIELD = 'X-Consumer-Groups'
 
 /** How plugins of several kinds go together: with `anonymous` one of them is enough, without each has to let pass, and the last has the word. */
-export function termsOf(anonymous: string | undefined, { document, locate }: PluginSurroundings): Readonly<Record<string, Written | undefined>> {
+export function termsOf(
+  anonymous: string | undefined,
+  { document, locate }: PluginSurroundings,
+): Readonly<Record<string, Written | undefined>> {
   return {
     replaces: true,
     anonymous: anonymous === undefined ? undefined : nodeOf(anonymousName(anonymous, document), locate(['anonymous'])),

@@ -17,9 +17,10 @@ export const basicAuth: KongPlugin<Config> = {
   noConsumer: true,
   rules: {
     'config.hide_credentials': PROXY_AUTHORIZATION_RULE,
-    strictness: {
+    'config#strictness': {
       fidelity: 'approximated',
-      reason: 'name and password have to be UTF-8 in faultless base64, in one field only; Kong takes other bytes, and the first of several fields',
+      reason:
+        'name and password have to be UTF-8 in faultless base64, in one field only; Kong takes other bytes, and the first of several fields',
     },
   },
   translate({ anonymous, hide_credentials: hides, realm }, around) {

@@ -33,7 +33,7 @@ export const hmacAuth: KongPlugin<Config> = {
       reason:
         'bodies of up to 1 MiB are compared with `Digest`, larger ones are 413; Kong compares what fits in `client_body_buffer_size`, and refuses others with 401',
     },
-    strictness: {
+    'config#strictness': {
       fidelity: 'approximated',
       reason: 'of a header that is sent several times all values are signed, joined by a comma and a blank; Kong takes the first alone',
     },

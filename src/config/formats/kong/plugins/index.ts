@@ -1,10 +1,15 @@
 import type { KongPlugin } from '../types.ts'
+import { acl } from './acl.ts'
+import { basicAuth } from './basic-auth.ts'
 import { botDetection } from './bot-detection.ts'
 import { correlationId } from './correlation-id.ts'
 import { cors } from './cors.ts'
 import { fileLog } from './file-log.ts'
+import { hmacAuth } from './hmac-auth.ts'
 import { httpLog } from './http-log.ts'
 import { ipRestriction } from './ip-restriction.ts'
+import { jwt } from './jwt.ts'
+import { keyAuth } from './key-auth.ts'
 import { opentelemetry } from './opentelemetry.ts'
 import { prometheus } from './prometheus.ts'
 import { rateLimiting } from './rate-limiting.ts'
@@ -15,12 +20,17 @@ import { statsd } from './statsd.ts'
 
 /** Kong's plugins that are carried over, by name. */
 export const PLUGINS: readonly KongPlugin<unknown>[] = [
+  acl,
+  basicAuth,
   botDetection,
   correlationId,
   cors,
   fileLog,
+  hmacAuth,
   httpLog,
   ipRestriction,
+  jwt,
+  keyAuth,
   opentelemetry,
   prometheus,
   rateLimiting,

@@ -28,7 +28,7 @@ export const jwt: KongPlugin<Config> = {
   schema,
   noConsumer: true,
   rules: {
-    strictness: {
+    'config#strictness': {
       fidelity: 'approximated',
       reason:
         'a token that two readers could understand differently is refused with 401 where Kong takes it: one that is written twice, names a member twice, asks for extensions (`crit`), or is signed with an RSA key of fewer than 2048 bits; `Bearer` may be written in any case',
@@ -42,7 +42,8 @@ export const jwt: KongPlugin<Config> = {
     const { claims_to_verify: claims, maximum_expiration: maximum, realm } = config
     if (!config.run_on_preflight) around.note('config.run_on_preflight')
     const from = placesOf(config, around)
-    if (from.length === 0) around.error('expected at least one name in `uri_param_names`, `cookie_names` or `header_names`: nobody could pass')
+    if (from.length === 0)
+      around.error('expected at least one name in `uri_param_names`, `cookie_names` or `header_names`: nobody could pass')
     const options = {
       consumers: true,
       keyClaim: config.key_claim_name,
@@ -61,7 +62,10 @@ export const jwt: KongPlugin<Config> = {
   },
 }
 
-function placesOf({ uri_param_names: queries, cookie_names: cookies, header_names: headers }: Config, { locate }: PluginSurroundings): Written[] {
+function placesOf(
+  { uri_param_names: queries, cookie_names: cookies, header_names: headers }: Config,
+  { locate }: PluginSurroundings,
+): Written[] {
   const placed = (key: string, names: readonly string[], formOf: (name: string) => string): Written[] =>
     names.map((name, index) => nodeOf(formOf(name), locate([key, index])))
   return [
