@@ -109,6 +109,7 @@ export class ServiceHealth {
   #eject(target: Target, passive: PassiveCheckIr, cause: string): void {
     const nowMs = this.#context.clock.now()
     target.health.eject(cause, passive, nowMs)
+    this.#checks.onUnfit(target)
     this.#metrics?.ejections.add(1)
     const ejectedForMs = Math.ceil(target.health.ejectedForMs(nowMs))
     this.#context.log.warn({ service: this.#context.service, target: target.label, cause, ejectedForMs }, 'a target is ejected')

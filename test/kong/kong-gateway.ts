@@ -189,12 +189,12 @@ function askGateway(
     const outgoing = request({ host: '127.0.0.1', port, path: target, method, agent: false })
     for (const [name, value] of Object.entries(headers)) outgoing.setHeader(name, typeof value === 'string' ? value : [...value])
     outgoing.on('error', reject)
-    outgoing.on('response', (incoming) => {
-      void readAll(incoming).then((text) => {
-        if (text === null) reject(new Error(`the answer to ${target} broke off`))
-        else resolve({ status: incoming.statusCode ?? 0, ...headersOf(incoming.rawHeaders), body: text })
-      })
-    })
+    const read = async (incoming: IncomingMessage): Promise<void> => {
+      const text = await readAll(incoming)
+      if (text === null) reject(new Error(`the answer to ${target} broke off`))
+      else resolve({ status: incoming.statusCode ?? 0, ...headersOf(incoming.rawHeaders), body: text })
+    }
+    outgoing.on('response', (incoming) => void read(incoming))
     outgoing.end(body)
   })
 }

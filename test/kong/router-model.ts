@@ -3,11 +3,11 @@
 export interface ModelRoute {
   readonly name: string
   readonly id: string
-  readonly methods?: readonly string[]
-  readonly hosts?: readonly string[]
-  readonly paths?: readonly string[]
-  readonly headers?: Readonly<Record<string, readonly string[]>>
-  readonly regex_priority?: number
+  readonly methods?: readonly string[] | undefined
+  readonly hosts?: readonly string[] | undefined
+  readonly paths?: readonly string[] | undefined
+  readonly headers?: Readonly<Record<string, readonly string[]>> | undefined
+  readonly regex_priority?: number | undefined
 }
 
 export interface ModelRequest {
