@@ -262,6 +262,8 @@ export class Exchange {
   /** Why there is no answer from the service, once that is so. */
   error: ErrorCode | null = null
   readonly attempts: Attempt[] = []
+  /** When the request was first sent to a service, in milliseconds of the clock, for who asked for that; 0 for not yet or for nobody. */
+  sentAt = 0
   /** Milliseconds of the clock at the end of the request head. */
   startedAt = 0
   /** Nothing more is to be done: steps that still wait for something are the last ones. */
@@ -313,6 +315,7 @@ export class Exchange {
     this.caller.reset()
     this.limit = null
     this.attempts.length = 0
+    this.sentAt = 0
     this.requestBytes = 0
     this.responseBytes = 0
     this.trace = null

@@ -54,4 +54,6 @@ export const KONG_PRIORITIES: ReadonlyMap<string, number> = new Map([
   ['static-response', 2],
   ['grpc-transcoding', 1],
   ['soap', 0],
+  // Written behind all plugins.
+  ['latency-headers', -2_000],
 ])

@@ -18,6 +18,7 @@ import { jwt } from './jwt/policy.ts'
 import { kongLog } from './kong-log/policy.ts'
 import { kongMetrics } from './kong-metrics/policy.ts'
 import { kongStatsd } from './kong-statsd/policy.ts'
+import { latencyHeaders } from './latency-headers/policy.ts'
 import { rateLimit } from './rate-limit/policy.ts'
 import { redirect } from './redirect/policy.ts'
 import { requestId } from './request-id/policy.ts'
@@ -47,6 +48,8 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   cors,
   // Acts on responses alone; before `headers`, which has the last word on them.
   securityHeaders,
+  // As that one.
+  latencyHeaders,
   // Before anything that costs: a request that is too large is refused for the price of a comparison.
   requestSize,
   // First of those that authenticate: the connection has proved it already, so that it costs a look-up.

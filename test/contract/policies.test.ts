@@ -10,7 +10,7 @@ import { exchangeOf, testContext } from '../../src/policies/testing.ts'
 
 /** The smallest valid options of each kind, and options that make it do all it can. */
 const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly full: unknown }>> = {
-  'request-id': { minimal: {}, full: { header: 'X-Id', trustClient: 'always' } },
+  'request-id': { minimal: {}, full: { header: 'X-Id', trustClient: 'always', format: 'hex' } },
   'correlation-id': { minimal: {}, full: { header: 'X-Id', format: 'origin', respond: true } },
   'kong-log': {
     minimal: { file: '/dev/null' },
@@ -30,6 +30,7 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
     full: { origins: ['https://a.example', '~https://x'], headers: ['*'], exposedHeaders: ['X-A'], credentials: true, maxAge: '1h' },
   },
   'security-headers': { minimal: {}, full: { contentSecurityPolicy: "default-src 'none'", hsts: { always: true }, override: true } },
+  'latency-headers': { minimal: {}, full: { service: 'X-A', via: true, server: 'a' } },
   'client-certificate': {
     minimal: {},
     full: { allowUnknown: true, user: 'common-name', issuers: ['CN=CA'], forward: true },
