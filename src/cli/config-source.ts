@@ -61,7 +61,9 @@ export async function checkDocuments(documents: readonly SourceDocuments[], sett
   if (!('ir' in loaded)) {
     return { ir: null, problems: sortProblems([...loaded.problems, ...missing]), sources, files, display: () => null }
   }
-  const findings = analyseRoutes(loaded.ir.routes).map(({ severity, at, message }): Problem => ({ severity, location: at, message }))
+  const findings = analyseRoutes(loaded.ir.routes, loaded.ir.compatibility).map(
+    ({ severity, at, message }): Problem => ({ severity, location: at, message }),
+  )
   const problems = [...loaded.warnings, ...findings, ...missing]
   const isWrong = problems.some(({ severity }) => severity === 'error')
   return { ir: isWrong ? null : loaded.ir, problems, sources, files, display: loaded.display }

@@ -384,12 +384,24 @@ export interface RouteMatchIr {
   readonly query: readonly { readonly name: string; readonly match: ValueMatchIr }[]
 }
 
+/** How the requests of a route must come. */
+export interface ProtocolsIr {
+  /** Over TLS: here, or at a trusted proxy in front. */
+  readonly tls: boolean
+  /** As calls of gRPC, over HTTP/2. */
+  readonly grpc: boolean
+  /** Status of the redirect that who comes without TLS gets; null for a refusal. */
+  readonly httpsRedirect: 301 | 302 | 307 | 308 | null
+}
+
 export interface RouteIr {
   readonly name: string
   readonly at: SourceLocation
   readonly match: RouteMatchIr
   /** Higher wins over every rule of specificity; 0 by default. */
   readonly priority: number
+  /** How requests must come; it takes no part in what matches. Null for any way. */
+  readonly protocols: ProtocolsIr | null
   /** Name of a service; null when a policy answers (redirect, static response), and where there is a split. */
   readonly service: string | null
   readonly split: SplitIr | null
@@ -403,24 +415,12 @@ export interface RouteIr {
   readonly streamIdleTimeoutMs: number
   readonly retry: RetryIr
   /** Protocols a client may upgrade to, in lower case. */
-/** How the requests of a route must come. */
-export interface ProtocolsIr {
-  /** Over TLS: here, or at a trusted proxy in front. */
-  readonly tls: boolean
-  /** As calls of gRPC, over HTTP/2. */
-  readonly grpc: boolean
-  /** Status of the redirect that who comes without TLS gets; null for a refusal. */
-  readonly httpsRedirect: 301 | 302 | 307 | 308 | null
-}
-
   readonly upgrades: readonly string[]
   readonly tunnel: {
     /** Longest silence in both directions. */
     readonly idleTimeoutMs: number
     /** Null for no bound. */
     readonly lifetimeMs: number | null
-  /** How requests must come; it takes no part in what matches. Null for any way. */
-  readonly protocols: ProtocolsIr | null
   }
   readonly policies: readonly PolicyIr[]
 }

@@ -323,6 +323,15 @@ const route = <P extends z.ZodType>(policies: P) =>
     pathPriority: record(text({ max: 2_048 }), priority(), { max: 100 })
       .default({})
       .describe('For some of its paths a priority in place of `priority`; by the path as `path` has it.'),
+    protocols: oneOrMore(oneOf(['http', 'https', 'grpc', 'grpcs']), { max: 4 })
+      .optional()
+      .describe(
+        'How requests must come, `http` taking both; `https` alone asks for TLS, `grpc` for calls of gRPC over HTTP/2, `grpcs` alone for both. It takes no part in what matches: another way is refused with 426 or 415. Default: any way.',
+      ),
+    httpsRedirect: z
+      .union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)], { error: 'expected 301, 302, 307 or 308' })
+      .optional()
+      .describe('With `protocols: https`, the status of a redirect to https in place of a refusal.'),
     service: text({ max: 128 })
       .optional()
       .describe('Name of the service. Not needed where a policy answers (`redirect`, `static-response`), or with `split`.'),
@@ -338,15 +347,6 @@ const route = <P extends z.ZodType>(policies: P) =>
       .describe('Protocols a client may upgrade to.'),
     tunnel: object({
       idleTimeout: duration({ min: 1 }).prefault('1h').describe('Longest silence in both directions; then the tunnel is closed.'),
-    protocols: oneOrMore(oneOf(['http', 'https', 'grpc', 'grpcs']), { max: 4 })
-      .optional()
-      .describe(
-        'How requests must come, `http` taking both; `https` alone asks for TLS, `grpc` for calls of gRPC over HTTP/2, `grpcs` alone for both. It takes no part in what matches: another way is refused with 426 or 415. Default: any way.',
-      ),
-    httpsRedirect: z
-      .union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)], { error: 'expected 301, 302, 307 or 308' })
-      .optional()
-      .describe('With `protocols: https`, the status of a redirect to https in place of a refusal.'),
       lifetime: duration({ min: 1 })
         .optional()
         .describe('Longest life of a tunnel; a WebSocket is then closed between two messages. Default: none.'),
