@@ -41,7 +41,7 @@ export interface Entity<Fields> {
   readonly node: MapNode
   readonly at: SourceLocation
   /** Where a field, or what is below it, stands. */
-  locate(path: ConfigPath): SourceLocation
+  readonly locate: (path: ConfigPath) => SourceLocation
 }
 
 /** What a plugin is configured for; all that is there must apply. */
@@ -215,11 +215,11 @@ export interface PluginSurroundings {
   /** Whether another plugin of that name applies wherever this one does. */
   readonly hasBeside: (plugin: string) => boolean
   /** Where something in `config` stands. */
-  locate(path: ConfigPath): SourceLocation
+  readonly locate: (path: ConfigPath) => SourceLocation
   /** A rule of the plugin applies here. @param rule its key. @param path from `config` down */
-  note(rule: string, path?: ConfigPath): void
+  readonly note: (rule: string, path?: ConfigPath) => void
   /** Kong would refuse this, or it cannot be carried and must not be left out: the file is not taken. */
-  error(message: string, path?: ConfigPath): void
+  readonly error: (message: string, path?: ConfigPath) => void
 }
 
 /** One of Kong's plugins: a file in `plugins/`, a line in `plugins/index.ts`. */
