@@ -2,6 +2,7 @@
 import type { Problem } from '../../diagnostics.ts'
 import { type MapNode, nodeAt } from '../../tree.ts'
 import { nativeConsumer, noteCredentials } from './consumers.ts'
+import { CORE_POLICIES, corePoliciesOfRoute, corePoliciesOfService } from './core-policies.ts'
 import { readDocument } from './document.ts'
 import { listenersOf } from './listeners.ts'
 import { migrate } from './migrate.ts'
@@ -63,7 +64,8 @@ function rootOf(
       route,
       natives.map(({ name }) => name),
     )
-    for (const { name, fields } of natives) routeEntries[name] = nodeOf({ ...fields, ...policiesAt(placed.routes.get(route)) }, route.at)
+    for (const { name, fields } of natives)
+      routeEntries[name] = nodeOf({ ...fields, ...policiesAt({ ...corePoliciesOfRoute(route), ...placed.routes.get(route) }) }, route.at)
   }
   const listeners = listenersOf(env, document)
   if (listeners === null) problems.push({ severity: 'error', location: document.at, message: '`KONG_PROXY_LISTEN` cannot be read' })
@@ -75,13 +77,16 @@ function rootOf(
   return {
     ...Object.fromEntries(Object.entries(byDefault).filter(([key]) => !taken.has(key))),
     ...placed.root,
-    ...policiesAt(placed.everywhere),
+    ...policiesAt({ ...CORE_POLICIES, ...placed.everywhere }),
     services: Object.fromEntries(
       document.services
         .filter(({ fields }) => fields.enabled)
         .map((service) => [
           service.fields.name,
-          nodeOf({ ...nativeService(service, notes), ...policiesAt(placed.services.get(service)) }, service.at),
+          nodeOf(
+            { ...nativeService(service, notes), ...policiesAt({ ...corePoliciesOfService(service), ...placed.services.get(service) }) },
+            service.at,
+          ),
         ]),
     ),
     routes: routeEntries,

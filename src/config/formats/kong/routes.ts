@@ -1,5 +1,7 @@
 /** Kong's routes in the native form. */
 
+import { protocolsOf } from './core-policies.ts'
+import type { NativeNames } from './native-names.ts'
 import { nodeOf } from './nodes.ts'
 import type { Notes } from './notes.ts'
 import type { RouteRanks } from './route-ranks.ts'
@@ -89,6 +91,7 @@ function fieldsOf(
     ...(service !== null && { service: service.fields.name, ...retryOf(service) }),
   }
 }
+    ...protocolsOf(route),
 
 /** Whether requests may come by http and by https. */
 function isDefault(protocols: readonly string[]): boolean {
