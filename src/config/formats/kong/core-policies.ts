@@ -52,15 +52,3 @@ function rewriteOf({ fields, locate }: ServiceEntity, stripPath: boolean, preser
     ...(preserveHost && { preserveHost: true }),
   }
 }
-
-/** How requests to a route must come, where it says more than Kong does by default. */
-export function protocolsOf({ fields, locate }: RouteEntity): Readonly<Record<string, Written | undefined>> {
-  const { protocols, httpsRedirectStatusCode } = fields
-  if (protocols.includes('http')) return {}
-  const isHttps = protocols.includes('https')
-  return {
-    protocols: nodeOf(protocols, locate(['protocols'])),
-    ...(isHttps &&
-      httpsRedirectStatusCode !== 426 && { httpsRedirect: nodeOf(httpsRedirectStatusCode, locate(['https_redirect_status_code'])) }),
-  }
-}

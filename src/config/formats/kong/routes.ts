@@ -1,6 +1,5 @@
 /** Kong's routes in the native form. */
 
-import { protocolsOf } from './core-policies.ts'
 import type { NativeNames } from './native-names.ts'
 import { nodeOf } from './nodes.ts'
 import type { Notes } from './notes.ts'
@@ -91,7 +90,6 @@ function fieldsOf(
     ...(service !== null && { service: service.fields.name, ...retryOf(service) }),
   }
 }
-    ...protocolsOf(route),
 
 /** Whether requests may come by http and by https. */
 function isDefault(protocols: readonly string[]): boolean {
