@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Answer, startKong } from './kong-gateway.ts'
+import { problemsOfKong, startKong } from './kong-gateway.ts'
+import { assertError } from './refusals.ts'
 
-const FILE = (config = '') => `
+const KEY = 'key-of-the-app-0001'
+const CONSUMER = '11111111-1111-4111-8111-111111111111'
+const CREDENTIAL = '22222222-2222-4222-8222-222222222222'
+
+const fileWith = (config = '') => `
 _format_version: "3.0"
 services:
   - name: users
@@ -14,32 +19,91 @@ services:
 consumers:
   - username: app
     custom_id: the app
-    id: 11111111-1111-4111-8111-111111111111
-    keyauth_credentials: [{ key: key-of-the-app-0001, id: 22222222-2222-4222-8222-222222222222 }]
+    id: ${CONSUMER}
+    keyauth_credentials: [{ key: ${KEY}, id: ${CREDENTIAL} }]
 `
-const KEY = 'key-of-the-app-0001'
 
-/** What Kong says as JSON, with the id of the request. */
-function assertError({ status, headers, body }: Answer, wanted: number, message: string, challenge: string | undefined): void {
-  assert.equal(status, wanted, body)
-  assert.equal(headers['www-authenticate'], challenge)
-  assert.equal(headers['content-type'], 'application/json; charset=utf-8')
-  assert.match(body, /^\{\n {2}"message":"[^\n]*",\n {2}"request_id":"[0-9a-f-]+"\n\}$/)
-  assert.equal(JSON.parse(body).message, message)
-}
-
-test('2.10 key-auth: a missing key is 401 with `Key`', async (t) => {
-  const kong = await startKong(t, FILE())
+test('2.10 key-auth: a missing key is 401 with `Key` and `No API key found in request`', async (t) => {
+  const kong = await startKong(t, fileWith())
   assertError(await kong.ask('/'), 401, 'No API key found in request', 'Key')
   assertError(await kong.ask('/', { headers: { apikey: '' } }), 401, 'No API key found in request', 'Key')
   assertError(await kong.ask('/', { headers: { cookie: `apikey=${KEY}` } }), 401, 'No API key found in request', 'Key')
+  assert.equal(kong.received.length, 0)
+})
+
+test('2.10 key-auth: an unknown key is 401 with `Unauthorized`', async (t) => {
+  const kong = await startKong(t, fileWith())
   assertError(await kong.ask('/', { headers: { apikey: 'other' } }), 401, 'Unauthorized', 'Key')
-  const { headers } = await kong.upstreamOf('/', { headers: { apikey: KEY, 'X-Consumer-ID': 'forged', 'X-Anonymous-Consumer': 'true', 'X-User-ID': 'u' } })
-  assert.equal(headers['x-consumer-id'], '11111111-1111-4111-8111-111111111111')
+  assertError(await kong.ask('/?apikey=other'), 401, 'Unauthorized', 'Key')
+})
+
+test('2.10 key-auth: two keys in one place are `Duplicate API key found`', async (t) => {
+  const kong = await startKong(t, fileWith())
+  assertError(await kong.ask('/', { headers: { apikey: [KEY, 'other'] } }), 401, 'Duplicate API key found', 'Key')
+  assertError(await kong.ask(`/?apikey=${KEY}&apikey=${KEY}`), 401, 'Duplicate API key found', 'Key')
+})
+
+test('2.10 key-auth: the header is looked at before the query, name by name', async (t) => {
+  const kong = await startKong(t, fileWith('key_names: [apikey, x-other]'))
+  assert.equal((await kong.ask('/?apikey=other', { headers: { apikey: KEY } })).status, 200)
+  assertError(await kong.ask(`/?apikey=${KEY}`, { headers: { apikey: 'other' } }), 401, 'Unauthorized', 'Key')
+  assert.equal((await kong.ask(`/?apikey=${KEY}`, { headers: { 'x-other': 'other' } })).status, 200)
+  assertError(await kong.ask('/?apikey=other', { headers: { 'x-other': KEY } }), 401, 'Unauthorized', 'Key')
+})
+
+test('2.10 key-auth: places can be switched off, and names are of any kind', async (t) => {
+  const header = await startKong(t, fileWith('key_in_query: false, key_names: [my_key]'))
+  assertError(await header.ask(`/?my_key=${KEY}`), 401, 'No API key found in request', 'Key')
+  assert.equal((await header.ask('/', { headers: { my_key: KEY } })).status, 200)
+  assert.equal((await header.ask('/', { headers: { 'My-Key': KEY } })).status, 200)
+  const query = await startKong(t, fileWith('key_in_header: false'))
+  assertError(await query.ask('/', { headers: { apikey: KEY } }), 401, 'No API key found in request', 'Key')
+  assert.equal((await query.ask(`/?apikey=${KEY}`)).status, 200)
+  const whole = await startKong(t, fileWith('key_names: [authorization]'))
+  assert.equal((await whole.ask('/', { headers: { authorization: KEY } })).status, 200)
+  assertError(await whole.ask('/', { headers: { authorization: `Bearer ${KEY}` } }), 401, 'Unauthorized', 'Key')
+})
+
+test('2.10 key-auth: `realm` stands in the challenge', async (t) => {
+  const kong = await startKong(t, fileWith('realm: my realm'))
+  assertError(await kong.ask('/'), 401, 'No API key found in request', 'Key realm="my realm"')
+  assertError(await kong.ask('/', { headers: { apikey: 'other' } }), 401, 'Unauthorized', 'Key realm="my realm"')
+})
+
+test('2.10 key-auth: the service is told who calls, and gets the key unless `hide_credentials`', async (t) => {
+  const open = await startKong(t, fileWith())
+  const forged = { 'X-Consumer-ID': 'forged', 'X-Consumer-Username': 'forged', 'X-Anonymous-Consumer': 'true', 'X-User-ID': 'u' }
+  const { headers, url } = await open.upstreamOf(`/?a=b&apikey=${KEY}`, { headers: { ...forged } })
+  assert.equal(headers['x-consumer-id'], CONSUMER)
   assert.equal(headers['x-consumer-custom-id'], 'the app')
   assert.equal(headers['x-consumer-username'], 'app')
-  assert.equal(headers['x-credential-identifier'], '22222222-2222-4222-8222-222222222222')
+  assert.equal(headers['x-credential-identifier'], CREDENTIAL)
   assert.equal(headers['x-anonymous-consumer'], undefined)
-  assert.equal(headers['x-user-id'], 'u')
-  assert.equal(headers['apikey'], KEY)
+  assert.equal(headers['x-consumer-groups'], undefined)
+  assert.equal(headers['x-user-id'], 'u', 'what Kong does not write is the client’s own')
+  assert.equal(url, `/?a=b&apikey=${KEY}`)
+  const hidden = await startKong(t, fileWith('hide_credentials: true'))
+  assert.equal((await hidden.upstreamOf(`/?a=b&apikey=${KEY}`)).url, '/?a=b')
+  const got = await hidden.upstreamOf('/', { headers: { apikey: KEY } })
+  assert.equal(got.headers['apikey'], undefined)
+})
+
+test('2.10 key-auth: `run_on_preflight: false` lets OPTIONS through without a key', async (t) => {
+  const always = await startKong(t, fileWith())
+  assertError(await always.ask('/', { method: 'OPTIONS' }), 401, 'No API key found in request', 'Key')
+  const kong = await startKong(t, fileWith('run_on_preflight: false'))
+  const { headers } = await kong.upstreamOf('/', { method: 'OPTIONS', headers: { 'X-Consumer-ID': 'forged' } })
+  assert.equal(headers['x-consumer-id'], undefined)
+  assertError(await kong.ask('/'), 401, 'No API key found in request', 'Key')
+})
+
+test('2.8 key-auth: it is for no consumer', async () => {
+  const text = fileWith().replace('custom_id: the app', 'plugins: [{ name: key-auth }]')
+  const problems = await problemsOfKong(text)
+  assert.match(problems.join('\n'), /value must be null: `key-auth`/)
+})
+
+test('2.7 keys that no header could carry work in the query', async (t) => {
+  const kong = await startKong(t, fileWith().replace(KEY, '"a key with blanks"'))
+  assert.equal((await kong.ask('/?apikey=a%20key%20with%20blanks')).status, 200)
 })
