@@ -137,6 +137,13 @@ function isKong({ entries }: MapNode): boolean {
   return entries.has('_format_version')
 }
 
+/** The keys at the root, and `policies.…`. */
+function saidBy(tree: MapNode): string[] {
+  const policies = tree.entries.get('policies')?.node
+  const names = policies?.kind === 'map' ? [...policies.entries.keys()] : []
+  return [...tree.entries.keys(), ...names.map((name) => `policies.${name}`)]
+}
+
 /** All trees in the native form, with what Kong files came to; null where one of them cannot be translated. */
 async function translateAll(
   trees: readonly MapNode[],
@@ -145,7 +152,7 @@ async function translateAll(
 ): Promise<{ readonly trees: MapNode[]; readonly kong: KongTranslation[] } | null> {
   if (!trees.some(isKong)) return { trees: [...trees], kong: [] }
   const { translateKong } = await import('./formats/kong/index.ts')
-  const taken = new Set(trees.flatMap((tree) => (isKong(tree) ? [] : [...tree.entries.keys()])))
+  const taken = new Set(trees.flatMap((tree) => (isKong(tree) ? [] : saidBy(tree))))
   const natives: MapNode[] = []
   const kong: KongTranslation[] = []
   let complete = true
@@ -154,7 +161,7 @@ async function translateAll(
     if (translation !== null) {
       kong.push(translation)
       // What holds for a whole gateway is said once.
-      for (const key of translation.tree.entries.keys()) taken.add(key)
+      for (const key of saidBy(translation.tree)) taken.add(key)
     }
     if (isKong(tree) && translation === null) complete = false
     natives.push(translation?.tree ?? tree)

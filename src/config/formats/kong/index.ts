@@ -6,6 +6,7 @@ import { CORE_POLICIES, corePoliciesOfRoute, corePoliciesOfService } from './cor
 import { readDocument } from './document.ts'
 import { listenersOf } from './listeners.ts'
 import { migrate } from './migrate.ts'
+import { NativeNames } from './native-names.ts'
 import { nodeOf } from './nodes.ts'
 import { Notes } from './notes.ts'
 import { type PlacedPolicies, PluginPlacer } from './plugin-places.ts'
@@ -17,7 +18,7 @@ import type { Env, FidelityNote, KongDocument, RouteEntity, Written } from './ty
 
 export interface TranslationOptions {
   readonly env: Env
-  /** Root keys that other documents of the same load say something of: what would stand there by default is left out. */
+  /** Root keys, and `policies.…`, that other documents of the same load say something of: what would stand there by default is left out. */
   readonly taken: ReadonlySet<string>
   /** Whether what cannot be carried over is left out, in place of being an error. */
   readonly skipUnsupported: boolean
@@ -51,15 +52,16 @@ function rootOf(
   document: KongDocument,
   placed: PlacedPolicies,
   notes: Notes,
-  { env, taken }: TranslationOptions,
+  { env, taken: elsewhere }: TranslationOptions,
   problems: Problem[],
 ): Readonly<Record<string, Written | undefined>> {
   const routes = document.routes.filter(({ service }) => service === null || service.fields.enabled)
   const ranks = rankRoutes(routes)
   const names = new Map<RouteEntity, readonly string[]>()
+  const taken = new NativeNames(routes.map(({ fields }) => fields.name))
   const routeEntries: Record<string, Written> = {}
   for (const route of routes) {
-    const natives = nativeRoutes(route, ranks, notes)
+    const natives = nativeRoutes(route, ranks, taken, notes)
     names.set(
       route,
       natives.map(({ name }) => name),
@@ -75,9 +77,12 @@ function rootOf(
     limits: { bodyBytesMax: 2 ** 50 },
   }
   return {
-    ...Object.fromEntries(Object.entries(byDefault).filter(([key]) => !taken.has(key))),
+    ...Object.fromEntries(Object.entries(byDefault).filter(([key]) => !elsewhere.has(key))),
     ...placed.root,
-    ...policiesAt({ ...CORE_POLICIES, ...placed.everywhere }),
+    ...policiesAt({
+      ...Object.fromEntries(Object.entries(CORE_POLICIES).filter(([name]) => !elsewhere.has(`policies.${name}`))),
+      ...placed.everywhere,
+    }),
     services: Object.fromEntries(
       document.services
         .filter(({ fields }) => fields.enabled)

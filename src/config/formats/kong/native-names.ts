@@ -3,7 +3,12 @@ const NAME_CHARS_MAX = 100
 
 /** Gives the names of entities such a form that the native form takes them, and no two are the same. */
 export class NativeNames {
-  readonly #taken = new Set<string>()
+  readonly #taken: Set<string>
+
+  /** @param taken names that are given already */
+  constructor(taken: readonly string[] = []) {
+    this.#taken = new Set(taken)
+  }
 
   /** The name, or what is left of it with part of the id; the id where there is no name. */
   take(name: string | null, id: string): string {

@@ -25,18 +25,18 @@ export const ROUTE_RULES = {
   },
 } as const satisfies FidelityRules
 
-/** A native route with the policies that stand on it. */
+/** A native route without its policies. */
 export interface NativeRoute {
   readonly name: string
   readonly fields: Readonly<Record<string, Written | undefined>>
 }
 
 /** The native routes of a route: one, or one for each port that its hosts name. */
-export function nativeRoutes(route: RouteEntity, ranks: RouteRanks, notes: Notes): NativeRoute[] {
+export function nativeRoutes(route: RouteEntity, ranks: RouteRanks, names: NativeNames, notes: Notes): NativeRoute[] {
   noteOf(route, notes)
   const byPort = hostsByPort(route.fields.hosts)
   return [...byPort].map(([port, hosts], index) => ({
-    name: index === 0 ? route.fields.name : `${route.fields.name}-${port ?? 'any'}`,
+    name: index === 0 ? route.fields.name : names.take(`${route.fields.name}-${port ?? 'any'}`, route.id),
     fields: fieldsOf(route, hosts, port, ranks.get(route) ?? new Map()),
   }))
 }
