@@ -5,6 +5,7 @@ import { DASHBOARD_ENDPOINTS } from './dashboard-endpoints.ts'
 import { DECISION_ENDPOINTS } from './decision-endpoints.ts'
 import type { Endpoint } from './endpoint.ts'
 import { EXPLAIN_ENDPOINTS } from './explain-endpoints.ts'
+import { LIMIT_ENDPOINTS } from './limit-endpoints.ts'
 import { ROUTE_ENDPOINTS } from './route-endpoints.ts'
 import { SERVICE_ENDPOINTS } from './service-endpoints.ts'
 import { STATE_ENDPOINTS } from './state-endpoints.ts'
@@ -30,6 +31,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...CACHE_ENDPOINTS,
   ...DECISION_ENDPOINTS,
   ...EXPLAIN_ENDPOINTS,
+  ...LIMIT_ENDPOINTS,
   ...TAP_ENDPOINTS,
   DESCRIPTION,
 ]

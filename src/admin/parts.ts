@@ -1,3 +1,4 @@
+import type { LimitsAnswer, LimitsQuery } from '../core/limit-view.ts'
 import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { ControlStatus } from '../runtime/control.ts'
@@ -29,3 +30,5 @@ export interface AdminParts {
   /** Has cached responses forgotten, everywhere. */
   readonly purge: (purges: readonly Purge[]) => Promise<PurgeResult>
 }
+  /** What is left of limits; null when no worker answers. */
+  readonly limits: (query: LimitsQuery) => Promise<LimitsAnswer | null>

@@ -62,6 +62,7 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
     purge: async () => ({ workers: 0, stores: [], failures: [] }),
     decisions: new DecisionDesk({ ask: async () => [], explain: () => Promise.reject(new Error('nothing is explained')) }),
     ...options,
+    limits: async () => null,
   })
   const port = await server.listen()
   t.after(() => server.close())

@@ -317,6 +317,7 @@ class ControlProcess {
       this.#admin = { server, host, port: await server.listen() }
     } catch (error) {
       return sentenceOf(error)
+      limits: (query) => this.#pool.limits(query),
     }
     this.#token.use(admin, this.#admin.port)
     return null

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { placesFor } from '../compile/limit-places.ts'
 import type { RoutePlan } from '../compile/plan.ts'
 import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
@@ -6,6 +7,7 @@ import type { Clock } from '../core/clock.ts'
 import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import { type DiscoveredTarget, type DiscoveredTargets, discoveryKey } from '../core/discovery.ts'
 import type { Exchange } from '../core/exchange.ts'
+import type { LimitsAnswer, LimitsQuery } from '../core/limit-view.ts'
 import type { BoundedMetrics, Logger } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
 import type { HttpClient, Resources } from '../core/resources.ts'
@@ -289,6 +291,17 @@ export class Gateway implements DataPlane {
 
   decisions(query: DecisionQuery): DecisionAnswer {
     return this.#decisions.find(query)
+  }
+
+  async limits(query: LimitsQuery): Promise<LimitsAnswer> {
+    if (this.#snapshot === null) return { total: 0, policies: [] }
+    const { ir, limits } = this.#snapshot
+    const places = placesFor(ir, limits, query)
+    const policies = places.slice(0, query.max).map(async ({ place: { policy, scope, limits: view }, subjects }) => ({
+      policy: { kind: policy.kind, mode: policy.mode, scope, at: policy.at },
+      reading: await view.read(subjects),
+    }))
+    return { total: places.length, policies: await Promise.all(policies) }
   }
 
   setDrained(targets: DrainedTargets): void {

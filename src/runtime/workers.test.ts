@@ -73,6 +73,8 @@ function answerWell(request: ControlRequest): WorkerAnswer {
       return { kind: 'purge', stores: request.shared ? ['memory', 'redis'] : ['memory'] }
     case 'decisions':
       return { kind: 'decisions', decisions: { found: [], list: [], count: 0, oldestMs: null } }
+    case 'limits':
+      return { kind: 'limits', limits: { total: 0, policies: [] } }
     case 'drain':
       return { kind: 'drain', result: { closed: 1, aborted: 0, websockets: 0, eventStreams: 0 }, update: counted(2, NOTHING_KNOWN) }
     case 'reset-breaker':

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { GatewayIr } from '../config/ir.ts'
 import type { DecisionQuery, WorkerDecisions } from '../core/decision.ts'
 import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
+import type { LimitsAnswer, LimitsQuery } from '../core/limit-view.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile } from '../core/store.ts'
 import type { TapRule } from '../core/tap.ts'
@@ -9,7 +10,7 @@ import type { MetricsDump } from '../telemetry/metrics.ts'
 import type { ControlRequest, DrainResult, ListenerAddress, Notice } from './control-protocol.ts'
 import { OperatorWishes } from './operator-wishes.ts'
 import { RestartBackoff } from './restart-backoff.ts'
-import { type ApplyResult, type EverywhereResult, type PurgeResult, reasonOf, type WorkerServices } from './worker-answers.ts'
+import { type ApplyResult, type EverywhereResult, limitsFrom, type PurgeResult, reasonOf, type WorkerServices } from './worker-answers.ts'
 import type { WorkerPoolOptions } from './worker-pool-options.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import { TIMEOUTS, type WorkerTimeouts } from './worker-timeouts.ts'
@@ -150,6 +151,11 @@ export class WorkerPool {
         return { worker: worker.id, decisions: answer.kind === 'decisions' ? answer.decisions : null }
       }),
     )
+  }
+
+  /** What is left of limits, as one worker says; null when none answers. */
+  limits(query: LimitsQuery): Promise<LimitsAnswer | null> {
+    return limitsFrom(this.#of('serving'), query, this.#timeouts.askMs)
   }
 
   /**

@@ -1,11 +1,13 @@
 import { GatewayError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
+import type { PolicyLimits } from '../../core/limit-view.ts'
 import type { Counter } from '../../core/observe.ts'
 import type { CompileContext, Outcome, PolicyDefinition, PolicySteps, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
 import type { LimitDecision, LimitGroup } from '../../core/store.ts'
 import type { LazyNote } from '../../core/trace.ts'
 import { type FieldWriter, fieldWriter } from './fields.ts'
+import { inspector } from './inspect.ts'
 import { type Limit, limitsOf, shareOf } from './limits.ts'
 import { review } from './review.ts'
 import type { RateLimitOptions } from './schema.ts'
@@ -34,6 +36,7 @@ export const rateLimit: PolicyDefinition<RateLimitOptions> = {
       onRequest: (exchange) => limiter.take(exchange),
       onResponse: (exchange) => limiter.respond(exchange),
       ...(limiter.guards && { onFinish: (exchange, outcome) => limiter.finish(exchange, outcome) }),
+      limits: limiter.view,
     }
   },
 }
@@ -42,6 +45,7 @@ export const rateLimit: PolicyDefinition<RateLimitOptions> = {
 class RateLimiter {
   /** Whether some limit needs nobody to be known, so that it stands before authentication too. */
   readonly guards: boolean
+  readonly view: PolicyLimits
   readonly #options: RateLimitOptions
   readonly #context: CompileContext
   readonly #limits: readonly Limit[]
@@ -74,7 +78,9 @@ class RateLimiter {
     // The place names the state, and not the route: a policy on a service counts over all its routes.
     const id = `rate-limit ${scope} ${limits.map(({ name }) => name).join(' ')}`
     const rules = limits.map(({ rule }) => rule)
-    this.#group = stores.limits(store).group(id, rules)
+    const limitStore = stores.limits(store)
+    this.#group = limitStore.group(id, rules)
+    this.view = inspector(limits, options, this.#group, limitStore.reach)
     this.#alone =
       store === 'memory' || onStoreError !== 'local-share' || localShare === undefined
         ? null
