@@ -10,6 +10,7 @@ import { ROUTE_ENDPOINTS } from './route-endpoints.ts'
 import { SERVICE_ENDPOINTS } from './service-endpoints.ts'
 import { STATE_ENDPOINTS } from './state-endpoints.ts'
 import { TAP_ENDPOINTS } from './tap-endpoints.ts'
+import { TRAFFIC_ENDPOINTS } from './traffic-endpoints.ts'
 
 const DESCRIPTION: Endpoint = {
   method: 'GET',
@@ -25,13 +26,14 @@ const DESCRIPTION: Endpoint = {
 export const ENDPOINTS: readonly Endpoint[] = [
   ...DASHBOARD_ENDPOINTS,
   ...STATE_ENDPOINTS,
+  ...TRAFFIC_ENDPOINTS,
   ...SERVICE_ENDPOINTS,
   ...ROUTE_ENDPOINTS,
   ...CONFIG_ENDPOINTS,
   ...CACHE_ENDPOINTS,
+  ...LIMIT_ENDPOINTS,
   ...DECISION_ENDPOINTS,
   ...EXPLAIN_ENDPOINTS,
-  ...LIMIT_ENDPOINTS,
   ...TAP_ENDPOINTS,
   DESCRIPTION,
 ]

@@ -7,6 +7,7 @@ import type { DiscoveryState } from '../runtime/discoveries.ts'
 import type { EverywhereResult, PurgeResult, WorkerServices } from '../runtime/workers.ts'
 import type { ConfigDesk } from './config-desk.ts'
 import type { TapDesk } from './tap-desk.ts'
+import type { TrafficDesk } from './traffic-desk.ts'
 
 /** What the endpoints of the admin listener ask the gateway for. */
 export interface AdminParts {
@@ -17,6 +18,8 @@ export interface AdminParts {
   readonly config: ConfigDesk
   /** Prometheus text of all workers. */
   readonly metrics: () => Promise<string>
+  /** The same, for who looks often. */
+  readonly traffic: TrafficDesk
   /** What each worker knows of its services. */
   readonly services: () => Promise<readonly WorkerServices[]>
   /** What is known of the discovery of services, by their names. */
@@ -27,8 +30,8 @@ export interface AdminParts {
   readonly tap: TapDesk
   /** Decision records. */
   readonly decisions: Pick<DecisionDesk, 'newest' | 'find' | 'whatIf' | 'judge'>
+  /** What is left of limits; null when no worker answers. */
+  readonly limits: (query: LimitsQuery) => Promise<LimitsAnswer | null>
   /** Has cached responses forgotten, everywhere. */
   readonly purge: (purges: readonly Purge[]) => Promise<PurgeResult>
 }
-  /** What is left of limits; null when no worker answers. */
-  readonly limits: (query: LimitsQuery) => Promise<LimitsAnswer | null>

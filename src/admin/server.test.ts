@@ -15,6 +15,7 @@ import { isHostAllowed } from './host-guard.ts'
 import { AdminServer, type AdminServerOptions } from './server.ts'
 import { TapDesk } from './tap-desk.ts'
 import { createTokenFile } from './token.ts'
+import { TrafficDesk } from './traffic-desk.ts'
 
 const SERVING: ControlStatus = {
   phase: 'serving',
@@ -56,13 +57,14 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
     config: noConfig(),
     tap: new TapDesk(() => {}),
     metrics: async () => 'a_total 1\n',
+    traffic: new TrafficDesk({ dump: async () => [], status: () => SERVING, drained: () => ({}) }),
     services: async () => [],
     setDrained: async () => ({ workers: 0, failures: [] }),
     resetBreaker: async () => ({ workers: 0, failures: [] }),
     purge: async () => ({ workers: 0, stores: [], failures: [] }),
+    limits: async () => null,
     decisions: new DecisionDesk({ ask: async () => [], explain: () => Promise.reject(new Error('nothing is explained')) }),
     ...options,
-    limits: async () => null,
   })
   const port = await server.listen()
   t.after(() => server.close())
@@ -89,6 +91,13 @@ test('health, readiness and metrics need no token', async (t) => {
   const metrics = await ask('/metrics')
   assert.equal(metrics.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
   assert.equal(metrics.body, 'a_total 1\n')
+})
+
+test('a token is told its name and role', async (t) => {
+  const tokens = [{ name: 'board', token: 'left', role: 'read' as const }]
+  const { ask } = await started(t, { access: () => ({ tokens, allow: null }) })
+  assert.deepEqual(JSON.parse((await ask('/whoami', { authorization: 'Bearer left' })).body), { name: 'board', role: 'read' })
+  assert.equal((await ask('/whoami', { authorization: 'Bearer right' })).status, 401)
 })
 
 test('readiness tells why not', async (t) => {
@@ -159,10 +168,11 @@ test('each path says which methods it has, and an unknown one which paths there 
     const { status, headers } = await ask('/cache/purge', {}, method)
     assert.deepEqual([status, headers.allow], [405, 'POST'], method)
   }
-  assert.match((await ask('/')).body, /there is \/healthz, \/readyz, \/metrics, \/services, \/dns, .*\/config, /)
+  assert.match((await ask('/nowhere')).body, /there is \/, \/dashboard, \/healthz, \/readyz, \/metrics, .*\/config, /)
   const head = await ask('/healthz', {}, 'HEAD')
   assert.deepEqual([head.status, head.body], [200, ''])
-  for (const path of ['/', '/config/', '//config', '/healthz/../config', '/%63onfig']) assert.equal((await ask(path)).status, 404, path)
+  for (const path of ['/nowhere', '/config/', '//config', '/healthz/../config', '/%63onfig'])
+    assert.equal((await ask(path)).status, 404, path)
 })
 
 test('the states of services need the token', async (t) => {

@@ -1,6 +1,7 @@
 import { ConfigDesk } from '../admin/config-desk.ts'
 import { AdminServer } from '../admin/server.ts'
 import { TapDesk } from '../admin/tap-desk.ts'
+import { TrafficDesk } from '../admin/traffic-desk.ts'
 import type { AdminIr } from '../config/ir.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Logger } from '../core/observe.ts'
@@ -63,6 +64,11 @@ class ControlProcess {
   readonly #desk: DecisionDesk
   readonly #configDesk: ConfigDesk
   readonly #tap = new TapDesk((rules) => this.#pool.setTapRules(rules))
+  readonly #traffic = new TrafficDesk({
+    dump: () => this.#dumpMetrics(),
+    status: () => this.#status(),
+    drained: () => this.#pool.wishes.drained,
+  })
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
   readonly #controlMetrics = new ControlMetrics()
@@ -305,11 +311,13 @@ class ControlProcess {
       display: () => this.#control.display(),
       config: this.#configDesk,
       metrics: async () => renderPrometheus(await this.#dumpMetrics()),
+      traffic: this.#traffic,
       services: () => this.#pool.serviceStates(),
       discoveries: () => this.#discoveries.state(),
       setDrained: (service, address, isDrained) => this.#pool.setDrained(service, address, isDrained),
       resetBreaker: (service) => this.#pool.resetBreaker(service),
       purge: (purges) => this.#pool.purge(purges),
+      limits: (query) => this.#pool.limits(query),
       tap: this.#tap,
       decisions: this.#desk,
     })
@@ -317,7 +325,6 @@ class ControlProcess {
       this.#admin = { server, host, port: await server.listen() }
     } catch (error) {
       return sentenceOf(error)
-      limits: (query) => this.#pool.limits(query),
     }
     this.#token.use(admin, this.#admin.port)
     return null

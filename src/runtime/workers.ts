@@ -43,7 +43,7 @@ export class WorkerPool {
   readonly #ticketSeed = randomBytes(32).toString('base64')
   /** What discovery has found, by the keys of rules. */
   readonly #targets = new Map<string, readonly DiscoveredTarget[]>()
-  readonly #wishes = new OperatorWishes()
+  readonly wishes = new OperatorWishes()
   #poll: NodeJS.Timeout | null = null
   #ending = false
   /** Numbers of workers that have ended. */
@@ -182,8 +182,8 @@ export class WorkerPool {
 
   /** Takes a target out of all workers' picks, or lets it back in, until this process ends. */
   async setDrained(service: string, address: string, isDrained: boolean): Promise<EverywhereResult> {
-    this.#wishes.setDrained(service, address, isDrained)
-    return this.#everywhere({ kind: 'drained', targets: this.#wishes.drained })
+    this.wishes.setDrained(service, address, isDrained)
+    return this.#everywhere({ kind: 'drained', targets: this.wishes.drained })
   }
 
   /** Closes the breakers of a service in all workers. */
@@ -193,7 +193,7 @@ export class WorkerPool {
 
   /** What workers tell of exchanges as they finish. */
   setTapRules(rules: readonly TapRule[]): void {
-    this.#wishes.tapRules = rules
+    this.wishes.tapRules = rules
     void this.#everywhere({ kind: 'tap', rules })
   }
 
@@ -207,7 +207,7 @@ export class WorkerPool {
 
   /** What operators want, before it serves. */
   async #tellWishes(worker: WorkerProcess): Promise<void> {
-    for (const request of this.#wishes.requests()) await this.#expect(worker, request, this.#timeouts.commitMs)
+    for (const request of this.wishes.requests()) await this.#expect(worker, request, this.#timeouts.commitMs)
   }
 
   /** Has all workers open their log files anew. */
