@@ -42,6 +42,8 @@ export interface GatewayParts {
   /** Makes exchanges part of traces; absent for none. */
   readonly tracing?: {
     begin(exchange: Exchange): void
+    /** The same for one that no client waits for, made of another. */
+    beginDetached(exchange: Exchange, source: Exchange, what: 'mirror' | 'refetch'): void
     end(exchange: Exchange, outcome: Outcome): void
   }
   /** Told of services whose discovered targets cannot be connected to. */
@@ -117,11 +119,17 @@ export class Gateway implements DataPlane {
         this.#tap.add(exchange, plan, outcome)
         this.#countConsumer(exchange, outcome)
       },
+      recordDetached: (exchange, outcome) => parts.tracing?.end(exchange, outcome),
       decisions: this.#decisions,
       clock: parts.clock,
       wheel: this.#wheel,
       log: parts.log,
-      detached: new DetachedExchanges((exchange) => new ExchangeProxy(exchange, this.#context), parts.metrics, parts.clock),
+      detached: new DetachedExchanges(
+        (exchange) => new ExchangeProxy(exchange, this.#context),
+        parts.metrics,
+        parts.clock,
+        (...begun) => parts.tracing?.beginDetached(...begun),
+      ),
       room: {
         take: (bytes) => this.#bodies.take(bytes, this.#snapshot?.ir.limits.gatheredBytesMax ?? 0),
         give: (bytes) => this.#bodies.give(bytes),

@@ -159,13 +159,13 @@ export class Listener {
     this.#metrics.connectionsTotal.add(1)
     const address = unmapAddress(peer)
     if (this.#tls !== null) this.#secure(socket, address, this.#tls.acceptor)
-    else if (this.#speaksHttp2) this.#detect(socket, { address, certificate: null })
-    else this.#serve('http/1.1', (owner) => Transport.accept(socket, owner), { address, certificate: null })
+    else if (this.#speaksHttp2) this.#detect(socket, { address, certificate: null, tls: null })
+    else this.#serve('http/1.1', (owner) => Transport.accept(socket, owner), { address, certificate: null, tls: null })
   }
 
   #secure(socket: Socket, address: string, acceptor: TlsAcceptor): void {
     this.#handshakes++
-    const onSecure = ({ socket: secured, protocol, certificate }: SecureConnection): void => {
+    const onSecure = ({ socket: secured, protocol, certificate, tls }: SecureConnection): void => {
       this.#handshakes--
       this.#metrics.handshakes(secured.isSessionReused() ? 'resumed' : 'full').add(1)
       if (this.#context.draining) {
@@ -173,7 +173,7 @@ export class Listener {
         secured.destroy()
         return
       }
-      this.#serve(protocol, (owner) => Transport.secure(secured, owner), { address, certificate })
+      this.#serve(protocol, (owner) => Transport.secure(secured, owner), { address, certificate, tls })
     }
     acceptor.accept(socket, onSecure, (code) => {
       this.#handshakes--

@@ -59,6 +59,7 @@ export class ServerConnection implements DownstreamConnection, DownstreamStream,
     this.exchange.client.peerAddress = peer.address
     this.exchange.client.trusted = context.isTrusted(peer.address)
     this.exchange.client.certificate = peer.certificate
+    this.exchange.client.tls = peer.tls
     this.exchange.request.scheme = context.listener.scheme
     this.#reader = new HeadReader(this.exchange.request)
     this.#body = new BodyReader(this.exchange, this.#reader.framing)
