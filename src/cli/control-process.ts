@@ -287,6 +287,7 @@ class ControlProcess {
     const { host, port } = admin
     this.#statsd.use(statsd)
     this.#token.use(admin, this.#admin.port)
+    this.#admin.server.recheckAccess()
     if (host !== this.#admin.host || (port !== 0 && port !== this.#admin.port)) {
       this.#log.warn({ host, port }, 'the admin listener moves with the next start only')
     }
