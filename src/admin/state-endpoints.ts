@@ -87,8 +87,8 @@ function dnsSchema() {
   const lookup = z.object({
     name: z.string(),
     type: z.string(),
-    records: z.array(z.string()),
-    askedAgainInMs: z.number(),
+    records: z.array(z.string()).nullable().describe('In force; null while nobody has answered yet.'),
+    askedAgainInMs: z.number().nullable().describe('Null while it is being asked for.'),
     lastAskedAt: z.string().nullable(),
     server: z.string().nullable(),
     lastError: z.string().nullable(),
