@@ -17,7 +17,7 @@ export interface AdminParts {
   readonly display: () => unknown
   readonly config: ConfigDesk
   /** Prometheus text of all workers. */
-  readonly metrics: () => Promise<string>
+  readonly metrics: () => Promise<string | Buffer>
   /** The same, for who looks often. */
   readonly traffic: TrafficDesk
   /** What each worker knows of its services. */

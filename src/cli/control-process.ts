@@ -14,7 +14,7 @@ import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool, type WorkerPoolOptions } from '../runtime/workers.ts'
 import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
 import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
-import { renderPrometheus } from '../telemetry/prometheus.ts'
+import { PrometheusRenderer } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
 import { AdminToken } from './admin-token.ts'
 import { checkDocuments, type LoadedConfig } from './config-source.ts'
@@ -72,6 +72,7 @@ class ControlProcess {
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
   readonly #controlMetrics = new ControlMetrics()
+  readonly #scrapes = new PrometheusRenderer(() => this.#dumpMetrics())
   readonly #signals = listenToSignals({
     reload: () => {
       this.#configuration?.refresh()
@@ -311,7 +312,7 @@ class ControlProcess {
       status: () => this.#status(),
       display: () => this.#control.display(),
       config: this.#configDesk,
-      metrics: async () => renderPrometheus(await this.#dumpMetrics()),
+      metrics: () => this.#scrapes.render(),
       traffic: this.#traffic,
       services: () => this.#pool.serviceStates(),
       discoveries: () => this.#discoveries.state(),

@@ -250,10 +250,7 @@ function sameNumbers(one: ArrayLike<number>, other: ArrayLike<number>): boolean 
   return true
 }
 
-interface MergedFamily {
-  readonly first: FamilyDump
-  readonly series: Map<string, { readonly labels: Labels; readonly values: number[] }>
-}
+type MergedSeries = Map<string, { readonly labels: Labels; readonly values: number[] }>
 
 /**
  * Adds the dumps of several processes up, gauges too (connections of all workers, say). A family whose kind or bounds differ from
@@ -261,27 +258,28 @@ interface MergedFamily {
  * @param seriesMax series of one family: each process keeps within it, but not all need have the same ones, and the dead add theirs
  */
 export function mergeDumps(dumps: readonly MetricsDump[], seriesMax = SERIES_MAX_DEFAULT): MetricsDump {
-  const families = new Map<string, MergedFamily>()
-  for (const family of dumps.flat()) {
-    let merged = families.get(family.name)
-    if (merged === undefined) {
-      merged = { first: family, series: new Map() }
-      families.set(family.name, merged)
-    } else if (merged.first.kind !== family.kind || !sameNumbers(merged.first.bounds, family.bounds)) {
-      continue
+  const byName = Map.groupBy(dumps.flat(), ({ name }) => name)
+  return [...byName.values()].flatMap((families) => {
+    const [first, ...others] = families
+    if (first === undefined) return []
+    // Most sums are of one process and what only another has: there is nothing to add, and 10,000 series would be copied for nothing.
+    if (others.length === 0 && first.series.length <= seriesMax) return first
+    const merged: MergedSeries = new Map()
+    for (const { kind, bounds, series } of families) {
+      if (kind !== first.kind || !sameNumbers(first.bounds, bounds)) continue
+      for (const { labels, values } of series) addSeries(merged, labels, values, seriesMax)
     }
-    for (const { labels, values } of family.series) addSeries(merged, labels, values, seriesMax)
-  }
-  return [...families.values()].map(({ first, series }) => ({ ...first, series: [...series.values()] }))
+    return { ...first, series: [...merged.values()] }
+  })
 }
 
-function addSeries(family: MergedFamily, labels: Labels, values: readonly number[], seriesMax: number): void {
+function addSeries(merged: MergedSeries, labels: Labels, values: readonly number[], seriesMax: number): void {
   const key = seriesKey(labels)
-  const sum = family.series.get(key)
-  if (sum === undefined && family.series.size >= seriesMax && Object.values(labels).some((value) => value !== OVERFLOW_LABEL)) {
-    return addSeries(family, overflowLabels(labels), values, seriesMax)
+  const sum = merged.get(key)
+  if (sum === undefined && merged.size >= seriesMax && Object.values(labels).some((value) => value !== OVERFLOW_LABEL)) {
+    return addSeries(merged, overflowLabels(labels), values, seriesMax)
   }
-  if (sum === undefined) family.series.set(key, { labels, values: [...values] })
+  if (sum === undefined) merged.set(key, { labels, values: [...values] })
   else for (let i = 0; i < values.length; i++) sum.values[i] = (sum.values[i] ?? 0) + (values[i] as number)
 }
 
