@@ -23,7 +23,7 @@ interface ChartProps {
 
 const HEIGHT = 190
 /** What is seen at least, so that the first points do not fill the picture. */
-const SPAN_S = 120
+const SPAN_S = 60
 
 /** Values over time. The legend tells the numbers under the pointer, or else the newest, as text; the picture is described by its peaks. */
 export function Chart({ title, times, series, isStack = false, format }: ChartProps) {
@@ -118,8 +118,13 @@ function optionsOf(
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: !isStack } },
     axes: [
-      { ...axis, space: 70, values: (_, splits) => splits.map(clock) },
-      { ...axis, size: 62, space: 36, values: (_, splits) => splits.map(format) },
+      { ...axis, size: 26, gap: 6, space: 70, values: (_, splits) => splits.map(clock) },
+      {
+        ...axis,
+        size: 62,
+        space: 36,
+        values: (_, splits) => splits.map((value) => (value === 0 ? '0' : format(value).replace(/\.0+(?=\D|$)/, ''))),
+      },
     ],
     scales: {
       x: { range: (_, min, max) => [Math.min(min, max - SPAN_S), max] },

@@ -1,10 +1,20 @@
 import 'uplot/dist/uPlot.min.css'
-import './style.css'
+import './style/base.css'
+import './style/frame.css'
+import './style/tables.css'
+import './style/pieces.css'
+import './style/controls.css'
+import './style/charts.css'
+import './style/lists.css'
+import './style/map.css'
+import './style/sign-in.css'
+import './style/narrow.css'
 import { signal } from '@preact/signals'
 import { type ComponentType, render } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { signOut, token } from './api.ts'
 import { caller } from './caller.ts'
+import { ConfirmDialog } from './confirm.tsx'
 import { clockTime } from './format.ts'
 import { live, outage, recoveries } from './live.ts'
 import { Mark } from './mark.tsx'
@@ -78,13 +88,16 @@ function Outage() {
 }
 
 function Header({ current }: { readonly current: View }) {
+  const links = useRef<HTMLElement>(null)
+  // Where not all of them fit.
+  useEffect(() => links.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [current])
   return (
     <header>
       <a class="brand" href="#/overview">
         <Mark />
         Turnpike
       </a>
-      <nav aria-label="Views">
+      <nav aria-label="Views" ref={links}>
         {VIEWS.map((one) => (
           <a key={one.path} href={`#/${one.path}`} aria-current={one === current ? 'page' : undefined}>
             {one.title}
@@ -127,6 +140,7 @@ function App() {
         <h1>{view.title}</h1>
         <view.View rest={rest} />
       </main>
+      <ConfirmDialog />
     </>
   )
 }

@@ -2,9 +2,9 @@
 export function Mark() {
   return (
     <svg class="mark" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
-      <path d="M3 17V5a2 2 0 0 1 4 0v12z" fill="currentColor" />
-      <path d="M7 6.2 18 3.4v3.2L7 9.4z" fill="var(--accent)" />
-      <path d="M10.2 5.4 12.4 4.8v3.2l-2.2.6zM14.4 4.3l2-.5V7l-2 .5z" fill="var(--card)" />
+      <rect x="2" y="5" width="4" height="13" rx="1.5" fill="currentColor" />
+      <path d="M5 8.500 18 4.500" stroke="var(--accent)" stroke-width="3.500" stroke-linecap="round" />
+      <rect x="1" y="16.500" width="8" height="2" rx="1" fill="currentColor" />
     </svg>
   )
 }

@@ -119,7 +119,7 @@ function Tiles({ now, last }: { readonly now: Traffic; readonly last: Point | un
   const loadedS = config.loadedAt === null ? null : (Date.parse(now.at) - Date.parse(config.loadedAt)) / 1_000
   return (
     <dl class="tiles">
-      <Tile name="Requests per second" value={last === undefined ? '–' : perSecond(last.rate)} note={`${count(requests)} ${over}`} />
+      <Tile name="Requests/s" value={last === undefined ? '–' : perSecond(last.rate)} note={`${count(requests)} ${over}`} />
       <Tile
         name="Failed, 5xx"
         value={share === null ? '–' : `${share.toFixed(share < 10 ? 2 : 1)} %`}
