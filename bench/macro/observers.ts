@@ -7,7 +7,7 @@
  * - `none`: an access log in a file.
  * - `answering`: besides it a log by HTTP and by syslog over TCP, traces of a tenth of the requests, StatsD; all receivers take what they get.
  * - `dead`: the same, and no receiver ever answers or reads; StatsD goes nowhere.
- * - `watched`: as `none`, while 5 taps never read and 20 clients ask for decision records each second.
+ * - `watched`: as `none`, while 5 taps do not read and 20 clients ask for decision records each second.
  *
  * CPU time is told of the worker, which serves requests, and of all processes of the gateway. All of them share one core here.
  */
@@ -20,11 +20,12 @@ import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { onParentGone } from '../../scripts/parent.ts'
 import { table } from '../../scripts/terminal.ts'
 import { writeTlsFiles } from './front.ts'
-import { type LoadResult, wrk } from './load.ts'
+import { wrk } from './load.ts'
 import { cpuOf, familyOf, freePort, LOAD_CORE, PROXY_CORE, startPinned, stopAll } from './process.ts'
 import { type Contender, ROOT, type Setup } from './proxies.ts'
 import { BARE, type Figures, type Subject } from './scenario.ts'
@@ -35,6 +36,8 @@ const TOKEN = 'token-of-the-bench'
 const TAPS = 5
 const POLLERS = 20
 const POLL_MS = 1_000
+/** Enough to read what waits for a tap. */
+const DRAIN_MS = 200
 /** Compilers and collectors have settled by then. */
 const WARM_SECONDS = 4
 /** Parts of a datagram that nobody takes: nothing listens there. */
@@ -47,8 +50,8 @@ interface Watched {
   readonly name: string
   readonly subject: Subject
   readonly adminPort: number
-  /** Goes on during its bursts. @returns what ends it */
-  readonly watch: () => () => void
+  /** Goes on during its bursts; null for nobody who watches. @returns what ends it, and tells how many exchanges the taps were told of */
+  readonly watch: (() => () => Promise<number>) | null
   readonly rounds: Figures[]
 }
 
@@ -122,8 +125,20 @@ routes: { everything: { path: /*, service: service } }
   }
 }
 
-/** Taps that never read, and clients that ask again and again. */
-function watchersOf(adminPort: number): () => void {
+/** What has waited for a tap that did not read, as a number of exchanges. */
+async function waitedFor(tap: Socket): Promise<number> {
+  let text = ''
+  tap.setEncoding('latin1').on('data', (chunk) => {
+    text += String(chunk)
+  })
+  tap.resume()
+  await sleep(DRAIN_MS)
+  tap.destroy()
+  return text.split('event: exchange\n').length - 1
+}
+
+/** Taps that do not read, and clients that ask again and again. */
+function watchersOf(adminPort: number): () => Promise<number> {
   const taps = Array.from({ length: TAPS }, (): Socket => {
     const socket = connect(adminPort, '127.0.0.1').on('error', () => {})
     socket.write(`GET /tap HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`)
@@ -141,10 +156,11 @@ function watchersOf(adminPort: number): () => void {
   }
   pollAll()
   const timer = setInterval(pollAll, POLL_MS)
-  return () => {
+  return async () => {
     clearInterval(timer)
     leaving.abort()
-    for (const tap of taps) tap.destroy()
+    const told = await Promise.all(taps.map(waitedFor))
+    return told.reduce((sum, count) => sum + count, 0)
   }
 }
 
@@ -153,22 +169,21 @@ async function burst({ subject, watch }: Watched, seconds: number): Promise<Figu
   const pids = familyOf(subject.pid)
   const worker = pids.slice(-1)
   const [all, own] = [cpuOf(pids), cpuOf(worker)]
-  const endWatch = watch()
-  let load: LoadResult
-  try {
-    load = await wrk('http', subject.port, { kind: 'same', path: '/', parameter: 0 }, seconds)
-  } finally {
-    endWatch()
-  }
-  const { requests, p50Ms, p99Ms, errors } = load
+  const endWatch = watch?.()
+  const { requests, p50Ms, p99Ms, errors } = await wrk('http', subject.port, { kind: 'same', path: '/', parameter: 0 }, seconds)
   if (errors > 0 || requests === 0) throw new Error(`${errors} of ${requests} requests failed`)
   const perRequest = (before: { readonly totalMs: number }, of: readonly number[]) =>
     ((cpuOf(of).totalMs - before.totalMs) * 1_000) / requests
-  return { requests, workerUs: perRequest(own, worker), allUs: perRequest(all, pids), p50Ms, p99Ms }
+  const costs = { workerUs: perRequest(own, worker), allUs: perRequest(all, pids) }
+  return { requests, ...costs, p50Ms, p99Ms, told: (await endWatch?.()) ?? 0 }
 }
 
 /** What was lost since the start. */
-async function dropsOf({ adminPort }: Watched): Promise<string> {
+async function dropsOf({ adminPort, watch, rounds }: Watched): Promise<string> {
+  if (watch !== null) {
+    const sum = (figure: string): number => rounds.reduce((total, figures) => total + (figures[figure] ?? 0), 0)
+    return `each tap was told of ${Math.round(sum('told') / TAPS)} of ${sum('requests')} exchanges`
+  }
   const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text()
   const found = [...text.matchAll(/^gateway_(access_log_dropped|trace_spans_dropped|statsd_errors)_total(?:\{output="(\w+)"\})? (\d+)$/gm)]
   const lost = found.filter(([, , , count]) => count !== '0').map(([, what = '', output = '', count]) => `${what} ${output}: ${count}`)
@@ -187,7 +202,7 @@ async function measure(folder: string): Promise<void> {
   for (const [name, receivers] of kinds) {
     const adminPort = await freePort()
     const { subject } = await startSubject(gatewayWith(adminPort, receivers), { ...base, folder: join(folder, name) })
-    gateways.push({ name, subject, adminPort, watch: name === 'watched' ? () => watchersOf(adminPort) : () => () => {}, rounds: [] })
+    gateways.push({ name, subject, adminPort, watch: name === 'watched' ? () => watchersOf(adminPort) : null, rounds: [] })
   }
   for (const gateway of gateways) await burst(gateway, WARM_SECONDS)
   for (let round = 0; round < Number(options.rounds); round++) {
