@@ -13,7 +13,7 @@ import { Discoveries } from '../runtime/discoveries.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool, type WorkerPoolOptions } from '../runtime/workers.ts'
 import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
-import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
+import { type MetricsDump, MetricsRegistry, mergeDumps, mergeDumpsInTurns, withoutGauges } from '../telemetry/metrics.ts'
 import { PrometheusRenderer } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
 import { AdminToken } from './admin-token.ts'
@@ -359,6 +359,7 @@ function createPool(
     log,
     clock: systemClock,
     mergeDumps: (dumps) => mergeDumps(dumps, pool.running?.metrics.seriesMax),
+    mergeDumpsInTurns: (dumps) => mergeDumpsInTurns(dumps, pool.running?.metrics.seriesMax),
     withoutGauges,
     shared,
     ...notices,

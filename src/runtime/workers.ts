@@ -371,14 +371,14 @@ export class WorkerPool {
   }
 
   async #collect(): Promise<MetricsDump> {
-    const { mergeDumps } = this.#options
+    const { mergeDumpsInTurns } = this.#options
     await Promise.all(
       this.#of('serving').map((worker) =>
         this.#expect(worker, { kind: 'metrics', known: worker.metricsPosition }, this.#timeouts.metricsMs),
       ),
     )
     // One that did not answer counts with its last numbers: a counter that falls looks like a restart.
-    return mergeDumps([this.#retired, ...[...this.#workers].map((worker) => worker.lastDump)])
+    return mergeDumpsInTurns([this.#retired, ...[...this.#workers].map((worker) => worker.lastDump)])
   }
 
   async #expect(worker: WorkerProcess, request: ControlRequest, timeoutMs: number): Promise<void> {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type BoundedMetrics, type Counter, type Gauge, type Histogram, type Labels, SERIES_MAX_DEFAULT } from '../core/observe.ts'
 import type { MetricsPosition, MetricsUpdate, SeriesPlace } from './metrics-mirror.ts'
 
@@ -250,6 +251,9 @@ function sameNumbers(one: ArrayLike<number>, other: ArrayLike<number>): boolean 
   return true
 }
 
+/** About a millisecond. */
+const SERIES_A_TURN = 1_000
+
 type MergedSeries = Map<string, { readonly labels: Labels; readonly values: number[] }>
 
 /**
@@ -258,19 +262,45 @@ type MergedSeries = Map<string, { readonly labels: Labels; readonly values: numb
  * @param seriesMax series of one family: each process keeps within it, but not all need have the same ones, and the dead add theirs
  */
 export function mergeDumps(dumps: readonly MetricsDump[], seriesMax = SERIES_MAX_DEFAULT): MetricsDump {
-  const byName = Map.groupBy(dumps.flat(), ({ name }) => name)
-  return [...byName.values()].flatMap((families) => {
-    const [first, ...others] = families
-    if (first === undefined) return []
+  const merging = merge(dumps, seriesMax)
+  for (;;) {
+    const step = merging.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** The same in turns of the event loop, for a process that has other things to do. */
+export async function mergeDumpsInTurns(dumps: readonly MetricsDump[], seriesMax = SERIES_MAX_DEFAULT): Promise<MetricsDump> {
+  const merging = merge(dumps, seriesMax)
+  for (;;) {
+    const step = merging.next()
+    if (step.done === true) return step.value
+    await nextTurn()
+  }
+}
+
+/** Pauses every {@link SERIES_A_TURN} series. */
+function* merge(dumps: readonly MetricsDump[], seriesMax: number): Generator<void, MetricsDump, void> {
+  const sums: FamilyDump[] = []
+  let added = 0
+  for (const [first, ...others] of Map.groupBy(dumps.flat(), ({ name }) => name).values()) {
+    if (first === undefined) continue
     // Most sums are of one process and what only another has: there is nothing to add, and 10,000 series would be copied for nothing.
-    if (others.length === 0 && first.series.length <= seriesMax) return first
-    const merged: MergedSeries = new Map()
-    for (const { kind, bounds, series } of families) {
-      if (kind !== first.kind || !sameNumbers(first.bounds, bounds)) continue
-      for (const { labels, values } of series) addSeries(merged, labels, values, seriesMax)
+    if (others.length === 0 && first.series.length <= seriesMax) {
+      sums.push(first)
+      continue
     }
-    return { ...first, series: [...merged.values()] }
-  })
+    const merged: MergedSeries = new Map()
+    for (const { kind, bounds, series } of [first, ...others]) {
+      if (kind !== first.kind || !sameNumbers(first.bounds, bounds)) continue
+      for (const { labels, values } of series) {
+        addSeries(merged, labels, values, seriesMax)
+        if (++added % SERIES_A_TURN === 0) yield
+      }
+    }
+    sums.push({ ...first, series: [...merged.values()] })
+  }
+  return sums
 }
 
 function addSeries(merged: MergedSeries, labels: Labels, values: readonly number[], seriesMax: number): void {
