@@ -20,7 +20,7 @@ import { nativeSchema } from './schema.ts'
 import { displayConfig, hideValues, interpolate, type ReadFile, type ReadFileBytes, reasonOf } from './secret.ts'
 import { checkServices } from './service-checks.ts'
 import { resolveTls } from './tls.ts'
-import { coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
+import { type ConfigNode, coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
 
 export interface LoadOptions {
   /** Every kind of policy that may be configured. */
@@ -82,9 +82,9 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   // With a part missing, most of what could be said of the rest would be wrong.
   if (!complete) return fail()
 
-  const schemas = await loadSchemas(policies)
-  const schema = nativeSchema(schemas)
   const merged = mergeTrees(trees, problems)
+  const schemas = await loadSchemas(policies, keysIn(merged, new Set(ON_BY_DEFAULT)))
+  const schema = nativeSchema(schemas)
   const broken = new Set(problems.map(placeOf))
   const { tree, result } = check(schema, merged)
   checkReferences(tree, problems)
@@ -148,10 +148,27 @@ function readFragment({ name, text }: Fragment, sources: Map<string, string>, pr
 
 const MODULE_EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])
 
-/** The schemas of policies by kind. */
-export async function loadSchemas(policies: readonly PolicyDefinition<unknown>[]): Promise<ReadonlyMap<string, z.ZodType>> {
-  const schemas = await Promise.all(policies.map(({ loadSchema }) => loadSchema()))
-  return new Map(policies.map(({ kind, summary }, index) => [kind, schemas[index]?.describe(summary) ?? z.never()]))
+/**
+ * The schemas of policies by kind.
+ * @param wanted kinds that may occur, all by default. The others are not loaded, which spares a start most of them; a value of theirs is refused.
+ */
+export async function loadSchemas(
+  policies: readonly PolicyDefinition<unknown>[],
+  wanted: ReadonlySet<string> | null = null,
+): Promise<ReadonlyMap<string, z.ZodType>> {
+  const load = async ({ kind, summary, loadSchema }: PolicyDefinition<unknown>): Promise<[string, z.ZodType]> => [
+    kind,
+    wanted === null || wanted.has(kind) ? (await loadSchema()).describe(summary) : z.never(),
+  ]
+  return new Map(await Promise.all(policies.map(load)))
+}
+
+/** Adds every key of a tree, whatever it stands for. */
+function keysIn(node: ConfigNode, keys: Set<string>): Set<string> {
+  if (node.kind === 'list') for (const item of node.items) keysIn(item, keys)
+  if (node.kind !== 'map') return keys
+  for (const [key, entry] of node.entries) keysIn(entry.node, keys.add(key))
+  return keys
 }
 
 /** Kinds that act before the consumer is known: up to the last one that finds out. */
