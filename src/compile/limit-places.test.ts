@@ -4,7 +4,7 @@ import { loadConfig } from '../config/load.ts'
 import { POLICIES } from '../policies/index.ts'
 import { contextWith } from '../policies/testing.ts'
 import { placesFor } from './limit-places.ts'
-import { compileSnapshot } from './snapshot.ts'
+import { compileSnapshot, loadPolicies } from './snapshot.ts'
 
 const CONFIG = `
 listeners: [{ port: 0 }]
@@ -29,6 +29,7 @@ routes:
 async function ask(subjects: Readonly<Record<string, string>>, scope: string | null = null) {
   const loaded = await loadConfig(['x.yaml'], { policies: POLICIES, env: {}, readFile: async () => CONFIG })
   if (!('ir' in loaded)) throw new Error(JSON.stringify(loaded.problems))
+  await loadPolicies(loaded.ir, POLICIES)
   const { ir, limits } = compileSnapshot(loaded.ir, { ...contextWith({}), policies: POLICIES, service: () => null as never })
   const found = placesFor(ir, limits, { subjects, scope, max: 100 })
   return found.map(({ place, subjects: known }) => [place.scope, known])
