@@ -42,8 +42,10 @@ const { values: options, positionals: texts } = parseArgs({
 
 /** Test files, quick ones first, so that a plain mistake shows early. */
 function findFiles(): string[] {
-  const patterns = options.fuzz ? ['test/fuzz/**/*.fuzz.ts'] : ['src/**/*.test.ts', 'test/*.test.ts', 'test/*/**/*.test.ts']
-  const rank = (file: string): number => (file.startsWith('src') ? 0 : file.startsWith('test/e2e') ? 2 : 1)
+  const patterns = options.fuzz
+    ? ['test/fuzz/**/*.fuzz.ts']
+    : ['src/**/*.test.ts', 'web/**/*.test.ts', 'test/*.test.ts', 'test/*/**/*.test.ts']
+  const rank = (file: string): number => (file.startsWith('src') || file.startsWith('web') ? 0 : file.startsWith('test/e2e') ? 2 : 1)
   return [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })))]
     .filter((file) => texts.length === 0 || texts.some((text) => file.includes(text)))
     .toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))

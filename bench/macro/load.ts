@@ -50,7 +50,7 @@ export async function costOf({ pid, name }: Subject, load: () => Promise<LoadRes
   const systemUs = ((after.systemMs - before.systemMs) * 1000) / requests
   return {
     requestsPerSecond: requests / seconds,
-    cpuUs: userUs + systemUs,
+    cpuUs: ((after.totalMs - before.totalMs) * 1000) / requests,
     userUs,
     systemUs,
     p50Ms,

@@ -79,20 +79,38 @@ export function familyOf(root: number): number[] {
 }
 
 export interface Cpu {
+  /** By the scheduler's clock; the other two come in ticks of 10 ms. */
+  readonly totalMs: number
   readonly userMs: number
   readonly systemMs: number
 }
 
 /** CPU time that processes have used so far. */
 export function cpuOf(pids: readonly number[]): Cpu {
+  let total = 0
   let user = 0
   let system = 0
   for (const pid of pids) {
     const stat = statOf(pid)
-    user += Number(stat?.[11] ?? 0)
-    system += Number(stat?.[12] ?? 0)
+    const ticks = [Number(stat?.[11] ?? 0), Number(stat?.[12] ?? 0)] as const
+    user += ticks[0]
+    system += ticks[1]
+    total += threadTimeMs(pid) ?? (ticks[0] + ticks[1]) * TICK_MS
   }
-  return { userMs: user * TICK_MS, systemMs: system * TICK_MS }
+  return { totalMs: total, userMs: user * TICK_MS, systemMs: system * TICK_MS }
+}
+
+/** What the threads of a process have run, to a microsecond; null where the kernel does not count that. */
+function threadTimeMs(pid: number): number | null {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`)
+    return threads.reduce(
+      (sum, thread) => sum + Number.parseInt(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'), 10) / 1e6,
+      0,
+    )
+  } catch {
+    return null
+  }
 }
 
 /** Resident memory of processes in bytes, now and at its highest since it was last reset. */

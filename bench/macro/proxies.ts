@@ -11,7 +11,8 @@ import type { Needs } from './scenario.ts'
 import type { Services } from './upstream.ts'
 import { haproxyWork, nginxWork, turnpikeWork } from './work.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
+/** This working tree. */
+export const ROOT = join(import.meta.dirname, '..', '..')
 
 export interface Setup extends Needs {
   /** A folder of its own for files. */
@@ -182,9 +183,13 @@ http://127.0.0.1:${port}, http://localhost:${port} {
   },
 }
 
-const turnpike: Contender = {
+/**
+ * Turnpike as it is in a folder.
+ * @param lines more of its configuration, at the top level
+ */
+export const turnpikeIn = (root: string, lines: string): Contender => ({
   name: 'turnpike',
-  version: existsSync(join(ROOT, 'bin', 'turnpike')) ? packageVersion() : null,
+  version: existsSync(join(root, 'bin', 'turnpike')) ? packageVersion(root) : null,
   routesMax: Number.POSITIVE_INFINITY,
   async start({ folder, services, tlsFiles, front, routes, chain, redisPort, work }) {
     const port = await freePort()
@@ -206,15 +211,15 @@ ${extra.services}routes:
   upload: { path: /upload/*, service: sink }
 ${chain === null ? '' : chainRoute(chain)}${extra.routes}${numbers(routes)
   .map((route) => `  route-${route}: { path: /route-${route}/*, service: service }\n`)
-  .join('')}`,
+  .join('')}${lines}\n`,
     )
-    return { port, running: startPinned(PROXY_CORE, [join(ROOT, 'bin', 'turnpike'), 'start', file], join(folder, 'turnpike.log')) }
+    return { port, running: startPinned(PROXY_CORE, [join(root, 'bin', 'turnpike'), 'start', file], join(folder, 'turnpike.log')) }
   },
-}
+})
 
-function packageVersion(): string {
-  const value: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+function packageVersion(root: string): string {
+  const value: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   return typeof value === 'object' && value !== null && 'version' in value ? String(value.version) : 'unknown'
 }
 
-export const PROXIES: readonly Contender[] = [turnpike, nginx, haproxy, caddy]
+export const PROXIES: readonly Contender[] = [turnpikeIn(ROOT, ''), nginx, haproxy, caddy]

@@ -9,18 +9,17 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { onParentGone } from '../../scripts/parent.ts'
 import { LiveLine, paint, table } from '../../scripts/terminal.ts'
-import { answers200, writeTlsFiles } from './front.ts'
+import { writeTlsFiles } from './front.ts'
 import { LOAD_CORE, stopAll, versionOf } from './process.ts'
 import { type Contender, PROXIES, type Setup } from './proxies.ts'
 import type { Figures, Needs, Scenario, Subject } from './scenario.ts'
 import { scenarios } from './scenarios.ts'
+import { median, startSubject } from './subject.ts'
 import { startRedis, startServices } from './upstream.ts'
 
-const READY_TIMEOUT_MS = 30_000
 const RESULTS = join(import.meta.dirname, '..', 'results')
 /** What `--quick` measures, when nothing else is asked for. */
 const QUICK_SCENARIOS = ['keep-alive', 'varying']
@@ -59,27 +58,6 @@ function choose<T extends { readonly name: string }>(all: readonly T[], names: s
   return names
     .split(',')
     .map((name) => all.find((one) => one.name === name) ?? fail(`No ${what} ${name}; there are ${all.map((one) => one.name).join(', ')}.`))
-}
-
-/** Starts a proxy and waits for its first 200. @throws when that takes too long, with the place of its log */
-async function startSubject(proxy: Contender, setup: Setup): Promise<{ readonly subject: Subject; stop(): Promise<void> }> {
-  mkdirSync(setup.folder, { recursive: true })
-  const startedAt = performance.now()
-  const { running, port } = await proxy.start(setup)
-  while (!(await answers200(setup.front, port))) {
-    if (running.child.exitCode !== null || performance.now() - startedAt > READY_TIMEOUT_MS) {
-      throw new Error(`${proxy.name} does not answer; its files are kept in ${setup.folder}`)
-    }
-    await sleep(2)
-  }
-  const startMs = performance.now() - startedAt
-  return { subject: { name: proxy.name, port, pid: running.child.pid ?? 0, startMs }, stop: () => running.stop() }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
 
 function medians(all: readonly Figures[]): Figures {

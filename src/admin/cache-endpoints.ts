@@ -19,7 +19,7 @@ export const CACHE_ENDPOINTS: readonly Endpoint[] = [
     response: {
       schema: () =>
         z.object({
-          purged: z.array(z.looseObject({ kind: z.enum(['key', 'prefix', 'tag', 'all']) })),
+          purged: z.array(purgedSchema()),
           workers: z.int().describe('Workers whose memory is rid of it.'),
           stores: z.array(z.enum(['memory', 'redis'])).describe('Where policies keep responses.'),
         }),
@@ -29,6 +29,16 @@ export const CACHE_ENDPOINTS: readonly Endpoint[] = [
     answer: purge,
   },
 ]
+
+/** What was forgotten, in the form that requests are brought to. */
+function purgedSchema() {
+  return z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('all') }),
+    z.strictObject({ kind: z.literal('key'), host: z.string(), path: z.string(), query: z.string() }),
+    z.strictObject({ kind: z.literal('prefix'), host: z.string().nullable().describe('Null for any.'), path: z.string() }),
+    z.strictObject({ kind: z.literal('tag'), tag: z.string() }),
+  ])
+}
 
 async function purge({ log, purge: have }: AdminParts, { request, body }: Call): Promise<Answer> {
   const parsed = parsePurge(body)

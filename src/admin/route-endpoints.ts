@@ -111,7 +111,7 @@ function consumerTexts({ name, groups, credentials }: ConsumerIr): readonly stri
 }
 
 const place = () => z.object({ file: z.string(), line: z.int(), column: z.int() })
-const policies = () => z.array(z.object({ kind: z.string(), mode: z.string() }))
+const policies = () => z.array(z.object({ kind: z.string(), mode: z.enum(['enforce', 'shadow', 'off']) }))
 
 function routeSchema() {
   const texts = z.array(z.string())

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -9,12 +10,13 @@ import type { LookupState } from '../core/discovery.ts'
 import type { ControlStatus } from '../runtime/control.ts'
 import { DecisionDesk } from '../runtime/decisions/desk.ts'
 import type { DiscoveryState } from '../runtime/discoveries.ts'
-import { callerOf } from './access.ts'
+import { type AccessRules, callerOf } from './access.ts'
 import { ConfigDesk } from './config-desk.ts'
 import { isHostAllowed } from './host-guard.ts'
 import { AdminServer, type AdminServerOptions } from './server.ts'
 import { TapDesk } from './tap-desk.ts'
 import { createTokenFile } from './token.ts'
+import { TrafficDesk } from './traffic-desk.ts'
 
 const SERVING: ControlStatus = {
   phase: 'serving',
@@ -56,10 +58,12 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
     config: noConfig(),
     tap: new TapDesk(() => {}),
     metrics: async () => 'a_total 1\n',
+    traffic: new TrafficDesk({ dump: async () => [], status: () => SERVING, drained: () => ({}) }),
     services: async () => [],
     setDrained: async () => ({ workers: 0, failures: [] }),
     resetBreaker: async () => ({ workers: 0, failures: [] }),
     purge: async () => ({ workers: 0, stores: [], failures: [] }),
+    limits: async () => null,
     decisions: new DecisionDesk({ ask: async () => [], explain: () => Promise.reject(new Error('nothing is explained')) }),
     ...options,
   })
@@ -72,8 +76,46 @@ async function started(t: TestContext, options: Partial<AdminServerOptions> = {}
       })
       request.on('error', reject).end(sent)
     })
-  return { ask, port, events }
+  return { ask, port, events, server }
 }
+
+test('a stream is cut when its token goes, or its address is not allowed any more, and only then', async (t) => {
+  const reader = { name: 'board', token: 'left', role: 'read' } as const
+  const other = { name: 'ops', token: 'right', role: 'write' } as const
+  let rules: AccessRules = { tokens: [reader, other], allow: null }
+  const tap = new TapDesk(() => {})
+  const { port, server } = await started(t, { access: () => rules, tap })
+  const open = async (token: string) => {
+    const headers = { authorization: `Bearer ${token}` }
+    const request = httpRequest({ host: '127.0.0.1', port, path: '/tap', headers, agent: false }).end()
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    let isOpen = true
+    const closed = new Promise<void>((resolve) => {
+      response
+        .on('error', () => {})
+        .on('close', () => {
+          isOpen = false
+          resolve()
+        })
+        .resume()
+    })
+    return { closed, isOpen: () => isOpen }
+  }
+  const [left, right] = [await open('left'), await open('right')]
+  server.recheckAccess()
+  rules = { tokens: [other], allow: null }
+  server.recheckAccess()
+  await left.closed
+  assert.equal(right.isOpen(), true)
+  rules = { tokens: [{ ...other, name: 'renamed', role: 'read' }], allow: ['127.0.0.0/8'] }
+  server.recheckAccess()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.equal(right.isOpen(), true, 'a reader may watch')
+  rules = { ...rules, allow: ['192.0.2.0/24'] }
+  server.recheckAccess()
+  await right.closed
+  assert.equal(tap.isFull, false)
+})
 
 test('health, readiness and metrics need no token', async (t) => {
   const { ask } = await started(t)
@@ -88,6 +130,13 @@ test('health, readiness and metrics need no token', async (t) => {
   const metrics = await ask('/metrics')
   assert.equal(metrics.headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
   assert.equal(metrics.body, 'a_total 1\n')
+})
+
+test('a token is told its name and role', async (t) => {
+  const tokens = [{ name: 'board', token: 'left', role: 'read' as const }]
+  const { ask } = await started(t, { access: () => ({ tokens, allow: null }) })
+  assert.deepEqual(JSON.parse((await ask('/whoami', { authorization: 'Bearer left' })).body), { name: 'board', role: 'read' })
+  assert.equal((await ask('/whoami', { authorization: 'Bearer right' })).status, 401)
 })
 
 test('readiness tells why not', async (t) => {
@@ -158,10 +207,11 @@ test('each path says which methods it has, and an unknown one which paths there 
     const { status, headers } = await ask('/cache/purge', {}, method)
     assert.deepEqual([status, headers.allow], [405, 'POST'], method)
   }
-  assert.match((await ask('/')).body, /there is \/healthz, \/readyz, \/metrics, \/services, \/dns, .*\/config, /)
+  assert.match((await ask('/nowhere')).body, /there is \/, \/dashboard, \/healthz, \/readyz, \/metrics, .*\/config, /)
   const head = await ask('/healthz', {}, 'HEAD')
   assert.deepEqual([head.status, head.body], [200, ''])
-  for (const path of ['/', '/config/', '//config', '/healthz/../config', '/%63onfig']) assert.equal((await ask(path)).status, 404, path)
+  for (const path of ['/nowhere', '/config/', '//config', '/healthz/../config', '/%63onfig'])
+    assert.equal((await ask(path)).status, 404, path)
 })
 
 test('the states of services need the token', async (t) => {

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { sentenceOf } from '../runtime/control-protocol.ts'
 import { type AccessRules, AllowList, type Caller, callerOf } from './access.ts'
 import { type Answer, closing, type EventStream, problem } from './answer.ts'
-import { type Endpoint, EndpointTable } from './endpoint.ts'
+import { type Endpoint, type EndpointRole, EndpointTable } from './endpoint.ts'
 import { ENDPOINTS } from './endpoints.ts'
 import { isHostAllowed } from './host-guard.ts'
 import type { AdminParts } from './parts.ts'
@@ -38,6 +38,7 @@ export class AdminServer {
   readonly #server: Server
   readonly #table = new EndpointTable(ENDPOINTS)
   readonly #allowList = new AllowList()
+  readonly #streams = new Set<OpenStream>()
 
   constructor(options: AdminServerOptions) {
     this.#options = options
@@ -77,15 +78,32 @@ export class AdminServer {
     await closed
   }
 
+  /** The access rules have changed: cuts streams that would not be opened any more. What they still have to send stays here. */
+  recheckAccess(): void {
+    for (const { request, role, response } of this.#streams) {
+      const caller = callerOf(request.headers.authorization, this.#options.access().tokens)
+      if (!this.#isAddressAllowed(request) || !mayAsk(role, caller)) response.destroy()
+    }
+  }
+
+  #isAddressAllowed({ socket }: IncomingMessage): boolean {
+    return this.#allowList.has(socket.remoteAddress, this.#options.access().allow)
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let answer: Answer
+    let answer: Answer & { readonly role?: EndpointRole }
     try {
       answer = await this.#answer(request)
     } catch (error) {
       this.#options.log.error({ reason: sentenceOf(error) }, 'an admin request failed')
       answer = problem(500, 'The gateway failed to answer; its log says why.')
     }
-    if (answer.stream !== undefined && request.method !== 'HEAD') return stream(answer, answer.stream, response)
+    if (answer.stream !== undefined && request.method !== 'HEAD') {
+      const open: OpenStream = { request, response, role: answer.role ?? 'write' }
+      this.#streams.add(open)
+      response.on('close', () => this.#streams.delete(open))
+      return stream(answer, answer.stream, response)
+    }
     // A client that has gone gets nothing; Node then ignores what is written.
     response.writeHead(answer.status, {
       ...ALWAYS,
@@ -96,11 +114,10 @@ export class AdminServer {
     response.end(request.method === 'HEAD' ? undefined : answer.body)
   }
 
-  async #answer(request: IncomingMessage): Promise<Answer> {
+  /** With the role that it took, for streams. */
+  async #answer(request: IncomingMessage): Promise<Answer & { readonly role?: EndpointRole }> {
     const [path = '', ...query] = (request.url ?? '').split('?')
-    const { tokens, allow } = this.#options.access()
-    if (!PATHS_OPEN_TO_ALL.has(path) && !this.#allowList.has(request.socket.remoteAddress, allow))
-      return closing(problem(403, 'This address may not ask.'))
+    if (!PATHS_OPEN_TO_ALL.has(path) && !this.#isAddressAllowed(request)) return closing(problem(403, 'This address may not ask.'))
     if (!isHostAllowed(request.headers.host, this.#options.host))
       return closing(problem(421, 'The Host header must be an IP address, localhost or the configured admin host.'))
     const found = this.#table.at(path)
@@ -110,17 +127,17 @@ export class AdminServer {
     const endpoint = found.endpoints.find(({ method }) => method === asked)
     if (endpoint === undefined)
       return closing({ ...problem(405, `Here is ${methods.join(' and ')} only.`), headers: { allow: methods.join(', ') } })
-    const caller = endpoint.role === 'public' ? null : callerOf(request.headers.authorization, tokens)
+    const caller = endpoint.role === 'public' ? null : callerOf(request.headers.authorization, this.#options.access().tokens)
     if (endpoint.role !== 'public' && caller === null) return closing(UNKNOWN_TOKEN)
     const call = { request, params: found.params, query: query.join('?'), caller }
     const answer = await this.#let(endpoint, call)
     if (endpoint.role === 'write' && endpoint.isDry !== true) this.#audit(request, path, caller, answer)
-    return answer
+    return { ...answer, role: endpoint.role }
   }
 
   /** Has an endpoint answer who may ask it. */
   async #let(endpoint: Endpoint, call: Omit<Parameters<Endpoint['answer']>[1], 'body'>): Promise<Answer> {
-    if (endpoint.role === 'write' && call.caller?.role !== 'write')
+    if (!mayAsk(endpoint.role, call.caller))
       return closing(problem(403, 'This token may look, and not change anything: a token with the role write is needed.'))
     const { body } = endpoint
     if (body === undefined) return endpoint.answer(this.#options, { ...call, body: NOTHING })
@@ -138,6 +155,18 @@ export class AdminServer {
     if (status < 400) this.#options.log.info(fields, 'an admin write')
     else this.#options.log.warn(fields, 'an admin write was not done')
   }
+}
+
+/** An answer without an end, and whom it goes to. */
+interface OpenStream {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly role: EndpointRole
+}
+
+function mayAsk(role: EndpointRole, caller: Caller | null): boolean {
+  if (role === 'public') return true
+  return caller !== null && (role === 'read' || caller.role === 'write')
 }
 
 /** Bytes that wait for a client; what comes meanwhile is lost to it. */

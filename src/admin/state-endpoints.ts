@@ -37,11 +37,19 @@ export const STATE_ENDPOINTS: readonly Endpoint[] = [
   },
   {
     method: 'GET',
+    path: '/whoami',
+    role: 'read',
+    summary: 'Whose token this is, and what it may do.',
+    response: { schema: () => z.object({ name: z.string(), role: z.enum(['read', 'write']) }), description: 'The token is known.' },
+    answer: (_parts, { caller }) => json({ name: caller?.name ?? '', role: caller?.role ?? 'read' }),
+  },
+  {
+    method: 'GET',
     path: '/services',
     role: 'read',
     summary: 'Breakers, health of targets, what is in flight and waits, of all workers.',
     response: { schema: servicesSchema, description: 'What the workers know of their services.' },
-    answer: async (parts) => json(servicesView(await parts.services(), parts.discoveries?.())),
+    answer: async (parts, { request }) => compressed(request, json(servicesView(await parts.services(), parts.discoveries?.()))),
   },
   {
     method: 'GET',
@@ -79,8 +87,8 @@ function dnsSchema() {
   const lookup = z.object({
     name: z.string(),
     type: z.string(),
-    records: z.array(z.string()),
-    askedAgainInMs: z.number(),
+    records: z.array(z.string()).nullable().describe('In force; null while nobody has answered yet.'),
+    askedAgainInMs: z.number().nullable().describe('Null while it is being asked for.'),
     lastAskedAt: z.string().nullable(),
     server: z.string().nullable(),
     lastError: z.string().nullable(),

@@ -1,6 +1,7 @@
 import { ConfigDesk } from '../admin/config-desk.ts'
 import { AdminServer } from '../admin/server.ts'
 import { TapDesk } from '../admin/tap-desk.ts'
+import { TrafficDesk } from '../admin/traffic-desk.ts'
 import type { AdminIr } from '../config/ir.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Logger } from '../core/observe.ts'
@@ -12,8 +13,8 @@ import { Discoveries } from '../runtime/discoveries.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool, type WorkerPoolOptions } from '../runtime/workers.ts'
 import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
-import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
-import { renderPrometheus } from '../telemetry/prometheus.ts'
+import { type MetricsDump, MetricsRegistry, mergeDumps, mergeDumpsInTurns, withoutGauges } from '../telemetry/metrics.ts'
+import { PrometheusRenderer } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
 import { AdminToken } from './admin-token.ts'
 import { checkDocuments, type LoadedConfig } from './config-source.ts'
@@ -65,9 +66,15 @@ class ControlProcess {
   readonly #desk: DecisionDesk
   readonly #configDesk: ConfigDesk
   readonly #tap = new TapDesk((rules) => this.#pool.setTapRules(rules))
+  readonly #traffic = new TrafficDesk({
+    dump: () => this.#dumpMetrics(),
+    status: () => this.#status(),
+    drained: () => this.#pool.wishes.drained,
+  })
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
   readonly #controlMetrics = new ControlMetrics()
+  readonly #scrapes = new PrometheusRenderer(() => this.#dumpMetrics())
   readonly #signals = listenToSignals({
     reload: () => {
       this.#configuration?.refresh()
@@ -284,6 +291,7 @@ class ControlProcess {
     const { host, port } = admin
     this.#statsd.use(statsd)
     this.#token.use(admin, this.#admin.port)
+    this.#admin.server.recheckAccess()
     if (host !== this.#admin.host || (port !== 0 && port !== this.#admin.port)) {
       this.#log.warn({ host, port }, 'the admin listener moves with the next start only')
     }
@@ -307,12 +315,14 @@ class ControlProcess {
       status: () => this.#status(),
       display: () => this.#control.display(),
       config: this.#configDesk,
-      metrics: async () => renderPrometheus(await this.#dumpMetrics()),
+      metrics: () => this.#scrapes.render(),
+      traffic: this.#traffic,
       services: () => this.#pool.serviceStates(),
       discoveries: () => this.#discoveries.state(),
       setDrained: (service, address, isDrained) => this.#pool.setDrained(service, address, isDrained),
       resetBreaker: (service) => this.#pool.resetBreaker(service),
       purge: (purges) => this.#pool.purge(purges),
+      limits: (query) => this.#pool.limits(query),
       tap: this.#tap,
       decisions: this.#desk,
     })
@@ -352,6 +362,7 @@ function createPool(
     log,
     clock: systemClock,
     mergeDumps: (dumps) => mergeDumps(dumps, pool.running?.metrics.seriesMax),
+    mergeDumpsInTurns: (dumps) => mergeDumpsInTurns(dumps, pool.running?.metrics.seriesMax),
     withoutGauges,
     shared,
     ...notices,

@@ -1,6 +1,7 @@
 import type { GatewayIr } from '../config/ir.ts'
 import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
+import type { LimitsAnswer, LimitsQuery } from '../core/limit-view.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
 import type { TapRule } from '../core/tap.ts'
@@ -80,6 +81,10 @@ export class LoggedPlane implements DataPlane {
 
   decisions(query: DecisionQuery): DecisionAnswer {
     return this.#gateway.decisions(query)
+  }
+
+  limits(query: LimitsQuery): Promise<LimitsAnswer> {
+    return this.#gateway.limits(query)
   }
 
   setDrained(targets: DrainedTargets): void {

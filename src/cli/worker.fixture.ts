@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import type { GatewayIr } from '../config/ir.ts'
 import type { DecisionAnswer } from '../core/decision.ts'
+import type { LimitsAnswer } from '../core/limit-view.ts'
 import type { Counter } from '../core/observe.ts'
 import type { StoreName } from '../core/store.ts'
 import type { DataPlane, DrainResult, ListenerAddress } from '../runtime/control-protocol.ts'
@@ -70,6 +71,10 @@ class FixturePlane implements DataPlane {
 
   async purge(): Promise<StoreName[]> {
     return ['memory']
+  }
+
+  async limits(): Promise<LimitsAnswer> {
+    return { total: 0, policies: [] }
   }
 
   setDrained(): void {}

@@ -15,6 +15,7 @@ import type { Service } from '../upstream/service.ts'
 import { admissionOf } from './admission.ts'
 import { compileConsumers } from './consumers.ts'
 import { fallbackPlan, splitPlan } from './division.ts'
+import type { LimitPlace } from './limit-places.ts'
 import { NO_STEPS, type PlanSteps, planSteps, type RouteFacts, type RoutePlan, type StepOrder } from './plan.ts'
 import { compileRouter, type Router } from './router.ts'
 
@@ -24,6 +25,8 @@ export interface Snapshot {
   readonly router: Router<RoutePlan>
   /** For requests that match no route: the policies that hold everywhere. */
   readonly unmatched: RoutePlan
+  /** Policies that have limits, in the order of {@link scopesOf}. */
+  readonly limits: readonly LimitPlace[]
 }
 
 /** What compiling needs from outside. */
@@ -41,15 +44,26 @@ export async function loadPolicies(ir: GatewayIr, definitions: readonly PolicyDe
   await Promise.all(definitions.filter(({ kind }) => used.has(kind)).map(async (definition) => definition.load?.()))
 }
 
+interface Scope {
+  readonly scope: string
+  /** What is known of every request that a policy here acts on. */
+  readonly owner: LimitPlace['owner']
+  readonly policies: readonly PolicyIr[]
+}
+
 /** Every place where policies are configured. */
-function scopesOf(ir: GatewayIr): { readonly scope: string; readonly policies: readonly PolicyIr[] }[] {
+function scopesOf(ir: GatewayIr): readonly Scope[] {
   return [
-    { scope: 'everywhere', policies: ir.policies },
-    ...ir.services.map(({ name, policies }) => ({ scope: `service ${name}`, policies })),
-    ...ir.routes.map(({ name, policies }) => ({ scope: `route ${name}`, policies })),
+    { scope: 'everywhere', owner: {}, policies: ir.policies },
+    ...ir.services.map(({ name, policies }) => ({ scope: `service ${name}`, owner: { service: name }, policies })),
+    ...ir.routes.map(({ name, policies }) => ({ scope: `route ${name}`, owner: { route: name }, policies })),
     ...ir.consumers.flatMap(({ name, policies, routes }) => [
-      { scope: `consumer ${name}`, policies },
-      ...routes.map((route) => ({ scope: `consumer ${name} route ${route.route}`, policies: route.policies })),
+      { scope: `consumer ${name}`, owner: { consumer: name }, policies },
+      ...routes.map(({ route, policies: own }) => ({
+        scope: `consumer ${name} route ${route}`,
+        owner: { consumer: name, route },
+        policies: own,
+      })),
     ]),
   ]
 }
@@ -67,7 +81,7 @@ export function compileSnapshot(ir: GatewayIr, context: SnapshotContext): Snapsh
     priority: route.priority,
     value: compiler.planOf(route),
   }))
-  return { ir, router: compileRouter(entries, ir.compatibility), unmatched: compiler.planOf(null) }
+  return { ir, router: compileRouter(entries, ir.compatibility), unmatched: compiler.planOf(null), limits: compiler.limits }
 }
 
 /** A policy's steps, and the number it has in this configuration. */
@@ -83,6 +97,7 @@ class Compiler {
   readonly #context: SnapshotContext
   /** A policy is compiled once for the place it is configured at, not once a route. */
   readonly #compiled = new Map<PolicyIr, Compiled>()
+  readonly limits: LimitPlace[] = []
   /** By the numbers of the policies in force. */
   readonly #steps = new Map<string, PlanSteps>()
   readonly #variants = new WeakMap<RoutePlan, Map<string, RoutePlan>>()
@@ -105,7 +120,7 @@ class Compiler {
     this.#consumers = new Map(ir.consumers.map((consumer) => [consumer.name, consumer]))
     const consumers = compileConsumers(ir.consumers)
     const definitions = new Map(context.policies.map((definition) => [definition.kind, definition]))
-    for (const { scope, policies } of scopesOf(ir)) {
+    for (const { scope, owner, policies } of scopesOf(ir)) {
       for (const policy of policies) {
         if (policy.mode === 'off') continue
         const definition = definitions.get(policy.kind)
@@ -113,6 +128,7 @@ class Compiler {
         for (const place of definition.credentialPlaces?.(policy.options) ?? []) this.#secrets.add(lowerHeader(place))
         const steps = definition.compile(policy.options, { ...context, consumers, scope, mode: policy.mode })
         this.#compiled.set(policy, { number: this.#compiled.size, scope, steps })
+        if (steps.limits !== undefined) this.limits.push({ policy, scope, owner, limits: steps.limits })
       }
     }
   }

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { extname } from 'node:path'
 import type { Fragment } from '../core/config-source.ts'
 import type { PolicyDefinition } from '../core/policy.ts'
+import { policyKind } from '../core/policy-name.ts'
 import { policyOrder } from '../core/policy-order.ts'
 import { z } from '../core/schema.ts'
 import { hashPasswords } from './consumers.ts'
@@ -23,7 +24,7 @@ import { nativeSchema } from './schema.ts'
 import { displayConfig, hideValues, interpolate, type ReadFile, type ReadFileBytes, reasonOf } from './secret.ts'
 import { checkServices } from './service-checks.ts'
 import { resolveTls } from './tls.ts'
-import { coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
+import { type ConfigNode, coerceAt, type MapNode, mergeTrees, toPlain } from './tree.ts'
 
 export interface LoadOptions {
   /** Every kind of policy that may be configured. */
@@ -95,8 +96,8 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   if (translated === null) return fail()
   trees.splice(0, trees.length, ...translated.trees)
 
-  const schemas = await loadSchemas(policies)
   const merged = mergeTrees(trees, problems)
+  const schemas = await loadSchemas(policies, keysIn(merged, new Set(ON_BY_DEFAULT)))
   const schema = nativeSchema(schemas, namedPolicies(merged))
   const broken = new Set(problems.map(placeOf))
   const { tree, result } = check(schema, merged)
@@ -206,10 +207,27 @@ function readFragment({ name, text }: Fragment, sources: Map<string, string>, pr
 
 const MODULE_EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs'])
 
-/** The schemas of policies by kind. */
-export async function loadSchemas(policies: readonly PolicyDefinition<unknown>[]): Promise<ReadonlyMap<string, z.ZodType>> {
-  const schemas = await Promise.all(policies.map(({ loadSchema }) => loadSchema()))
-  return new Map(policies.map(({ kind, summary }, index) => [kind, schemas[index]?.describe(summary) ?? z.never()]))
+/**
+ * The schemas of policies by kind.
+ * @param wanted kinds that may occur, all by default. The others are not loaded, which spares a start most of them; a value of theirs is refused.
+ */
+export async function loadSchemas(
+  policies: readonly PolicyDefinition<unknown>[],
+  wanted: ReadonlySet<string> | null = null,
+): Promise<ReadonlyMap<string, z.ZodType>> {
+  const load = async ({ kind, summary, loadSchema }: PolicyDefinition<unknown>): Promise<[string, z.ZodType]> => [
+    kind,
+    wanted === null || wanted.has(kind) ? (await loadSchema()).describe(summary) : z.never(),
+  ]
+  return new Map(await Promise.all(policies.map(load)))
+}
+
+/** Adds every key of a tree, whatever it stands for. */
+function keysIn(node: ConfigNode, keys: Set<string>): Set<string> {
+  if (node.kind === 'list') for (const item of node.items) keysIn(item, keys)
+  if (node.kind !== 'map') return keys
+  for (const [key, entry] of node.entries) keysIn(entry.node, keys.add(policyKind(key)))
+  return keys
 }
 
 function defaultOptions(kind: string, schemas: ReadonlyMap<string, z.ZodType>): [string, unknown][] {

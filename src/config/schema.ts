@@ -435,18 +435,15 @@ export function policyBlock(kind: string, schema: z.ZodType): z.ZodType<PolicyBl
 }
 
 /**
- * The schema of the native form with these policies, by kind.
+ * The schema of the native form with these policies, by kind. Of one that takes nothing (`z.never`), nothing can be configured.
  * @param named names in use for policies that stand beside others of their kind, `transform:edge`; those of no kind are not taken
  */
 export function nativeSchema(policySchemas: ReadonlyMap<string, z.ZodType>, named: readonly string[] = []) {
   const blocks = new Map<string, z.ZodOptional<z.ZodType<PolicyBlock>>>()
-  for (const [kind, schema] of policySchemas)
-    blocks.set(
-      kind,
-      policyBlock(kind, schema)
-        .optional()
-        .describe(schema.description ?? `The \`${kind}\` policy.`),
-    )
+  for (const [kind, schema] of policySchemas) {
+    const block: z.ZodType<PolicyBlock> = schema instanceof z.ZodNever ? schema : policyBlock(kind, schema)
+    blocks.set(kind, block.optional().describe(schema.description ?? `The \`${kind}\` policy.`))
+  }
   for (const name of named) {
     const block = blocks.get(policyKind(name))
     if (block !== undefined && POLICY_NAME.test(name)) blocks.set(name, block)

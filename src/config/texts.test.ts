@@ -57,7 +57,22 @@ test('a host pattern is a host in lower case with at most one star or two for la
   assert.equal(parseHostPattern('*.example.com'), '*.example.com')
   assert.equal(parseHostPattern('[::1]'), '[::1]')
   for (const good of ['**.example.com', 'example.**', '10.**']) assert.equal(parseHostPattern(good), good)
-  for (const wrong of ['', '*', '**', '*.**', '**.a.**', 'a..**', 'a**', 'a.*', 'a.*.com', '*example.com', 'example.com:80', 'a b', '*.10.0.0.1', '[x]'])
+  for (const wrong of [
+    '',
+    '*',
+    '**',
+    '*.**',
+    '**.a.**',
+    'a..**',
+    'a**',
+    'a.*',
+    'a.*.com',
+    '*example.com',
+    'example.com:80',
+    'a b',
+    '*.10.0.0.1',
+    '[x]',
+  ])
     assert.notEqual(hostPatternProblem(wrong), null, wrong)
 })
 

@@ -12,6 +12,9 @@ export interface Clock {
   uuid(): string
 }
 
+/** Held here: Node's global is made when it is asked for, so that each look at it is a call of a getter. */
+const { performance } = globalThis
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   epochMs: () => Date.now(),

@@ -22,6 +22,18 @@ export interface ListenerInfo {
   readonly requiresCertificate: boolean
 }
 
+/** What a client's TLS handshake agreed on. */
+export interface TlsFacts {
+  /** `1.2` or `1.3`. */
+  readonly version: string
+  /** As IANA's registry names it: `TLS_AES_128_GCM_SHA256`. */
+  readonly cipher: string
+  /** What ALPN chose (RFC 7301): `h2`, `http/1.1`; empty where the client offered nothing that we speak. */
+  readonly alpn: string
+  /** What the client named (SNI, RFC 6066, 3), in lower case; empty for nothing. */
+  readonly serverName: string
+}
+
 /** Who is at the other end. */
 export interface ClientInfo {
   /** The address of the connection itself. */
@@ -32,6 +44,8 @@ export interface ClientInfo {
   address: string
   /** What the client showed in its TLS handshake; null for nothing. */
   certificate: ClientCertificate | null
+  /** Null for a connection without TLS. */
+  tls: TlsFacts | null
 }
 
 /** Parts of an access-log line that depend on the request head and the route alone. */
@@ -214,7 +228,7 @@ export class Exchange {
   /** The headers of the gateway's own answers; `response.headers` is this, or the block of a service's response. */
   readonly ownHeaders = new Headers()
   readonly forward: ForwardHead = { path: '', query: '', authority: '', method: '', emptyQuery: false }
-  readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '', certificate: null }
+  readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '', certificate: null, tls: null }
   readonly caller = new Caller()
   /** What the `rate-limit` policy decided; null while it has not. */
   limit: LimitDecision | null = null

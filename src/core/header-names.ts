@@ -7,6 +7,10 @@ export interface HeaderName {
   readonly id: number
   /** The value that was last found fit to be written under this name: most values come again and again. */
   fitValue: string
+  /** The line that {@link fitValue} makes, its CRLF included, once it has come again; else null. */
+  fitLine: Uint8Array | null
+  /** Whether the name has been found fit to be written. */
+  isFit: boolean
 }
 
 /** Names the gateway itself reads or writes. Their position is their id, so that a parsed field is compared by number. */
@@ -69,10 +73,14 @@ const INTERNED_MAX = 10_000
 
 for (let id = 1; id < KNOWN.length; id++) {
   const text = KNOWN[id] ?? ''
-  const name: HeaderName = { text, lower: text.toLowerCase(), id, fitValue: '' }
+  const name = newName(text, text.toLowerCase(), id)
   byLower.set(name.lower, name)
   byText.set(text, name)
   byText.set(name.lower, name)
+}
+
+function newName(text: string, lower: string, id: number): HeaderName {
+  return { text, lower, id, fitValue: '', fitLine: null, isFit: id !== 0 }
 }
 
 /** The interned form of a name in any case. A known name has one spelling; others are written as they were given. */
@@ -80,7 +88,7 @@ export function headerName(text: string): HeaderName {
   const seen = byText.get(text)
   if (seen !== undefined) return seen
   const lower = text.toLowerCase()
-  const name: HeaderName = byLower.get(lower) ?? { text, lower, id: 0, fitValue: '' }
+  const name: HeaderName = byLower.get(lower) ?? newName(text, lower, 0)
   if (byText.size < INTERNED_MAX) byText.set(text, name)
   return name
 }

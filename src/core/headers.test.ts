@@ -324,3 +324,32 @@ test('received fields and edits can be walked over without making strings of all
   assert.equal(headers.editCount, 1)
   assert.deepEqual([headers.editNameAt(0).lower, headers.editValueAt(0)], ['x-edit', 'two'])
 })
+
+test('a value that comes again and again is written as it is, in each block and beside others', () => {
+  for (const values of [
+    ['a', 'a', 'a'],
+    ['a', 'a', 'a', 'b', 'b', 'a', 'b', 'b', 'b'],
+    ['', '', ''],
+    ['é'.repeat(40), 'é'.repeat(40)],
+  ]) {
+    for (const name of ['X-Forwarded-For', 'X-Again']) {
+      for (const value of [...values, 'x'.repeat(1_000), 'x'.repeat(1_000)]) {
+        const headers = new Headers()
+        headers.set('X-Before', value.slice(0, 2))
+        headers.set(name, value)
+        headers.append(name, 'b')
+        assert.equal(written(headers), `X-Before: ${value.slice(0, 2)}\r\n${name}: ${value}\r\n${name}: b\r\n`)
+      }
+    }
+  }
+})
+
+test('a value that is known to be fit takes the place of others, under a name that is looked at all the same', () => {
+  const headers = received([['X-Id', 'from-the-client']])
+  headers.append('x-id', 'other')
+  headers.setKnown('X-Id', 'one')
+  headers.setKnown('X-Id', 'two')
+  assert.equal(written(headers), 'X-Id: two\r\n')
+  assert.throws(() => headers.setKnown('X Id', 'one'), { code: 'internal_error' })
+  assert.throws(() => headers.setKnown('', 'one'), { code: 'internal_error' })
+})

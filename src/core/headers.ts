@@ -1,4 +1,4 @@
-import { checkField, writeField } from './field-text.ts'
+import { checkField, checkName, writeField } from './field-text.ts'
 import { foldsTo, type HeaderName, headerName, knownNameId } from './header-names.ts'
 
 /** Numbers per field in the table: where name and value start and end in the bytes, and the name's id. */
@@ -168,6 +168,16 @@ export class Headers {
     this.#append(wanted, value)
   }
 
+  /** As {@link set}, for a value that differs each time and is known to be one that a field may have: it is not looked at. */
+  setKnown(name: string, value: string): void {
+    const wanted = headerName(name)
+    checkName(wanted)
+    this.#delete(wanted)
+    this.#names[this.#editCount] = wanted
+    this.#values[this.#editCount] = value
+    this.#editCount++
+  }
+
   /** Adds a value behind those that are there. Throws a GatewayError for a name or a value that no field may have. */
   append(name: string, value: string): void {
     this.#append(headerName(name), value)
@@ -198,9 +208,8 @@ export class Headers {
   }
 
   #append(name: HeaderName, value: string): void {
-    checkField(name, value)
     this.#names[this.#editCount] = name
-    this.#values[this.#editCount] = value
+    this.#values[this.#editCount] = checkField(name, value)
     this.#editCount++
   }
 
@@ -235,8 +244,12 @@ export class Headers {
   /** Removes what was received under any spelling of a name that servers take for the same; see `foldName`. For names without an id. */
   deleteForged(folded: string): void {
     if (((this.#lengths >>> folded.length) & 1) === 0) return
+    const table = this.#table
     for (let i = 0, at = 0; i < this.count; i++, at += STRIDE) {
-      if (foldsTo(this.bytes, this.#table[at] as number, this.#table[at + NAME_END] as number, folded)) this.deleteAt(i)
+      const start = table[at] as number
+      const end = table[at + NAME_END] as number
+      // Most fields have a name with an id, or one of another length: a call for each of them would cost more than the look.
+      if (table[at + NAME_ID] === 0 && end - start === folded.length && foldsTo(this.bytes, start, end, folded)) this.deleteAt(i)
     }
   }
 
@@ -341,7 +354,7 @@ export class Headers {
       }
     }
     for (let i = 0; i < this.#editCount; i++) {
-      at = writeField(target, at, (this.#names[i] as HeaderName).text, this.#values[i] as string)
+      at = writeField(target, at, this.#names[i] as HeaderName, this.#values[i] as string)
     }
     return at
   }

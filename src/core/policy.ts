@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import type { ConsumerDirectory } from './consumers.ts'
 import type { ErrorCode } from './errors.ts'
 import type { Attempt, Exchange } from './exchange.ts'
+import type { PolicyLimits } from './limit-view.ts'
 import type { Logger, Metrics } from './observe.ts'
 import type { ApiDescription } from './openapi.ts'
 import type { Compatibility } from './policy-order.ts'
@@ -49,6 +50,8 @@ export interface PolicySteps {
   readonly onResponse?: (exchange: Exchange) => Verdict | Promise<Verdict>
   /** Whether `onRequest` answers every CORS preflight, so that those for a route that does not take `OPTIONS` are brought to it. */
   readonly answersPreflight?: boolean
+  /** What operators may look at of its limits. */
+  readonly limits?: PolicyLimits
   /** Exactly once at the end, whatever happened. */
   readonly onFinish?: (exchange: Exchange, outcome: Outcome) => void
 }

@@ -1,4 +1,9 @@
-import { RE2JS } from 're2js'
+import { createRequire } from 'node:module'
+import type { RE2JS } from 're2js'
+
+/** Loaded with the first expression: it is large, and most configurations have none. */
+const require: (name: 're2js') => typeof import('re2js') = createRequire(import.meta.url)
+const re2 = (): typeof RE2JS => require('re2js').RE2JS
 
 const SOURCE_CHARS_MAX = 1_024
 /** Instructions of a compiled expression: each one may be looked at for each character of the input. */
@@ -35,9 +40,9 @@ export function compileRegex(source: string, anchor: Anchor): Regex | { readonly
   if (QUOTATION.test(source)) return { problem: '`\\Q` is not supported: escape the characters one by one' }
   try {
     // By itself first: `a)(b` must not become valid through the parentheses added below.
-    const plain = RE2JS.compile(source)
+    const plain = re2().compile(source)
     if (plain.programSize() > PROGRAM_SIZE_MAX) return { problem: 'the regular expression is too large' }
-    return new AnchoredRegex(source, anchor === 'none' ? plain : RE2JS.compile(`^(?:${source})${anchor === 'both' ? '\\z' : ''}`))
+    return new AnchoredRegex(source, anchor === 'none' ? plain : re2().compile(`^(?:${source})${anchor === 'both' ? '\\z' : ''}`))
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) }
   }
@@ -49,7 +54,7 @@ export function compileRegex(source: string, anchor: Anchor): Regex | { readonly
  */
 export function compileEcmaRegex(source: string): Regex | { readonly problem: string } {
   if (source.length > SOURCE_CHARS_MAX) return { problem: `a regular expression has at most ${SOURCE_CHARS_MAX} characters` }
-  return compileRegex(RE2JS.translateRegExp(source), 'none')
+  return compileRegex(re2().translateRegExp(source), 'none')
 }
 
 const QUOTATION = /(?:^|[^\\])(?:\\\\)*\\Q/

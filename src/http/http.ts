@@ -1,7 +1,7 @@
 import type { ClientCertificate } from '../core/client-certificate.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ErrorCode, GatewayError } from '../core/errors.ts'
-import type { Exchange, ListenerInfo } from '../core/exchange.ts'
+import type { Exchange, ListenerInfo, TlsFacts } from '../core/exchange.ts'
 import type { Limits } from '../core/limits.ts'
 import type { Counter, Gauge } from '../core/observe.ts'
 import type { TimerWheel } from '../core/timers.ts'
@@ -43,8 +43,8 @@ export interface Peer {
   readonly address: string
   /** What it showed in the TLS handshake; null for nothing. */
   readonly certificate: ClientCertificate | null
-  /** What it named there (SNI), in lower case; empty for nothing, null without TLS. */
-  readonly serverName: string | null
+  /** Null for a connection without TLS. */
+  readonly tls: TlsFacts | null
 }
 
 /** What the connections of one listener share. Limits may change with a reload; they hold from the next request on. */

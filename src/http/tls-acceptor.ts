@@ -2,6 +2,7 @@ import { constants, createHash, hkdfSync, X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import type { ClientCertificate } from '../core/client-certificate.ts'
+import type { TlsFacts } from '../core/exchange.ts'
 import { describeCertificate } from './client-certificate.ts'
 
 /** What is shown to clients, and what they have to show. PEM texts that have been checked. */
@@ -30,8 +31,7 @@ export interface SecureConnection {
   readonly socket: TLSSocket
   readonly protocol: 'http/1.1' | 'h2'
   readonly certificate: ClientCertificate | null
-  /** What the client named (SNI), in lower case; empty for nothing. */
-  readonly serverName: string
+  readonly tls: TlsFacts
 }
 
 /** Forward secrecy and AEAD alone (RFC 9325, 4.2). Those of TLS 1.3 are all of that kind. */
@@ -129,7 +129,7 @@ export class TlsAcceptor {
       socket,
       protocol: socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1',
       certificate: certificateOf(socket, this.#epochMs()),
-      serverName: typeof socket.servername === 'string' ? socket.servername.toLowerCase() : '',
+      tls: factsOf(socket),
     })
   }
 
@@ -150,6 +150,15 @@ interface Handshake {
 /** Tells the connections of one listener apart. */
 function keyOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`
+}
+
+function factsOf(socket: TLSSocket): TlsFacts {
+  return {
+    version: (socket.getProtocol() ?? '').replace('TLSv', ''),
+    cipher: socket.getCipher().standardName,
+    serverName: typeof socket.servername === 'string' ? socket.servername.toLowerCase() : '',
+    alpn: socket.alpnProtocol === false || socket.alpnProtocol === null ? '' : socket.alpnProtocol,
+  }
 }
 
 function certificateOf(socket: TLSSocket, nowMs: number): ClientCertificate | null {

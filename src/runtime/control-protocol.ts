@@ -2,6 +2,7 @@
 import type { GatewayIr } from '../config/ir.ts'
 import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
+import type { LimitsAnswer, LimitsQuery } from '../core/limit-view.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName } from '../core/store.ts'
 import type { TappedExchange, TapRule } from '../core/tap.ts'
@@ -54,6 +55,8 @@ export interface DataPlane {
   purge(purges: readonly Purge[], shared: boolean): Promise<readonly StoreName[]>
   /** Decision records of this worker. */
   decisions(query: DecisionQuery): DecisionAnswer
+  /** What is left of limits, without taking from them; where workers count together, one of them knows it for all. */
+  limits(query: LimitsQuery): Promise<LimitsAnswer>
   /** Takes out these targets of services, over reloads, and lets all others back in. */
   setDrained(targets: DrainedTargets): void
   /** Tells of exchanges that fit one of these rules as they finish; none for no more. */
@@ -74,6 +77,7 @@ export type ControlRequest =
   | { readonly kind: 'services' }
   | { readonly kind: 'purge'; readonly purges: readonly Purge[]; readonly shared: boolean }
   | { readonly kind: 'decisions'; readonly query: DecisionQuery }
+  | { readonly kind: 'limits'; readonly query: LimitsQuery }
   | { readonly kind: 'drained'; readonly targets: DrainedTargets }
   | { readonly kind: 'reset-breaker'; readonly service: string }
   | { readonly kind: 'tap'; readonly rules: readonly TapRule[] }
@@ -90,6 +94,7 @@ export type WorkerAnswer =
   /** @see DataPlane.purge */
   | { readonly kind: 'purge'; readonly stores: readonly StoreName[] }
   | { readonly kind: 'decisions'; readonly decisions: DecisionAnswer }
+  | { readonly kind: 'limits'; readonly limits: LimitsAnswer }
   | { readonly kind: 'reset-breaker'; readonly position: BreakerPosition | null }
   /** The last numbers come with it: the process ends right after. */
   | { readonly kind: 'drain'; readonly result: DrainResult /** Of all its numbers. */; readonly update: MetricsUpdate }

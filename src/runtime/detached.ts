@@ -18,20 +18,25 @@ export interface DetachedHandler {
   onFinished(): void
 }
 
+/** Told of an exchange that no client waits for, and of the one it was made of, before it begins. */
+export type DetachedListener = (exchange: Exchange, source: Exchange, what: 'mirror' | 'refetch') => void
+
 /** Starts and counts exchanges that no client waits for: those that bring a cache up to date, and the copies of mirrors. */
 export class DetachedExchanges implements Detacher {
   readonly #createHandler: (exchange: Exchange) => DetachedHandler
   readonly #metrics: Metrics
   readonly #clock: Clock
+  readonly #onBegin: DetachedListener
   #refetches = 0
   readonly #running = new Set<DetachedHandler>()
   /** By the service of the mirror. */
   readonly #mirrors = new Map<string, MirrorCount>()
 
-  constructor(createHandler: (exchange: Exchange) => DetachedHandler, metrics: Metrics, clock: Clock) {
+  constructor(createHandler: (exchange: Exchange) => DetachedHandler, metrics: Metrics, clock: Clock, onBegin: DetachedListener) {
     this.#createHandler = createHandler
     this.#metrics = metrics
     this.#clock = clock
+    this.#onBegin = onBegin
   }
 
   detach(source: Exchange, policy: string, prepare: (detached: Exchange) => void): boolean {
@@ -40,6 +45,7 @@ export class DetachedExchanges implements Detacher {
     const from = plan.steps.request.findIndex((step) => policyKind(step.policy) === policy)
     this.#refetches++
     const { exchange, handler } = this.#copy(source, EMPTY, () => this.#refetches--)
+    this.#onBegin(exchange, source, 'refetch')
     prepare(exchange)
     handler.startDetached(plan, from + 1, plan.steps.request[from]?.policy ?? policy)
     return true
@@ -67,6 +73,7 @@ export class DetachedExchanges implements Detacher {
       count.underWay--
       count.end(exchange.error === null ? 'answered' : 'failed')
     })
+    this.#onBegin(exchange, source, 'mirror')
     exchange.request.headers.set('Turnpike-Mirror', 'true')
     handler.startDetached(plan, 0, '')
   }

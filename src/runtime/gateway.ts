@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { placesFor } from '../compile/limit-places.ts'
 import type { RoutePlan } from '../compile/plan.ts'
 import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapshot.ts'
 import type { GatewayIr } from '../config/ir.ts'
@@ -6,6 +7,7 @@ import type { Clock } from '../core/clock.ts'
 import type { DecisionAnswer, DecisionQuery } from '../core/decision.ts'
 import { type DiscoveredTarget, type DiscoveredTargets, discoveryKey } from '../core/discovery.ts'
 import type { Exchange } from '../core/exchange.ts'
+import type { LimitsAnswer, LimitsQuery } from '../core/limit-view.ts'
 import type { BoundedMetrics, Logger } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
 import type { RecordOutputs } from '../core/record-output.ts'
@@ -42,6 +44,8 @@ export interface GatewayParts {
   /** Makes exchanges part of traces; absent for none. */
   readonly tracing?: {
     begin(exchange: Exchange): void
+    /** The same for one that no client waits for, made of another. */
+    beginDetached(exchange: Exchange, source: Exchange, what: 'mirror' | 'refetch'): void
     end(exchange: Exchange, outcome: Outcome): void
   }
   /** Told of services whose discovered targets cannot be connected to. */
@@ -121,11 +125,17 @@ export class Gateway implements DataPlane {
         this.#tap.add(exchange, plan, outcome)
         this.#countConsumer(exchange, outcome)
       },
+      recordDetached: (exchange, outcome) => parts.tracing?.end(exchange, outcome),
       decisions: this.#decisions,
       clock: parts.clock,
       wheel: this.#wheel,
       log: parts.log,
-      detached: new DetachedExchanges((exchange) => new ExchangeProxy(exchange, this.#context), parts.metrics, parts.clock),
+      detached: new DetachedExchanges(
+        (exchange) => new ExchangeProxy(exchange, this.#context),
+        parts.metrics,
+        parts.clock,
+        (...begun) => parts.tracing?.beginDetached(...begun),
+      ),
       room: {
         take: (bytes) => this.#bodies.take(bytes, this.#snapshot?.ir.limits.gatheredBytesMax ?? 0),
         give: (bytes) => this.#bodies.give(bytes),
@@ -296,6 +306,17 @@ export class Gateway implements DataPlane {
 
   decisions(query: DecisionQuery): DecisionAnswer {
     return this.#decisions.find(query)
+  }
+
+  async limits(query: LimitsQuery): Promise<LimitsAnswer> {
+    if (this.#snapshot === null) return { total: 0, policies: [] }
+    const { ir, limits } = this.#snapshot
+    const places = placesFor(ir, limits, query)
+    const policies = places.slice(0, query.max).map(async ({ place: { policy, scope, limits: view }, subjects }) => ({
+      policy: { kind: policy.kind, mode: policy.mode, scope, at: policy.at },
+      reading: await view.read(subjects),
+    }))
+    return { total: places.length, policies: await Promise.all(policies) }
   }
 
   setDrained(targets: DrainedTargets): void {

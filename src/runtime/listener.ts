@@ -119,7 +119,11 @@ export class Listener {
       })
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         const bound = this.#server.address()
-        if (bound !== null && typeof bound === 'object') this.#address = { host, port: bound.port }
+        if (bound !== null && typeof bound === 'object') {
+          this.#address = { host, port: bound.port }
+          // Of port 0 it is known only now.
+          this.#context.listener = { ...this.#context.listener, port: bound.port }
+        }
         resolve()
       })
     })
@@ -140,7 +144,7 @@ export class Listener {
     this.#tls = tls
     this.#speaksHttp2 = ir.http2
     this.#context.limits = limits
-    this.#context.listener = listenerInfo(ir)
+    this.#context.listener = { ...listenerInfo(ir), port: this.#address.port }
   }
 
   #accept(socket: Socket): void {
@@ -159,13 +163,13 @@ export class Listener {
     this.#metrics.connectionsTotal.add(1)
     const address = unmapAddress(peer)
     if (this.#tls !== null) this.#secure(socket, address, this.#tls.acceptor)
-    else if (this.#speaksHttp2) this.#detect(socket, { address, certificate: null, serverName: null })
-    else this.#serve('http/1.1', (owner) => Transport.accept(socket, owner), { address, certificate: null, serverName: null })
+    else if (this.#speaksHttp2) this.#detect(socket, { address, certificate: null, tls: null })
+    else this.#serve('http/1.1', (owner) => Transport.accept(socket, owner), { address, certificate: null, tls: null })
   }
 
   #secure(socket: Socket, address: string, acceptor: TlsAcceptor): void {
     this.#handshakes++
-    const onSecure = ({ socket: secured, protocol, certificate, serverName }: SecureConnection): void => {
+    const onSecure = ({ socket: secured, protocol, certificate, tls }: SecureConnection): void => {
       this.#handshakes--
       this.#metrics.handshakes(secured.isSessionReused() ? 'resumed' : 'full').add(1)
       if (this.#context.draining) {
@@ -173,7 +177,7 @@ export class Listener {
         secured.destroy()
         return
       }
-      this.#serve(protocol, (owner) => Transport.secure(secured, owner), { address, certificate, serverName })
+      this.#serve(protocol, (owner) => Transport.secure(secured, owner), { address, certificate, tls })
     }
     acceptor.accept(socket, onSecure, (code) => {
       this.#handshakes--

@@ -21,6 +21,8 @@ export interface ProxyContext {
   onHead(exchange: Exchange): void
   /** Takes an exchange that has ended. */
   record(exchange: Exchange, plan: RoutePlan, outcome: Outcome): void
+  /** The same, where no client waited. */
+  recordDetached(exchange: Exchange, outcome: Outcome): void
   readonly decisions: DecisionLog
   readonly clock: Clock
   readonly wheel: TimerWheel

@@ -454,7 +454,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const plan = this.#plan as RoutePlan
     const outcome: Outcome = { status, error: exchange.error, durationMs: this.#context.clock.now() - exchange.startedAt }
     runFinishSteps(plan.steps.finish, this.#detachedFor, exchange, outcome, this.#reportFault)
-    if (this.#detachedFor !== null) return
+    if (this.#detachedFor !== null) return this.#context.recordDetached(exchange, outcome)
     const metrics = this.#context.metricsOf(plan)
     metrics.finish(exchange.request.method, status, outcome.durationMs, outcome.error)
     if (exchange.rpc !== 'none') metrics.grpcStatus(grpcStatusSeen(exchange, status))

@@ -13,6 +13,8 @@ export interface WorkerPoolOptions {
   readonly clock: Clock
   /** How the numbers of workers add up, and what of them outlives a worker. */
   readonly mergeDumps: (dumps: readonly MetricsDump[]) => MetricsDump
+  /** The same of what is asked for while others wait. */
+  readonly mergeDumpsInTurns: (dumps: readonly MetricsDump[]) => Promise<MetricsDump>
   readonly withoutGauges: (dump: MetricsDump) => MetricsDump
   /** What the workers of a configuration count in together. */
   readonly shared?: SharedState

@@ -1,4 +1,5 @@
 import type { GatewayIr } from '../config/ir.ts'
+import type { LimitsQuery } from '../core/limit-view.ts'
 import type { Logger } from '../core/observe.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile } from '../core/store.ts'
@@ -92,6 +93,8 @@ export class WorkerHost {
         return this.#purge(request.purges, request.shared)
       case 'decisions':
         return { kind: 'decisions', decisions: plane.decisions(request.query) }
+      case 'limits':
+        return this.#limits(request.query)
       case 'drained':
         plane.setDrained(request.targets)
         return { kind: 'drained' }
@@ -119,6 +122,10 @@ export class WorkerHost {
 
   async #purge(purges: readonly Purge[], shared: boolean): Promise<WorkerAnswer> {
     return { kind: 'purge', stores: await this.#options.plane.purge(purges, shared) }
+  }
+
+  async #limits(query: LimitsQuery): Promise<WorkerAnswer> {
+    return { kind: 'limits', limits: await this.#options.plane.limits(query) }
   }
 
   async #drain(timeoutMs: number): Promise<WorkerAnswer> {

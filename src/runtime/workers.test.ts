@@ -5,7 +5,7 @@ import type { GatewayIr } from '../config/ir.ts'
 import { systemClock } from '../core/clock.ts'
 import type { DiscoveredTargets } from '../core/discovery.ts'
 import { DEFAULT_LIMITS } from '../core/limits.ts'
-import { type MetricsDump, MetricsRegistry, mergeDumps, withoutGauges } from '../telemetry/metrics.ts'
+import { type MetricsDump, MetricsRegistry, mergeDumps, mergeDumpsInTurns, withoutGauges } from '../telemetry/metrics.ts'
 import { type MetricsPosition, type MetricsUpdate, NOTHING_KNOWN } from '../telemetry/metrics-mirror.ts'
 import { type ControlRequest, isRequestMessage, type RequestMessage, type WorkerAnswer } from './control-protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
@@ -73,6 +73,8 @@ function answerWell(request: ControlRequest): WorkerAnswer {
       return { kind: 'purge', stores: request.shared ? ['memory', 'redis'] : ['memory'] }
     case 'decisions':
       return { kind: 'decisions', decisions: { found: [], list: [], count: 0, oldestMs: null } }
+    case 'limits':
+      return { kind: 'limits', limits: { total: 0, policies: [] } }
     case 'drain':
       return { kind: 'drain', result: { closed: 1, aborted: 0, websockets: 0, eventStreams: 0 }, update: counted(2, NOTHING_KNOWN) }
     case 'reset-breaker':
@@ -144,6 +146,7 @@ function pool(t: TestContext, timeouts: Partial<WorkerTimeouts> = {}, shared: Sh
     log: { info: note, warn: note, error: note },
     clock: systemClock,
     mergeDumps,
+    mergeDumpsInTurns,
     withoutGauges,
     ...(shared !== null && { shared }),
     timeouts: { pollMs: 1e8, ...timeouts },

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { GatewayIr } from '../config/ir.ts'
 import type { DecisionQuery, WorkerDecisions } from '../core/decision.ts'
 import type { DiscoveredTarget, DiscoveredTargets } from '../core/discovery.ts'
+import type { LimitsAnswer, LimitsQuery } from '../core/limit-view.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile } from '../core/store.ts'
 import type { TapRule } from '../core/tap.ts'
@@ -9,7 +10,7 @@ import type { MetricsDump } from '../telemetry/metrics.ts'
 import type { ControlRequest, DrainResult, ListenerAddress, Notice } from './control-protocol.ts'
 import { OperatorWishes } from './operator-wishes.ts'
 import { RestartBackoff } from './restart-backoff.ts'
-import { type ApplyResult, type EverywhereResult, type PurgeResult, reasonOf, type WorkerServices } from './worker-answers.ts'
+import { type ApplyResult, type EverywhereResult, limitsFrom, type PurgeResult, reasonOf, type WorkerServices } from './worker-answers.ts'
 import type { WorkerPoolOptions } from './worker-pool-options.ts'
 import type { WorkerProcess } from './worker-process.ts'
 import { TIMEOUTS, type WorkerTimeouts } from './worker-timeouts.ts'
@@ -42,7 +43,7 @@ export class WorkerPool {
   readonly #ticketSeed = randomBytes(32).toString('base64')
   /** What discovery has found, by the keys of rules. */
   readonly #targets = new Map<string, readonly DiscoveredTarget[]>()
-  readonly #wishes = new OperatorWishes()
+  readonly wishes = new OperatorWishes()
   #poll: NodeJS.Timeout | null = null
   #ending = false
   /** Numbers of workers that have ended. */
@@ -152,6 +153,11 @@ export class WorkerPool {
     )
   }
 
+  /** What is left of limits, as one worker says; null when none answers. */
+  limits(query: LimitsQuery): Promise<LimitsAnswer | null> {
+    return limitsFrom(this.#of('serving'), query, this.#timeouts.askMs)
+  }
+
   /**
    * Has responses forgotten: in the memory of every worker, and by one of them in the store they share. Workers that are about to serve are
    * asked too, since they may have begun before we hear of it, and those that drain, for they still answer. One that does not even listen yet
@@ -176,8 +182,8 @@ export class WorkerPool {
 
   /** Takes a target out of all workers' picks, or lets it back in, until this process ends. */
   async setDrained(service: string, address: string, isDrained: boolean): Promise<EverywhereResult> {
-    this.#wishes.setDrained(service, address, isDrained)
-    return this.#everywhere({ kind: 'drained', targets: this.#wishes.drained })
+    this.wishes.setDrained(service, address, isDrained)
+    return this.#everywhere({ kind: 'drained', targets: this.wishes.drained })
   }
 
   /** Closes the breakers of a service in all workers. */
@@ -187,7 +193,7 @@ export class WorkerPool {
 
   /** What workers tell of exchanges as they finish. */
   setTapRules(rules: readonly TapRule[]): void {
-    this.#wishes.tapRules = rules
+    this.wishes.tapRules = rules
     void this.#everywhere({ kind: 'tap', rules })
   }
 
@@ -201,7 +207,7 @@ export class WorkerPool {
 
   /** What operators want, before it serves. */
   async #tellWishes(worker: WorkerProcess): Promise<void> {
-    for (const request of this.#wishes.requests()) await this.#expect(worker, request, this.#timeouts.commitMs)
+    for (const request of this.wishes.requests()) await this.#expect(worker, request, this.#timeouts.commitMs)
   }
 
   /** Has all workers open their log files anew. */
@@ -365,14 +371,14 @@ export class WorkerPool {
   }
 
   async #collect(): Promise<MetricsDump> {
-    const { mergeDumps } = this.#options
+    const { mergeDumpsInTurns } = this.#options
     await Promise.all(
       this.#of('serving').map((worker) =>
         this.#expect(worker, { kind: 'metrics', known: worker.metricsPosition }, this.#timeouts.metricsMs),
       ),
     )
     // One that did not answer counts with its last numbers: a counter that falls looks like a restart.
-    return mergeDumps([this.#retired, ...[...this.#workers].map((worker) => worker.lastDump)])
+    return mergeDumpsInTurns([this.#retired, ...[...this.#workers].map((worker) => worker.lastDump)])
   }
 
   async #expect(worker: WorkerProcess, request: ControlRequest, timeoutMs: number): Promise<void> {

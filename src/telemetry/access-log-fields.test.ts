@@ -57,6 +57,14 @@ test('who called, what was limited, and whether the cache answered', () => {
   assert.equal(lineOf(known('cache'), exchange)['cache'], 'hit')
 })
 
+test('what TLS agreed on is told, and null of a connection without it', () => {
+  const exchange = loggedExchange('/')
+  const fields = known('tlsVersion', 'tlsCipher', 'alpn')
+  assert.deepEqual(lineOf(fields, exchange), { tlsVersion: null, tlsCipher: null, alpn: null })
+  exchange.client.tls = { version: '1.3', cipher: 'TLS_AES_128_GCM_SHA256', alpn: '', serverName: '' }
+  assert.deepEqual(lineOf(fields, exchange), { tlsVersion: '1.3', tlsCipher: 'TLS_AES_128_GCM_SHA256', alpn: null })
+})
+
 test('headers are told under their names in lower case, and null where there are none', () => {
   const exchange = loggedExchange('/', 'a "quoted" agent')
   exchange.loggedHeaders = new Map([['content-type', 'text/html']])

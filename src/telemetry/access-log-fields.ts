@@ -115,13 +115,17 @@ const READERS: Readonly<Record<LogFieldName, (line: Line) => Value>> = {
   authentication: ({ exchange }) => orNull(exchange.caller.method),
   limited: ({ exchange: { limit } }) => (limit === null ? null : limit.admitted ? 'no' : 'yes'),
   limitRemaining: ({ exchange: { limit } }) => (limit === null || limit.remaining.length === 0 ? null : Math.min(...limit.remaining)),
-  clientCertificate: ({ exchange }) => {
-    const { certificate } = exchange.client
-    // What is not verified says nothing: anybody can write a subject.
-    return certificate?.isVerified === true ? certificate.subject : null
-  },
+  tlsVersion: ({ exchange }) => exchange.client.tls?.version ?? null,
+  tlsCipher: ({ exchange }) => exchange.client.tls?.cipher ?? null,
+  alpn: ({ exchange }) => orNull(exchange.client.tls?.alpn ?? ''),
+  clientCertificate: ({ exchange }) => verifiedSubject(exchange),
   traceId: ({ exchange }) => exchange.traceContext?.traceId,
   spanId: ({ exchange }) => exchange.traceContext?.spanId,
+}
+
+/** The subject of the client's certificate; null for none. What is not verified says nothing: anybody can write a subject. */
+export function verifiedSubject({ client: { certificate } }: Exchange): string | null {
+  return certificate?.isVerified === true ? certificate.subject : null
 }
 
 /** Time from the first try to the end of the last, waits between tries included; 0 without a try. */

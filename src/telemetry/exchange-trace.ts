@@ -35,6 +35,9 @@ export function randomTraceId(): string {
   return randomHex(TRACE_ID_BYTES)
 }
 
+/** Why an exchange runs that no client waits for. */
+export type DetachedKind = 'mirror' | 'refetch'
+
 /** What an exchange knows of its trace while it lasts: little, since nearly all that its spans say is in the exchange itself. */
 export class ExchangeTrace implements TraceContext {
   readonly traceId: string
@@ -43,14 +46,21 @@ export class ExchangeTrace implements TraceContext {
   readonly sampled: boolean
   readonly state: string
   readonly #slowPolicyMs: number
+  /** Null where a client waits. */
+  readonly detached: DetachedKind | null
   waits: Wait[] | null = null
 
-  constructor(traceId: string, parentId: string, sampled: boolean, state: string, slowPolicyMs: number) {
+  constructor(
+    { traceId, parentId, sampled, state }: Pick<TraceContext, 'traceId' | 'parentId' | 'sampled' | 'state'>,
+    slowPolicyMs: number,
+    detached: DetachedKind | null = null,
+  ) {
     this.traceId = traceId
     this.parentId = parentId
     this.sampled = sampled
     this.state = state
     this.#slowPolicyMs = slowPolicyMs
+    this.detached = detached
   }
 
   attemptSpanId(number: number): string {

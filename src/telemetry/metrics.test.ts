@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type MetricsDump, MetricsRegistry, mergeDumps, OVERFLOW_LABEL, OVERFLOW_METRIC, withoutGauges } from './metrics.ts'
+import {
+  type MetricsDump,
+  MetricsRegistry,
+  mergeDumps,
+  mergeDumpsInTurns,
+  OVERFLOW_LABEL,
+  OVERFLOW_METRIC,
+  withoutGauges,
+} from './metrics.ts'
 
 function values(dump: MetricsDump, name: string): (readonly [unknown, readonly number[]])[] {
   return (dump.find((family) => family.name === name)?.series ?? []).map((series) => [series.labels, series.values] as const)
@@ -125,6 +133,26 @@ test('dumps of several processes add up, and survive a structured clone', () => 
   assert.deepEqual(values(merged, 'g'), [[{}, [6]]])
   assert.deepEqual(values(merged, 'd_ms'), [[{}, [0, 2, 10]]])
   assert.deepEqual(values(one.dump(), 'a_total'), [[{ x: '1' }, [2]]], 'merging changes no dump')
+})
+
+test('much is added up in turns of the event loop, to the same sums', async () => {
+  const [one, other] = [new MetricsRegistry(), new MetricsRegistry()]
+  for (let i = 0; i < 4_000; i++) {
+    one.counter('a_total', 'A.', { x: String(i) }).add(i)
+    other.counter('a_total', 'A.', { x: String(i + 2_000) }).add(1)
+  }
+  const dumps = [one.dump(), other.dump()]
+  let isDone = false
+  let turns = 0
+  const count = (): void => {
+    turns++
+    if (!isDone) setImmediate(count)
+  }
+  setImmediate(count)
+  const sums = await mergeDumpsInTurns(dumps, 5_000)
+  isDone = true
+  assert.ok(turns >= 7, `${turns} turns for 8,000 series`)
+  assert.deepEqual(sums, mergeDumps(dumps, 5_000))
 })
 
 test('families that cannot be added are left out of the later dump', () => {

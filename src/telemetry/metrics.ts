@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type BoundedMetrics, type Counter, type Gauge, type Histogram, type Labels, SERIES_MAX_DEFAULT } from '../core/observe.ts'
 import type { MetricsPosition, MetricsUpdate, SeriesPlace } from './metrics-mirror.ts'
 
@@ -250,10 +251,10 @@ function sameNumbers(one: ArrayLike<number>, other: ArrayLike<number>): boolean 
   return true
 }
 
-interface MergedFamily {
-  readonly first: FamilyDump
-  readonly series: Map<string, { readonly labels: Labels; readonly values: number[] }>
-}
+/** About a millisecond. */
+const SERIES_A_TURN = 1_000
+
+type MergedSeries = Map<string, { readonly labels: Labels; readonly values: number[] }>
 
 /**
  * Adds the dumps of several processes up, gauges too (connections of all workers, say). A family whose kind or bounds differ from
@@ -261,27 +262,54 @@ interface MergedFamily {
  * @param seriesMax series of one family: each process keeps within it, but not all need have the same ones, and the dead add theirs
  */
 export function mergeDumps(dumps: readonly MetricsDump[], seriesMax = SERIES_MAX_DEFAULT): MetricsDump {
-  const families = new Map<string, MergedFamily>()
-  for (const family of dumps.flat()) {
-    let merged = families.get(family.name)
-    if (merged === undefined) {
-      merged = { first: family, series: new Map() }
-      families.set(family.name, merged)
-    } else if (merged.first.kind !== family.kind || !sameNumbers(merged.first.bounds, family.bounds)) {
-      continue
-    }
-    for (const { labels, values } of family.series) addSeries(merged, labels, values, seriesMax)
+  const merging = merge(dumps, seriesMax)
+  for (;;) {
+    const step = merging.next()
+    if (step.done === true) return step.value
   }
-  return [...families.values()].map(({ first, series }) => ({ ...first, series: [...series.values()] }))
 }
 
-function addSeries(family: MergedFamily, labels: Labels, values: readonly number[], seriesMax: number): void {
-  const key = seriesKey(labels)
-  const sum = family.series.get(key)
-  if (sum === undefined && family.series.size >= seriesMax && Object.values(labels).some((value) => value !== OVERFLOW_LABEL)) {
-    return addSeries(family, overflowLabels(labels), values, seriesMax)
+/** The same in turns of the event loop, for a process that has other things to do. */
+export async function mergeDumpsInTurns(dumps: readonly MetricsDump[], seriesMax = SERIES_MAX_DEFAULT): Promise<MetricsDump> {
+  const merging = merge(dumps, seriesMax)
+  for (;;) {
+    const step = merging.next()
+    if (step.done === true) return step.value
+    await nextTurn()
   }
-  if (sum === undefined) family.series.set(key, { labels, values: [...values] })
+}
+
+/** Pauses every {@link SERIES_A_TURN} series. */
+function* merge(dumps: readonly MetricsDump[], seriesMax: number): Generator<void, MetricsDump, void> {
+  const sums: FamilyDump[] = []
+  let added = 0
+  for (const [first, ...others] of Map.groupBy(dumps.flat(), ({ name }) => name).values()) {
+    if (first === undefined) continue
+    // Most sums are of one process and what only another has: there is nothing to add, and 10,000 series would be copied for nothing.
+    if (others.length === 0 && first.series.length <= seriesMax) {
+      sums.push(first)
+      continue
+    }
+    const merged: MergedSeries = new Map()
+    for (const { kind, bounds, series } of [first, ...others]) {
+      if (kind !== first.kind || !sameNumbers(first.bounds, bounds)) continue
+      for (const { labels, values } of series) {
+        addSeries(merged, labels, values, seriesMax)
+        if (++added % SERIES_A_TURN === 0) yield
+      }
+    }
+    sums.push({ ...first, series: [...merged.values()] })
+  }
+  return sums
+}
+
+function addSeries(merged: MergedSeries, labels: Labels, values: readonly number[], seriesMax: number): void {
+  const key = seriesKey(labels)
+  const sum = merged.get(key)
+  if (sum === undefined && merged.size >= seriesMax && Object.values(labels).some((value) => value !== OVERFLOW_LABEL)) {
+    return addSeries(merged, overflowLabels(labels), values, seriesMax)
+  }
+  if (sum === undefined) merged.set(key, { labels, values: [...values] })
   else for (let i = 0; i < values.length; i++) sum.values[i] = (sum.values[i] ?? 0) + (values[i] as number)
 }
 

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import type { Attempt, Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/policy.ts'
+import { verifiedSubject } from './access-log-fields.ts'
 import type { BatchFormat } from './batch-sender.ts'
 import { type ExchangeTrace, WAIT_NUMBER, type Wait } from './exchange-trace.ts'
 import { escapeText } from './log-text.ts'
@@ -92,9 +93,9 @@ function serverSpan(exchange: Exchange, outcome: Outcome, trace: ExchangeTrace, 
     {
       id: trace.spanId,
       parentId: trace.parentId,
-      isParentRemote: trace.parentId !== '',
-      name: `${isKnown ? request.method : 'HTTP'}${pattern === '' ? '' : ` ${pattern}`}`,
-      kind: SERVER,
+      isParentRemote: trace.parentId !== '' && trace.detached === null,
+      name: `${trace.detached === null ? '' : `${trace.detached} `}${isKnown ? request.method : 'HTTP'}${pattern === '' ? '' : ` ${pattern}`}`,
+      kind: trace.detached === null ? SERVER : INTERNAL,
       startMs,
       endMs,
       failed,
@@ -110,6 +111,11 @@ function serverSpan(exchange: Exchange, outcome: Outcome, trace: ExchangeTrace, 
         ['server.port', listener.port],
         ['client.address', client.address],
         ['network.peer.address', client.peerAddress],
+        ['tls.protocol.name', client.tls === null ? '' : 'tls'],
+        ['tls.protocol.version', client.tls?.version ?? ''],
+        ['tls.cipher', client.tls?.cipher ?? ''],
+        ['tls.next_protocol', client.tls?.alpn ?? ''],
+        ['tls.client.subject', verifiedSubject(exchange) ?? ''],
         ['network.protocol.version', request.majorVersion === 2 ? '2' : `1.${request.minorVersion}`],
         ['user_agent.original', request.headers.get('user-agent') ?? ''],
         ['http.request.body.size', exchange.requestBytes],
@@ -121,6 +127,7 @@ function serverSpan(exchange: Exchange, outcome: Outcome, trace: ExchangeTrace, 
         ['turnpike.service', route?.serviceName ?? ''],
         ['turnpike.consumer', caller.consumer?.name ?? ''],
         ['turnpike.fallback', exchange.fallback ?? ''],
+        ['turnpike.detached', trace.detached ?? ''],
         ['turnpike.attempts', exchange.attempts.length],
       ]),
     },

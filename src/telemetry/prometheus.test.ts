@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { ensureDebianProgram, missingReason } from '../../test/services/debian.ts'
 import { listenerMetrics, routeMetrics, upstreamMetrics } from './gateway-metrics.ts'
 import { MetricsRegistry } from './metrics.ts'
-import { renderPrometheus } from './prometheus.ts'
+import { PrometheusRenderer, renderPrometheus } from './prometheus.ts'
 
 test('help texts and label values are escaped', () => {
   const registry = new MetricsRegistry()
@@ -39,6 +39,51 @@ test('series without labels have no braces, and infinite values are spelled as P
   const text = renderPrometheus(registry.dump())
   assert.match(text, /^g -Inf$/m)
   assert.match(text, /^d_ms_bucket\{le="\+Inf"\} 1\nd_ms_sum 2\nd_ms_count 1$/m)
+})
+
+test('much is rendered in turns of the event loop, to the same text, and once for all who ask meanwhile', async () => {
+  const registry = new MetricsRegistry()
+  for (let i = 0; i < 5_000; i++) {
+    const labels = { path: `/users/${i}/"ü"` }
+    registry.histogram('d_ms', 'D.', [1, 10, 100], labels).observe(i)
+    registry.counter('c_total', 'C.', labels).add(i)
+  }
+  let dumps = 0
+  const renderer = new PrometheusRenderer(async () => {
+    dumps++
+    return registry.dump()
+  })
+  let isDone = false
+  let turns = 0
+  let timersFired = 0
+  const count = (): void => {
+    turns++
+    if (!isDone) setImmediate(count)
+  }
+  setImmediate(count)
+  const timer = setInterval(() => timersFired++, 1)
+  const [first, second] = await Promise.all([renderer.render(), renderer.render()])
+  isDone = true
+  clearInterval(timer)
+  assert.equal(first, second)
+  assert.equal(dumps, 1)
+  assert.ok(first.equals(Buffer.from(renderPrometheus(registry.dump()))))
+  const turnsWanted = Math.floor(first.length / 300_000)
+  assert.ok(turnsWanted >= 3 && turns >= turnsWanted, `${turns} turns for ${first.length} bytes`)
+  assert.ok(timersFired > 0, 'a timer fires in between')
+  await renderer.render()
+  assert.equal(dumps, 2)
+})
+
+test('a render that failed is not given to who asks later', async () => {
+  let isAway = true
+  const renderer = new PrometheusRenderer(async () => {
+    if (isAway) throw new Error('no worker')
+    return []
+  })
+  await assert.rejects(renderer.render())
+  isAway = false
+  assert.equal((await renderer.render()).length, 0)
 })
 
 test("Prometheus' own checker accepts what the gateway exposes", (t) => {

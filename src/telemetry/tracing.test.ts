@@ -180,6 +180,30 @@ test('of what is not sampled, what failed and what was slow is kept', async (t) 
   )
 })
 
+test('what no client waits for is part of the trace it came of, and is sent where that is sampled', async (t) => {
+  for (const ratio of [1, 0]) {
+    const { receiver, tracing } = await startTracing(t, { ratio })
+    const [source, copy] = [exchangeWith(), exchangeWith()]
+    tracing.begin(source)
+    tracing.beginDetached(copy, source, 'mirror')
+    tracing.end(copy, { status: 500, error: 'upstream_timeout', durationMs: 3 })
+    tracing.end(source, OK)
+    await tracing.close()
+    const [mirror, attempt] = receiver.spans
+    if (ratio === 0) {
+      assert.deepEqual(receiver.spans, [])
+      continue
+    }
+    assert.deepEqual(
+      [mirror?.name, mirror?.kind, mirror?.parentSpanId, mirror?.status, mirror?.flags, mirror?.attributes['turnpike.detached']],
+      ['mirror GET /users/*', 1, source.traceContext?.spanId, 2, 0x101, 'mirror'],
+    )
+    assert.equal(attempt?.parentSpanId, mirror?.spanId)
+    assert.equal(new Set(receiver.spans.map(({ spanId }) => spanId)).size, 4)
+    assert.deepEqual([...new Set(receiver.spans.map(({ traceId }) => traceId))], [source.traceContext?.traceId])
+  }
+})
+
 test('a ratio is a share of the traces that begin here', async (t) => {
   const { tracing } = await startTracing(t, { ratio: 0.25 })
   let sampled = 0

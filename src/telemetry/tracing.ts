@@ -6,7 +6,7 @@ import { isTraceState, parseTraceParent, type TraceParent } from '../core/trace-
 import type { TracingSettings } from '../core/tracing-settings.ts'
 import { hasFailed } from './access-log.ts'
 import { BatchSender } from './batch-sender.ts'
-import { ExchangeTrace, randomTraceId } from './exchange-trace.ts'
+import { type DetachedKind, ExchangeTrace, randomTraceId } from './exchange-trace.ts'
 import { otlpFormat, spansOf } from './otlp.ts'
 
 export interface TracingParts {
@@ -83,7 +83,13 @@ export class Tracing {
     const traceId = parent?.traceId ?? randomTraceId()
     const { ratio, parentBased } = settings.sampling
     const sampled = parent !== null && parentBased ? parent.sampled : isSampled(traceId, ratio)
-    exchange.traceContext = new ExchangeTrace(traceId, parent?.spanId ?? '', sampled, state, settings.slowPolicyMs)
+    exchange.traceContext = new ExchangeTrace({ traceId, parentId: parent?.spanId ?? '', sampled, state }, settings.slowPolicyMs)
+  }
+
+  /** An exchange begins that no client waits for: it belongs to the trace of the one it was made of. */
+  beginDetached(exchange: Exchange, { traceContext }: Exchange, what: DetachedKind): void {
+    if (this.#settings === null || traceContext === null) return
+    exchange.traceContext = new ExchangeTrace({ ...traceContext, parentId: traceContext.spanId }, this.#settings.slowPolicyMs, what)
   }
 
   /** An exchange has ended. Reads all it needs within the call. */
@@ -94,7 +100,9 @@ export class Tracing {
     const { keepErrors, keepSlowerThanMs } = settings.sampling
     const failed = hasFailed(exchange, outcome)
     const isSlow = keepSlowerThanMs !== null && outcome.durationMs >= keepSlowerThanMs
-    if (!trace.sampled && !(keepErrors && failed) && !isSlow) return
+    // Of what nobody waited for, spans without the exchange they belong to would say little.
+    const isKept = trace.sampled || (trace.detached === null && ((keepErrors && failed) || isSlow))
+    if (!isKept) return
     const { clock } = this.#parts
     const { text, count } = spansOf(exchange, outcome, trace, { failed, epochMs: clock.epochMs() - clock.now() })
     this.#sender.add(text, count)

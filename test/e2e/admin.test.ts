@@ -233,8 +233,10 @@ test('a tap tells of the exchanges of all workers that it wants, as they finish'
   for (const { path, route, status, service } of seen.values())
     assert.deepEqual([path, route, status, service], ['/open/wanted', 'open', 200, 'shop'])
   assert.doesNotMatch(JSON.stringify([...seen.values()]), /secret/)
-  leaving.abort()
-  await reading
   assert.equal((await rig.ask('GET', '/tap?status=abc')).status, 400)
   assert.equal((await rig.ask('GET', '/tap?sample=2')).status, 400)
+  rig.gateway.writeConfig(config([1]).replace(`{ name: board, token: ${READER} }, `, ''))
+  await rig.gateway.logged('a new configuration is in force')
+  await reading
+  leaving.abort()
 })

@@ -9,7 +9,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
+import { BatchServer, until } from '../../src/telemetry/log-receivers.fixture.ts'
 import { Authority, type Certificate, certificatesMissing } from '../services/certificates.ts'
+import { OtlpReceiver } from '../services/otlp-receiver.ts'
 import { GatewayProcess } from './gateway-process.ts'
 
 const run = promisify(execFile)
@@ -31,7 +33,13 @@ interface Scenario {
 }
 
 /** A gateway that asks for certificates, in front of a service that tells the headers it got. */
-async function start(t: TestContext, mode: 'request' | 'require', policies: string, consumers = '{}'): Promise<Scenario> {
+async function start(
+  t: TestContext,
+  mode: 'request' | 'require',
+  policies: string,
+  consumers = '{}',
+  more = 'accessLog: false',
+): Promise<Scenario> {
   assert.ok(authority)
   const service = createServer(({ headers }, response) => response.end(JSON.stringify(headers))).listen(0, '127.0.0.1')
   await once(service, 'listening')
@@ -44,7 +52,7 @@ async function start(t: TestContext, mode: 'request' | 'require', policies: stri
     config: `
 listeners: [{ host: 127.0.0.1, port: 0, tls: { certificates: [{ cert: a.pem, key: a.key }], clientCertificates: { mode: ${mode}, ca: ca.pem } } }]
 admin: { port: 0 }
-accessLog: false
+${more}
 services: { main: { targets: ["127.0.0.1:${port}"] } }
 routes: { all: { path: /*, service: main, policies: ${policies} } }
 consumers: ${consumers}
@@ -96,6 +104,35 @@ test('a listener that requires a certificate lets nobody in without a good one, 
     assert.equal((await ask(new Authority('another').forClient('app'), version)).code, 'client_certificate_invalid')
     assert.equal((await ask(authority.forClient('app'), version)).status, 200)
   }
+})
+
+test('the access log and spans tell what TLS agreed on, and whose certificate was shown', options, async (t) => {
+  const [batches, receiver] = [new BatchServer(), new OtlpReceiver()]
+  const [url, endpoint] = [await batches.open(t), await receiver.open(t)]
+  const more = `
+accessLog: { output: { http: "${url}", interval: 20 }, fields: [tlsVersion, tlsCipher, alpn, clientCertificate] }
+tracing: { otlp: { endpoint: "${endpoint}", interval: 20 } }`
+  const { ask } = await start(t, 'request', '{}', '{}', more)
+  assert.ok(authority)
+  await ask(authority.forSubject('/O=Partner/CN=app'), '--http2')
+  await ask(null, '--tls-max', '1.2', '--no-alpn')
+  await until(() => batches.lines.length === 2 && receiver.spans.filter(({ kind }) => kind === 2).length === 2)
+  const lines = batches.lines.map((line): unknown => JSON.parse(line))
+  const [first, second] = lines as readonly Record<string, string>[]
+  assert.deepEqual([first?.['tlsVersion'], first?.['alpn'], first?.['clientCertificate']], ['1.3', 'h2', 'CN=app,O=Partner'])
+  assert.match(first?.['tlsCipher'] ?? '', /^TLS_(AES|CHACHA20)_/)
+  assert.deepEqual([second?.['tlsVersion'], second?.['alpn'], second?.['clientCertificate']], ['1.2', null, null])
+  assert.match(second?.['tlsCipher'] ?? '', /^TLS_ECDHE_/)
+  const [span, plain] = receiver.spans.filter(({ kind }) => kind === 2)
+  const told = ['tls.protocol.name', 'tls.protocol.version', 'tls.cipher', 'tls.next_protocol', 'tls.client.subject']
+  assert.deepEqual(
+    told.map((name) => span?.attributes[name]),
+    ['tls', '1.3', first?.['tlsCipher'], 'h2', 'CN=app,O=Partner'],
+  )
+  assert.deepEqual(
+    told.map((name) => plain?.attributes[name]),
+    ['tls', '1.2', second?.['tlsCipher'], undefined, undefined],
+  )
 })
 
 test(

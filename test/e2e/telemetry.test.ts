@@ -84,6 +84,38 @@ for (const protocol of ['http/1.1', 'h2'] as const) {
   })
 }
 
+test('a copy for a mirror and a fetch for the cache have spans below the request they came of', async (t) => {
+  const receiver = new OtlpReceiver()
+  const [service, shadow] = [await startService(t, 'http/1.1'), await startService(t, 'http/1.1')]
+  const config = configOf(service.port, {
+    services: { shop: { targets: [`127.0.0.1:${service.port}`] }, shadow: { targets: [`127.0.0.1:${shadow.port}`] } },
+    routes: {
+      shop: {
+        path: '/shop/:id',
+        service: 'shop',
+        mirror: { service: 'shadow' },
+        policies: { cache: { ttl: 1, staleWhileRevalidate: '1h' } },
+      },
+    },
+    tracing: { otlp: { endpoint: await receiver.open(t), interval: 20 } },
+  })
+  const gateway = await new GatewayProcess(t, { config }).ready()
+  // The first answer is a 503, which is not kept.
+  for (let i = 0; i < 3; i++) await (await fetch(new URL('/shop/7', gateway.url), { headers: { traceparent: PARENT } })).text()
+  const found = (what: string) => receiver.spans.filter(({ attributes }) => attributes['turnpike.detached'] === what)
+  await until(() => found('mirror').length >= 2 && found('refetch').length >= 1)
+  for (const [span, heads] of [
+    [found('mirror')[0], shadow.heads],
+    [found('refetch')[0], service.heads],
+  ] as const) {
+    assert.ok(span)
+    assert.equal(span.traceId, TRACE)
+    assert.ok(receiver.spans.some(({ spanId, kind }) => spanId === span.parentSpanId && kind === 2))
+    const attempt = receiver.spans.find(({ parentSpanId, kind }) => parentSpanId === span.spanId && kind === 3)
+    assert.ok(heads.some(({ traceparent }) => String(traceparent).split('-')[2] === attempt?.spanId))
+  }
+})
+
 test('without tracing, what a client says of its trace reaches the service as it was', async (t) => {
   const service = await startService(t, 'http/1.1')
   const gateway = await new GatewayProcess(t, { config: configOf(service.port, {}) }).ready()

@@ -29,7 +29,7 @@ export interface LogRecord {
 
 /** Records from a text of JSON, one or a list of them. */
 export function recordsOf(json: string): readonly LogRecord[] {
-  const read: LogRecord | readonly LogRecord[] = JSON.parse(json)
+  const read = JSON.parse(json) as LogRecord | readonly LogRecord[]
   return 'request' in read ? [read] : read
 }
 

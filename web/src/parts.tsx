@@ -1,6 +1,9 @@
 import type { ComponentChildren } from 'preact'
 import type { Loaded } from './use-ask.ts'
 
+export { ms, perSecond } from './units.ts'
+
+/** Why there is nothing to show: an error, or that it is on its way, or what is said of an empty answer. */
 export function State({ of, empty }: { readonly of: Loaded<unknown>; readonly empty?: string | false }) {
   if (of.error !== '')
     return (
@@ -8,19 +11,38 @@ export function State({ of, empty }: { readonly of: Loaded<unknown>; readonly em
         {of.error}
       </p>
     )
-  if (of.value === null)
-    return (
-      <p class="muted" role="status">
-        Loading…
-      </p>
-    )
-  return empty ? <p class="muted">{empty}</p> : null
+  if (of.value === null) return <Skeleton label="Loading" />
+  return empty ? <p class="empty">{empty}</p> : null
 }
 
-export function Card({ title, children, wide }: { readonly title: string; readonly children: ComponentChildren; readonly wide?: boolean }) {
+/** In place of what is on its way. */
+export function Skeleton({ label }: { readonly label: string }) {
+  return (
+    <div class="skeleton" role="status">
+      <span class="hidden">{label}…</span>
+      <i />
+      <i />
+      <i />
+    </div>
+  )
+}
+
+interface CardProps {
+  readonly title: string
+  readonly children: ComponentChildren
+  /** Over the whole width of a grid. */
+  readonly wide?: boolean
+  /** Beside the title: of what time, or how many. */
+  readonly note?: ComponentChildren
+}
+
+export function Card({ title, children, wide, note }: CardProps) {
   return (
     <section class={wide ? 'card wide' : 'card'}>
-      <h2>{title}</h2>
+      <div class="card-head">
+        <h2>{title}</h2>
+        {note !== undefined && note !== '' && <span class="muted">{note}</span>}
+      </div>
       {children}
     </section>
   )
@@ -31,19 +53,17 @@ export interface Column {
   readonly isNumber?: boolean
 }
 
-/** A table that scrolls sideways on a narrow screen, reachable by keyboard. */
-export function Table({
-  label,
-  columns,
-  rows,
-  empty,
-}: {
+interface TableProps {
   readonly label: string
   readonly columns: readonly Column[]
   readonly rows: readonly (readonly ComponentChildren[])[]
+  /** Said when there are no rows. */
   readonly empty: string
-}) {
-  if (rows.length === 0) return <p class="muted">{empty}</p>
+}
+
+/** A table that scrolls sideways on a narrow screen, reachable by keyboard. */
+export function Table({ label, columns, rows, empty }: TableProps) {
+  if (rows.length === 0) return <p class="empty">{empty}</p>
   return (
     <section class="scroll" tabIndex={0} aria-label={label}>
       <table>
@@ -72,14 +92,12 @@ export function Table({
   )
 }
 
-export function Badge({ kind, children }: { readonly kind: 'good' | 'bad' | 'warn' | 'plain'; readonly children: ComponentChildren }) {
+export type Kind = 'good' | 'bad' | 'warn' | 'plain'
+
+export function Badge({ kind, children }: { readonly kind: Kind; readonly children: ComponentChildren }) {
   return <span class={`badge ${kind}`}>{children}</span>
 }
 
-export function statusKind(status: number): 'good' | 'bad' | 'warn' | 'plain' {
+export function statusKind(status: number): Kind {
   return status >= 500 || status === 0 ? 'bad' : status >= 400 ? 'warn' : 'good'
 }
-
-export const ms = (value: number | null): string =>
-  value === null ? '–' : value >= 1_000 ? `${(value / 1_000).toFixed(2)} s` : `${value.toFixed(value < 10 ? 2 : 1)} ms`
-export const perSecond = (value: number): string => (value < 10 ? value.toFixed(2) : value.toFixed(0))

@@ -59,8 +59,9 @@ export class ServerConnection implements DownstreamConnection, DownstreamStream,
     this.exchange.client.peerAddress = peer.address
     this.exchange.client.trusted = context.isTrusted(peer.address)
     this.exchange.client.certificate = peer.certificate
+    this.exchange.client.tls = peer.tls
     this.exchange.request.scheme = context.listener.scheme
-    this.exchange.request.serverName = peer.serverName
+    this.exchange.request.serverName = peer.tls?.serverName ?? null
     this.#reader = new HeadReader(this.exchange.request)
     this.#body = new BodyReader(this.exchange, this.#reader.framing)
     this.#handler = context.createHandler(this.exchange)

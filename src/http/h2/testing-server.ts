@@ -137,7 +137,7 @@ export class TestServer {
     }
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (socket) => {
       this.connections.add(1)
-      const peer = { address: socket.remoteAddress ?? '', certificate: null, serverName: null }
+      const peer = { address: socket.remoteAddress ?? '', certificate: null, tls: null }
       this.sessions.push(
         new ServerSession(
           (owner) => Transport.accept(socket, owner),

@@ -344,3 +344,76 @@ test('options that let signatures cover too little are warned of', async () => {
   assert.notDeepEqual(await problemsOf(hmac, { requiredHeaders: ['(other)'] }), [])
   assert.notDeepEqual(await problemsOf(hmac, { algorithms: [] }), [])
 })
+
+test('date and digest count unsigned where that is asked for, and then every request needs a date', async () => {
+  const { steps } = await rig({ trustUnsigned: true, requiredHeaders: [], forms: ['hmac'] })
+  const reasonOf = (headers: readonly (readonly [string, string])[]) => onRequest(steps, exchangeOf({ headers }))?.reason
+  const authorization = `hmac username="partner-1", algorithm="hmac-sha256", headers="x-a", signature="${sign('x-a: 1')}"`
+  assert.equal(
+    reasonOf([
+      ['X-A', '1'],
+      ['Date', NOW],
+      ['Authorization', authorization],
+    ]),
+    undefined,
+  )
+  assert.equal(
+    reasonOf([
+      ['X-A', '1'],
+      ['X-Date', 'x'],
+      ['Date', NOW],
+      ['Authorization', authorization],
+    ]),
+    undefined,
+  )
+  assert.equal(
+    reasonOf([
+      ['X-A', '1'],
+      ['Authorization', authorization],
+    ]),
+    'signature-undated',
+  )
+  assert.equal(
+    reasonOf([
+      ['Date', NOW],
+      ['Authorization', authorization],
+    ]),
+    'signature-wrong',
+  )
+  assert.equal(
+    reasonOf([
+      ['Date', NOW],
+      ['Authorization', authorization.replace('partner-1', 'other')],
+    ]),
+    'signature-unknown',
+  )
+  assert.equal(
+    reasonOf([
+      ['Date', NOW],
+      ['Authorization', 'Basic YTpi'],
+    ]),
+    'signature-other-scheme',
+  )
+  assert.equal(reasonOf([['Date', NOW]]), 'signature-missing')
+})
+
+test('only the forms that are named are looked at', async () => {
+  const { steps } = await rig({ forms: ['hmac'] })
+  assert.equal(onRequest(steps, signed())?.reason, 'signature-other-scheme')
+  const { steps: all } = await rig()
+  assert.equal(onRequest(all, signed()), undefined)
+})
+
+test('a field that is not there is signed without a value in the form of Kong, and refused in the others', async () => {
+  const { steps } = await rig({ requiredHeaders: [] })
+  const authorization = `hmac username="partner-1", algorithm="hmac-sha256", headers="X-None", signature="${sign('X-None:')}"`
+  assert.equal(onRequest(steps, exchangeOf({ headers: [['Authorization', authorization]] })), undefined)
+  assert.equal(onRequest(steps, signed({ covered: 'x-none', text: 'x-none:' }))?.reason, 'signature-absent')
+})
+
+test('without synonyms what has to be signed is compared by name', async () => {
+  const { steps } = await rig({ requiredHeaders: ['(request-target)'], synonyms: false })
+  assert.equal(onRequest(steps, signed({ covered: '(request-target) date' })), undefined)
+  const authorization = `hmac username="partner-1", algorithm="hmac-sha256", headers="request-line", signature="${sign('x')}"`
+  assert.equal(onRequest(steps, exchangeOf({ headers: [['Authorization', authorization]] }))?.reason, 'signature-uncovered')
+})

@@ -32,7 +32,10 @@ export class Refusals {
     const covered = requiredHeaders.length === 0 ? '' : `,headers="${requiredHeaders.join(' ')}"`
     const headers = [['WWW-Authenticate', challenge ?? `Signature realm="${realm}"${covered}`]] as const
     this.#replies = new Map(
-      Object.entries(REASONS).map(([reason, [code, detail]]) => [reason, refuse(code, detail, headers, undefined, `signature-${kebabCase(reason)}`)]),
+      Object.entries(REASONS).map(([reason, [code, detail]]) => [
+        reason,
+        refuse(code, detail, headers, undefined, `signature-${kebabCase(reason)}`),
+      ]),
     )
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Consumer } from '../../core/caller.ts'
 import { systemClock } from '../../core/clock.ts'
 import type { RecordOutput } from '../../core/record-output.ts'
 import { compilePolicy, contextWith, type ExchangeShape, exchangeOf, onRequest, onResponse, problemsOf } from '../testing.ts'
@@ -21,12 +22,18 @@ class World {
   })
 
   /** The record of an exchange: 5 ms before a service is asked, 20 ms for its head, and 7 ms for the rest; without a service 32 ms. */
-  async recordOf(options: object, shape: ExchangeShape, status = 200, { isAsked = true } = {}): Promise<Record<string, unknown>> {
+  async recordOf(
+    options: object,
+    shape: ExchangeShape,
+    status = 200,
+    { isAsked = true, consumer = null as Consumer | null } = {},
+  ): Promise<Record<string, unknown>> {
     const steps = await compilePolicy(kongLog, options, this.context)
     const exchange = exchangeOf(shape)
     exchange.startedAt = this.nowMs
     exchange.requestId = 'id'
     exchange.route = { name: 'users', pattern: '/users', serviceName: 'user-service' }
+    exchange.caller.consumer = consumer
     this.nowMs += 5
     onRequest(steps, exchange)
     if (isAsked) {
@@ -113,4 +120,16 @@ test('an HTTP server is what is configured, and one output alone', async () => {
   assert.deepEqual(await problemsOf(kongLog, {}), ['expected either `file` or `http`'])
   assert.equal((await problemsOf(kongLog, { file: 'a', http: { url: 'http://a/' } })).length, 1)
   assert.equal((await problemsOf(kongLog, { http: { url: 'http://u:p@a/' } })).length, 1)
+})
+
+test('a consumer is told by its id and labels, or else by its name', async () => {
+  const consumerOf = async (consumer: Partial<Consumer>): Promise<unknown> => {
+    const world = new World()
+    const record = await world.recordOf({ file: '/dev/null' }, {}, 200, {
+      consumer: { name: 'app', groups: [], hasPolicies: false, ...consumer },
+    })
+    return record['consumer']
+  }
+  assert.deepEqual(await consumerOf({}), { username: 'app' })
+  assert.deepEqual(await consumerOf({ id: '1', labels: { username: 'u', customId: 'c' } }), { id: '1', username: 'u', custom_id: 'c' })
 })

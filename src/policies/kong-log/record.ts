@@ -1,3 +1,4 @@
+import type { Consumer } from '../../core/caller.ts'
 import type { Attempt, Exchange } from '../../core/exchange.ts'
 import type { Latencies } from '../../core/latencies.ts'
 import { isSecretHeader, SECRET_PARAMETERS } from '../../core/log-settings.ts'
@@ -39,8 +40,8 @@ export function recordOf(recorded: Recorded): JsonObject {
       receive: Math.round(latencies.receive),
     },
     tries: attempts.map((attempt) => tryOf(attempt, nowMs - outcome.durationMs - exchange.startedAt)),
-    ...(caller.credentialId !== '' && { authenticated_entity: { id: caller.credentialId } }),
-    ...(caller.consumer !== null && { consumer: { username: caller.consumer.name } }),
+    ...(caller.credentialId !== '' && { authenticated_entity: { id: caller.credentialId, ...consumerIdOf(caller.consumer) } }),
+    ...(caller.consumer !== null && { consumer: consumerOf(caller.consumer) }),
     ...(route !== null && route.name !== '' && { route: { name: route.name } }),
     ...(serviceName !== '' && { service: { name: serviceName } }),
     client_ip: exchange.client.address,
@@ -65,6 +66,16 @@ function requestOf({ request, requestId, listener }: Exchange, bodyBytes: number
     headers: grouped(headers.toPairs(), isSecretHeader),
     size: method.length + uri.length + 14 + headers.end - headers.begin + bodyBytes,
   }
+}
+
+/** Its labels as they are; one that has none is told by its name. */
+function consumerOf({ name, id, labels }: Consumer): JsonObject {
+  const { customId, ...others } = labels ?? { username: name }
+  return { ...(id !== undefined && { id }), ...others, ...(customId !== undefined && { custom_id: customId }) }
+}
+
+function consumerIdOf(consumer: Consumer | null): JsonObject {
+  return consumer?.id === undefined ? {} : { consumer_id: consumer.id }
 }
 
 /** @param zeroMs what the clock's zero is in milliseconds since 1970 */

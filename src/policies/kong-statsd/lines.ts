@@ -30,14 +30,14 @@ export function compileLines(options: KongStatsdOptions, node: string, random: (
   const prefix = hostnameInPrefix && tags === 'none' ? `${options.prefix}.node.${host}` : options.prefix
   return (told) => {
     const scope = scopeOf(told.exchange)
-    const beside = tags === 'none' ? '' : tagsOf(told, host, tags)
-    return metrics.flatMap(({ name, type, sampleRate }) => {
+    const beside = tags === 'none' ? '' : tagsOf(told, host, tags, consumerOf(told.exchange, options.consumer))
+    return metrics.flatMap(({ name, type, sampleRate, consumer = options.consumer }) => {
       if (sampleRate < 1 && random() >= sampleRate) return []
       const rate = sampleRate === 1 ? '' : `|@${sampleRate}`
       const kind = TYPES[type]
       const measure = MEASURES[name]
       if (measure === undefined)
-        return tags === 'none' ? counted(name, told).map((text) => `${prefix}.${scope}.${text}|${kind}${rate}`) : []
+        return tags === 'none' ? counted(name, told, consumer).map((text) => `${prefix}.${scope}.${text}|${kind}${rate}`) : []
       const value = measure.value(told)
       if (value === -1) return []
       if (tags === 'none') return [`${prefix}.${scope}.${measure.suffix}:${value}|${kind}${rate}`]
@@ -48,13 +48,19 @@ export function compileLines(options: KongStatsdOptions, node: string, random: (
 }
 
 /** What has a status or a consumer in its name; with tags they are left out. */
-function counted(name: MetricName, { exchange, status }: Told): string[] {
+function counted(name: MetricName, { exchange, status }: Told, by: string): string[] {
   if (name === 'status_count') return [`status.${status}:1`]
-  const consumer = exchange.caller.consumer?.name ?? ''
+  const consumer = consumerOf(exchange, by)
   if (consumer === '') return []
   const user = plain(consumer)
   if (name === 'unique_users') return [`user.uniques:${user}`]
   return [name === 'request_per_user' ? `user.${user}.request.count:1` : `user.${user}.status.${status}:1`]
+}
+
+function consumerOf({ caller: { consumer } }: Exchange, by: string): string {
+  if (consumer === null) return ''
+  if (by === 'name') return consumer.name
+  return (by === 'id' ? consumer.id : consumer.labels?.[by.slice('label:'.length)]) ?? ''
 }
 
 function scopeOf({ route }: Exchange): string {
@@ -62,13 +68,13 @@ function scopeOf({ route }: Exchange): string {
   return service === '' ? 'global.unmatched' : `service.${plain(service).replaceAll('.', '_')}`
 }
 
-function tagsOf({ exchange: { route, caller }, status }: Told, node: string, style: KongStatsdOptions['tags']): string {
+function tagsOf({ exchange: { route }, status }: Told, node: string, style: KongStatsdOptions['tags'], consumer: string): string {
   if (route === null || route.serviceName === '') return ''
   const pairs = {
     service: route.serviceName,
     route: route.name,
     workspace: 'default',
-    consumer: caller.consumer?.name ?? '',
+    consumer,
     node,
     status: `${status}`,
   }

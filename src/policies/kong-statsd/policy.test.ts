@@ -75,3 +75,12 @@ test('no name of a client or a consumer ends a line', async () => {
   for (const line of await told({}, { consumer: 'a:1|c\nb' })) assert.match(line, /^[^\n:|]+:[^\n:|]+\|(c|ms|s)$/)
   assert.equal((await problemsOf(kongStatsd, { prefix: 'a b' })).length, 1)
 })
+
+test('a consumer is told by its name, its id or a label, or not at all', async () => {
+  const metrics = [
+    { name: 'unique_users', type: 'set' },
+    { name: 'request_per_user', type: 'counter', consumer: 'name' },
+  ]
+  assert.deepEqual(await told({ metrics, consumer: 'label:customId' }), ['kong.service.user_service.user.app.request.count:1|c'])
+  assert.equal((await problemsOf(kongStatsd, { consumer: 'username' })).length, 1)
+})

@@ -15,10 +15,13 @@ export const METRICS = [
 
 const STAT_TYPES = ['counter', 'gauge', 'histogram', 'meter', 'set', 'timer'] as const
 
+const identifier = () => text({ max: 300 }).regex(/^(name|id|label:.+)$/, { error: 'expected `name`, `id` or `label:NAME`' })
+
 const metric = object({
   name: oneOf(METRICS).describe('What is told.'),
   type: oneOf(STAT_TYPES).describe('As what.'),
   sampleRate: z.number().positive().max(1).default(1).describe('Share of exchanges that are told: 0.1 is one in ten.'),
+  consumer: identifier().optional().describe('What of a consumer stands in the name. Default: as for all.'),
 })
 
 export const schema = object({
@@ -56,6 +59,9 @@ export const schema = object({
   )
     .optional()
     .describe('Ranges of statuses of the exchanges that are told of. Default: all.'),
+  consumer: identifier()
+    .default('name')
+    .describe('What of a consumer is told: its `name`, its `id`, or a label, `label:NAME`. One that has none is not told of.'),
   tags: oneOf(['none', 'dogstatsd', 'influxdb', 'librato', 'signalfx'])
     .default('none')
     .describe('Where service, route, consumer, node and status stand: in the name (`none`), or beside it as tags in this style.'),

@@ -23,13 +23,14 @@ export const requestId: PolicyDefinition<RequestIdOptions> = {
         }
       }
       exchange.requestId = format === 'hex' ? clock.uuid().replaceAll('-', '') : clock.uuid()
-      headers.set(header, exchange.requestId)
+      headers.setKnown(header, exchange.requestId)
     }
     if (!respond) return { onRequest }
     return {
       onRequest,
       onResponse(exchange) {
-        if (exchange.requestId !== '') exchange.response.headers.set(header, exchange.requestId)
+        // Made here, or found acceptable.
+        if (exchange.requestId !== '') exchange.response.headers.setKnown(header, exchange.requestId)
         return undefined
       },
     }

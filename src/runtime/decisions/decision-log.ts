@@ -23,7 +23,7 @@ export class DecisionLog {
   #ring: KeptDecision[] = []
   /** What stands beside them: of each a row of numbers, and a request id. */
   #numbers = new Float64Array(0)
-  #ids = new Uint8Array(0)
+  #ids = Buffer.alloc(0)
   #next = 0
   #count = 0
   #bytes = 0
@@ -77,7 +77,7 @@ export class DecisionLog {
     const { trace, response, error, startedAt } = exchange
     if (!(trace instanceof DecisionTrace) || !trace.isWanted) return
     const numbers = new Float64Array(COLUMNS)
-    const ids = new Uint8Array(ID_BYTES)
+    const ids = Buffer.alloc(ID_BYTES)
     const kept = new KeptDecision()
     const recorded = { exchange, trace, plan: plan.steps.facts, route: plan.facts, head: headOf(exchange, trace) }
     const outcome = { status: response.status, error, durationMs: this.#clock.now() - startedAt }
@@ -135,7 +135,7 @@ export class DecisionLog {
     while (this.#count > size) this.#dropOldest()
     const ring: KeptDecision[] = []
     const numbers = new Float64Array(size * COLUMNS)
-    const ids = new Uint8Array(size * ID_BYTES)
+    const ids = Buffer.alloc(size * ID_BYTES)
     for (let i = 0; i < this.#count; i++) {
       const from = this.#placeOf(this.#count - 1 - i)
       ring.push(this.#ring[from] as KeptDecision)

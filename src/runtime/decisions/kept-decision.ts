@@ -172,7 +172,7 @@ export class KeptDecision {
     { status, error, durationMs }: Outcome,
     numbers: Float64Array,
     row: number,
-    ids: Uint8Array,
+    ids: Buffer,
     idAt: number,
   ): void {
     const { caller, client, requestId } = exchange
@@ -203,7 +203,7 @@ export class KeptDecision {
     const isLong = length > ID_BYTES
     this.#longId = isLong ? requestId : ''
     numbers[row + ID_LENGTH] = isLong ? 0 : length
-    if (!isLong) for (let i = 0; i < length; i++) ids[idAt + i] = requestId.charCodeAt(i)
+    if (!isLong) ids.latin1Write(requestId, idAt)
   }
 
   #fillAttempts(attempts: readonly Attempt[], numbers: Float64Array, row: number): void {
@@ -231,7 +231,7 @@ export class KeptDecision {
   }
 
   /** @see take */
-  read(numbers: Float64Array, row: number, ids: Uint8Array, idAt: number): Decision {
+  read(numbers: Float64Array, row: number, ids: Buffer, idAt: number): Decision {
     const at = (column: number): number => numbers[row + column] as number
     const only = (): Attempt => ({
       number: 1,
@@ -242,7 +242,7 @@ export class KeptDecision {
       error: this.#tryError,
     })
     return {
-      requestId: this.#longId === '' ? String.fromCharCode(...ids.subarray(idAt, idAt + at(ID_LENGTH))) : this.#longId,
+      requestId: this.#longId === '' ? ids.latin1Slice(idAt, idAt + at(ID_LENGTH)) : this.#longId,
       listener: this.#listener,
       clientAddress: this.#clientAddress,
       peerAddress: this.#peerAddress,

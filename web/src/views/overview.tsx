@@ -1,124 +1,167 @@
-import { Chart } from '../chart.tsx'
-import { current, lastMinute, points } from '../live.ts'
-import { groupSum, quantile, sum } from '../metrics.ts'
-import { Card, ms, perSecond, Table } from '../parts.tsx'
+import { Chart, type Series } from '../chart.tsx'
+import { requestsLink } from '../links.ts'
+import { type Point, points, traffic } from '../live.ts'
+import { quantile, sum } from '../metrics.ts'
+import { Card, Skeleton, Table } from '../parts.tsx'
+import type { Traffic } from '../traffic-shape.ts'
+import { age, count, ms, perSecond } from '../units.ts'
+import { TallyTable } from './overview/tallies.tsx'
+import { Troubles } from './overview/troubles.tsx'
 
-const ROWS_MAX = 50
+/** Causes that have a line of their own. */
+const CAUSES_MAX = 5
+const CAUSE_COLORS = ['--red', '--orange', '--violet', '--blue', '--teal']
+const STATUS_COLORS: readonly (readonly [string, string])[] = [
+  ['2xx', '--green'],
+  ['1xx', '--teal'],
+  ['3xx', '--blue'],
+  ['gone', '--grey'],
+  ['4xx', '--orange'],
+  ['5xx', '--red'],
+]
 
-function Tile({ name, value }: { readonly name: string; readonly value: string }) {
+export function Overview() {
+  const now = traffic.value
+  if (now === null) return <Skeleton label="Asking the gateway for its traffic" />
+  const series = points.value
+  const times = series.map(({ time }) => time)
   return (
-    <div class="tile">
-      <dt>{name}</dt>
-      <dd>{value}</dd>
+    <div class="stack">
+      <Troubles troubles={now.troubles} total={now.troublesTotal} />
+      <Tiles now={now} last={series.at(-1)} />
+      <div class="grid thirds">
+        <section class="card">
+          <Chart title="Requests per second" times={times} series={statusSeries(series)} isStack format={perSecond} />
+        </section>
+        <section class="card">
+          <Chart
+            title="Latency"
+            times={times}
+            format={ms}
+            series={[
+              { label: 'p50', color: '--green', values: series.map(({ p50 }) => p50) },
+              { label: 'p90', color: '--blue', values: series.map(({ p90 }) => p90) },
+              { label: 'p99', color: '--orange', values: series.map(({ p99 }) => p99) },
+            ]}
+          />
+        </section>
+        <section class="card">
+          <Chart title="Errors per second, by cause" times={times} series={causeSeries(series)} format={perSecond} />
+        </section>
+      </div>
+      <div class="grid">
+        <TallyTable title="Routes" window={now.window} tallies={now.window.routes} active={now.window.routesActive} of={now} />
+        <TallyTable title="Services" window={now.window} tallies={now.window.services} active={now.window.servicesActive} of={now} />
+      </div>
+      <Causes now={now} />
     </div>
   )
 }
 
-function ageOf(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`
-  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`
-}
-
-/** One row for each value of a label: rate, failures, percentiles. */
-function rowsBy(label: 'path' | 'service') {
-  const key = ({ labels }: { readonly labels: Readonly<Record<string, string>> }): string => labels[label] ?? ''
-  const { grown, seconds } = lastMinute('gateway_requests_total')
-  const failed = groupSum(
-    grown.filter(({ labels }) => (labels['status'] ?? '') >= '500'),
-    key,
+/** Those that had any, with 2xx always, so that the legend does not come and go. */
+function statusSeries(series: readonly Point[]): Series[] {
+  return STATUS_COLORS.filter(([name]) => name === '2xx' || series.some(({ statuses }) => (statuses[name] ?? 0) > 0)).map(
+    ([label, color]) => ({ label, color, values: series.map(({ statuses }) => statuses[label] ?? 0) }),
   )
-  const buckets = Map.groupBy(lastMinute('gateway_request_duration_ms_bucket').grown, key)
-  return [...groupSum(grown, key)]
-    .filter(([, count]) => count > 0)
-    .sort(([, a], [, b]) => b - a)
-    .slice(0, ROWS_MAX)
-    .map(([name, count]) => {
-      const own = buckets.get(name) ?? []
-      const share = (100 * (failed.get(name) ?? 0)) / count
-      return [
-        name,
-        perSecond(count / seconds),
-        `${share.toFixed(1)} %`,
-        ms(quantile(own, 0.5)),
-        ms(quantile(own, 0.9)),
-        ms(quantile(own, 0.99)),
-      ]
-    })
 }
 
-const columns = (name: string) => [{ title: name }, ...['Req/s', '5xx', 'p50', 'p90', 'p99'].map((title) => ({ title, isNumber: true }))]
+/** The most frequent causes of the whole time; what is rarer is drawn as one. */
+function causeSeries(series: readonly Point[]): Series[] {
+  const totals = new Map<string, number>()
+  for (const { errors } of series) for (const [code, rate] of Object.entries(errors)) totals.set(code, (totals.get(code) ?? 0) + rate)
+  const ranked = [...totals].filter(([, total]) => total > 0).toSorted(([, a], [, b]) => b - a)
+  const own = ranked.slice(0, CAUSES_MAX).map(([code]) => code)
+  const lines = own.map((label, i) => ({
+    label,
+    color: CAUSE_COLORS[i] ?? '--grey',
+    values: series.map(({ errors }) => errors[label] ?? 0),
+  }))
+  if (ranked.length <= CAUSES_MAX) return lines.length > 0 ? lines : [{ label: 'none', color: '--grey', values: series.map(() => 0) }]
+  const rest = series.map(({ errors }) =>
+    sum(
+      Object.entries(errors)
+        .filter(([code]) => !own.includes(code))
+        .map(([, rate]) => rate),
+    ),
+  )
+  return [...lines, { label: 'others', color: '--grey', values: rest }]
+}
 
-export function Overview() {
-  const reading = current.value
-  if (reading === null)
-    return (
-      <p class="muted" role="status">
-        Loading…
-      </p>
-    )
-  const all = [...reading.values()]
-  const of = (name: string): number => sum(all, name)
-  const last = points.value.at(-1)
-  const series = points.value
-  const times = series.map(({ time }) => time)
-  const causes = lastMinute('gateway_errors_total')
-  const revision = all.find(({ name }) => name === 'gateway_config_info')?.labels['revision'] ?? '–'
-  const loadedS = of('gateway_config_loaded_timestamp_seconds')
+function Tile({
+  name,
+  value,
+  note,
+  kind,
+}: {
+  readonly name: string
+  readonly value: string
+  readonly note: string
+  readonly kind?: string
+}) {
   return (
-    <>
-      <dl class="tiles">
-        <Tile name="Requests/s" value={last === undefined ? '–' : perSecond(last.rate)} />
-        <Tile name="Errors/s" value={last === undefined ? '–' : perSecond(last.errors)} />
-        <Tile name="p99" value={ms(last?.p99 ?? null)} />
-        <Tile name="In flight" value={String(of('gateway_requests_in_flight'))} />
-        <Tile name="Connections" value={String(of('gateway_connections'))} />
-        <Tile name="Workers" value={`${of('gateway_workers_serving')} of ${of('gateway_workers_wanted')}`} />
-        <Tile name="Revision" value={revision.slice(0, 8)} />
-        <Tile name="In force for" value={loadedS === 0 ? '–' : ageOf(Date.now() / 1_000 - loadedS)} />
-      </dl>
-      <div class="grid">
-        <Card title="Requests and errors per second">
-          <Chart
-            label="Requests and errors per second, the last 15 minutes"
-            unit=""
-            lines={[
-              { label: 'requests', color: '--blue' },
-              { label: 'errors', color: '--red' },
-            ]}
-            data={[times, series.map(({ rate }) => rate), series.map(({ errors }) => errors)]}
-          />
-        </Card>
-        <Card title="Latency">
-          <Chart
-            label="Latency percentiles, the last 15 minutes"
-            unit=" ms"
-            lines={[
-              { label: 'p50', color: '--green' },
-              { label: 'p90', color: '--blue' },
-              { label: 'p99', color: '--orange' },
-            ]}
-            data={[times, series.map(({ p50 }) => p50), series.map(({ p90 }) => p90), series.map(({ p99 }) => p99)]}
-          />
-        </Card>
-        <Card title="Routes, last minute">
-          <Table label="Routes" columns={columns('Path')} rows={rowsBy('path')} empty="No requests in the last minute." />
-        </Card>
-        <Card title="Services, last minute">
-          <Table label="Services" columns={columns('Service')} rows={rowsBy('service')} empty="No requests in the last minute." />
-        </Card>
-        <Card title="Errors by cause, last minute" wide>
-          <Table
-            label="Errors by cause"
-            columns={[{ title: 'Cause' }, { title: 'Count', isNumber: true }, { title: 'Per second', isNumber: true }]}
-            empty="No errors in the last minute."
-            rows={[...groupSum(causes.grown, ({ labels }) => labels['code'] ?? '')]
-              .filter(([, n]) => n > 0)
-              .sort(([, a], [, b]) => b - a)
-              .map(([code, count]) => [<a href={`#/requests/error=${code}`}>{code}</a>, count, perSecond(count / causes.seconds)])}
-          />
-        </Card>
-      </div>
-    </>
+    <div class={`tile ${kind ?? ''}`}>
+      <dt>{name}</dt>
+      <dd>
+        {value}
+        <small>{note}</small>
+      </dd>
+    </div>
+  )
+}
+
+function Tiles({ now, last }: { readonly now: Traffic; readonly last: Point | undefined }) {
+  const { gateway, config, window, durations } = now
+  const all = window.services.reduce<number[]>((sums, one) => one.durations.map((n, i) => n + (sums[i] ?? 0)), [])
+  const requests = sum(window.services.map((one) => one.requests))
+  const failed = sum(window.services.map((one) => one.failed))
+  const share = requests === 0 ? null : (100 * failed) / requests
+  const over = window.seconds === 0 ? 'counting from now on' : `last ${age(window.seconds)}`
+  const loadedS = config.loadedAt === null ? null : (Date.parse(now.at) - Date.parse(config.loadedAt)) / 1_000
+  return (
+    <dl class="tiles">
+      <Tile name="Requests/s" value={last === undefined ? '–' : perSecond(last.rate)} note={`${count(requests)} ${over}`} />
+      <Tile
+        name="Failed, 5xx"
+        value={share === null ? '–' : `${share.toFixed(share < 10 ? 2 : 1)} %`}
+        note={`${count(failed)} of ${count(requests)}`}
+        {...(share !== null && share >= 1 && { kind: 'bad' })}
+      />
+      <Tile name="Latency p50" value={ms(quantile(durations.boundsMs, all, 0.5))} note={over} />
+      <Tile name="Latency p99" value={ms(quantile(durations.boundsMs, all, 0.99))} note={over} />
+      <Tile name="In flight" value={count(gateway.inFlight)} note={`${count(gateway.connections)} connections`} />
+      <Tile name="Event loop delay" value={ms(gateway.eventLoopDelayMs.p99)} note={`p99; busy ${Math.round(100 * gateway.busyRatio)} %`} />
+      <Tile
+        name="Workers"
+        value={`${gateway.workersServing} of ${gateway.workersWanted}`}
+        note={`${count(Math.round(gateway.memoryBytes / 2 ** 20))} MiB`}
+        {...(gateway.workersServing < gateway.workersWanted && { kind: 'bad' })}
+      />
+      <Tile
+        name="Configuration"
+        value={config.runningRevision?.slice(0, 7) ?? '–'}
+        note={loadedS === null ? 'none in force' : `in force for ${age(loadedS)}`}
+        {...(config.lastError !== null && { kind: 'bad' })}
+      />
+    </dl>
+  )
+}
+
+function Causes({ now: { window } }: { readonly now: Traffic }) {
+  const causes = Object.entries(window.errors).toSorted(([, a], [, b]) => b - a)
+  const most = causes[0]?.[1] ?? 1
+  return (
+    <Card title="Errors by cause" note={window.seconds === 0 ? '' : `last ${age(window.seconds)}`}>
+      <Table
+        label="Errors by cause"
+        empty={window.seconds === 0 ? 'Counting from now on.' : 'No exchange ended in an error.'}
+        columns={[{ title: 'Cause' }, { title: 'Share' }, { title: 'Requests', isNumber: true }, { title: 'Per second', isNumber: true }]}
+        rows={causes.map(([code, times]) => [
+          <a href={requestsLink({ error: code })}>{code}</a>,
+          <span class="share" style={{ width: `${(100 * times) / most}%` }} />,
+          count(times),
+          perSecond(times / window.seconds),
+        ])}
+      />
+    </Card>
   )
 }

@@ -1,4 +1,5 @@
 /** Kong's certificates: those that services are shown, those that they are verified with, and those that clients are shown. */
+import { isIP } from 'node:net'
 import { nodeAt } from '../../tree.ts'
 import { nodeOf } from './nodes.ts'
 import type { CertificateEntity, ServiceEntity, Written } from './types.ts'
@@ -9,11 +10,14 @@ export function tlsOf(service: ServiceEntity): Readonly<Record<string, Written |
   if (fields.protocol !== 'https' && fields.protocol !== 'grpcs') return { tls: false }
   const certificate = service.clientCertificate ?? upstream?.clientCertificate ?? null
   const isVerified = fields.tlsVerify === true
+  const serverName = upstream?.fields.host_header?.replace(/:\d+$/, '')
   return {
     tls: nodeOf(
       {
         verify: isVerified,
         ...(isVerified && caCertificates.length > 0 && { ca: caCertificates.map((ca) => ca.fields.cert.trim()).join('\n') }),
+        // Kong asks for the host that it sends.
+        ...(serverName !== undefined && isIP(serverName) === 0 && { serverName }),
         ...(certificate !== null && { cert: fieldOf(certificate, 'cert'), key: fieldOf(certificate, 'key') }),
       },
       service.locate([service.node.entries.has('protocol') ? 'protocol' : 'url']),

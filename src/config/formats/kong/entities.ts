@@ -42,7 +42,12 @@ export const ENTITIES_MAX = 200_000
 const LIST_MAX = 1_000
 
 const text = (max = 8_192) => z.string().min(1).max(max)
-const pem = () => z.string().min(1).max(1_048_576)
+/** Text, and never the name of a file, which the native form would read. */
+const pem = () =>
+  z
+    .string()
+    .max(1_048_576)
+    .regex(/^\s*-----BEGIN /, { error: 'expected text in PEM' })
 const checked = (problemOf: (value: string) => string | null, max = 2_048) =>
   text(max).superRefine((value, context) => {
     const message = problemOf(value)

@@ -69,10 +69,10 @@ function fieldsOf(
   const [first = 0, ...others] = paths.size === 0 ? ranks.values() : paths.values()
   const isEven = others.every((rank) => rank === first)
   return {
-    path: paths.size === 0 ? '/*' : at('paths', [...paths.keys()]),
-    ...(hosts.length > 0 && { host: at('hosts', [...new Set(hosts.map(nativeHost))]) }),
+    path: paths.size === 0 ? '/*' : itemsOf(route, 'paths', fields.paths, nativePath),
+    ...(hosts.length > 0 && { host: itemsOf(route, 'hosts', fields.hosts, (host) => (hosts.includes(host) ? nativeHost(host) : null)) }),
     ...(port !== null && { port: at('hosts', port) }),
-    ...(fields.methods.length > 0 && { method: at('methods', [...new Set(fields.methods)]) }),
+    ...(fields.methods.length > 0 && { method: itemsOf(route, 'methods', fields.methods, (method) => method) }),
     ...(Object.keys(fields.headers).length > 0 && {
       headers: Object.fromEntries(
         Object.entries(fields.headers).map(([name, values]) => [name, nodeOf(headerMatch(values), route.locate(['headers']))]),
@@ -85,10 +85,20 @@ function fieldsOf(
           httpsRedirect: at('https_redirect_status_code', fields.httpsRedirectStatusCode),
         }),
     }),
-    ...(fields.snis.length > 0 && { serverName: at('snis', [...new Set(fields.snis.map(nativeHost))]) }),
+    ...(fields.snis.length > 0 && { serverName: itemsOf(route, 'snis', fields.snis, nativeHost) }),
     ...(isEven ? { priority: first } : { pathPriority: Object.fromEntries(paths) }),
     ...(service !== null && { service: service.fields.name, ...retryOf(service) }),
   }
+}
+
+/** A list in the native form, each item at its place and none twice. @param native null for items that do not belong to it */
+function itemsOf(route: RouteEntity, key: string, written: readonly string[], native: (item: string) => string | null): Written {
+  const items = new Map<string, Written>()
+  for (const [index, item] of written.entries()) {
+    const text = native(item)
+    if (text !== null && !items.has(text)) items.set(text, nodeOf(text, route.locate([key, index])))
+  }
+  return nodeOf([...items.values()], route.locate([key]))
 }
 
 /** Whether requests may come by http and by https. */
@@ -105,20 +115,22 @@ export function nativePath(path: string): string {
   return path.startsWith('~') ? path : `~${path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`
 }
 
-/** `*.example.com` takes one label or more, and so does `example.*`. */
+/** `*.example.com` takes one label or more, and so does `example.*`. Without the port, which the route asks for. */
 export function nativeHost(host: string): string {
-  const plain = host.toLowerCase().replace(/\.$/, '')
+  const plain = host.toLowerCase().replace(PORT, '').replace(/\.$/, '')
   if (plain.startsWith('*.')) return `*${plain}`
   return plain.endsWith('.*') ? `${plain}*` : plain
 }
 
-/** Hosts by the port that stands behind them, null for none. */
+const PORT = /:(\d+)$/
+
+/** Hosts as written by the port that stands behind them, null for none. */
 function hostsByPort(hosts: readonly string[]): ReadonlyMap<number | null, string[]> {
   const byPort = new Map<number | null, string[]>()
   for (const host of hosts) {
-    const [, name = host, digits] = /^(.+?)(?::(\d+))?$/.exec(host) ?? []
+    const digits = PORT.exec(host)?.[1]
     const port = digits === undefined ? null : Number(digits)
-    byPort.set(port, [...(byPort.get(port) ?? []), name])
+    byPort.set(port, [...(byPort.get(port) ?? []), host])
   }
   return byPort.size === 0 ? new Map([[null, []]]) : byPort
 }

@@ -7,7 +7,14 @@ import { translated } from './testing.ts'
 test('2.10 statsd: Kong’s server, prefix and metrics unless said otherwise', async () => {
   const { policies } = await translated(statsd, {})
   assert.deepEqual(policies, {
-    'kong-statsd:statsd': { host: 'localhost', port: 8125, prefix: 'kong', hostnameInPrefix: false, datagramBytesMax: 0 },
+    'kong-statsd:statsd': {
+      host: 'localhost',
+      port: 8125,
+      prefix: 'kong',
+      hostnameInPrefix: false,
+      datagramBytesMax: 0,
+      consumer: 'label:customId',
+    },
   })
 })
 
@@ -24,7 +31,7 @@ test('2.10 statsd: chosen metrics, statuses and tags are carried, and what tells
   const { metrics, statuses, tags } = JSON.parse(JSON.stringify(policies))['kong-statsd:statsd']
   assert.deepEqual(metrics, [{ name: 'request_count', type: 'counter', sampleRate: 0.5 }])
   assert.deepEqual([statuses[1], tags], [{ from: 500, to: 599 }, 'dogstatsd'])
-  assert.deepEqual(notes, ['config.consumer_identifier_default', 'config.use_tcp', 'config.metrics'])
+  assert.deepEqual(notes, ['config.use_tcp', 'config.metrics'])
 })
 
 test('2.10 statsd: a counter has a sample rate, and users are a set', async () => {

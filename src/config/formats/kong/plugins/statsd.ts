@@ -1,4 +1,5 @@
 import { list, object, oneOf, z } from '../../../../core/schema.ts'
+import { CUSTOM_ID_LABEL, USERNAME_LABEL } from '../consumers.ts'
 import type { KongPlugin, PluginSurroundings } from '../types.ts'
 import { filled, port, queue } from './config-schema.ts'
 
@@ -27,6 +28,9 @@ const STAT_TYPES = ['counter', 'gauge', 'histogram', 'meter', 'set', 'timer'] as
 const CONSUMER_IDENTIFIERS = ['consumer_id', 'custom_id', 'username'] as const
 const SERVICE_IDENTIFIERS = ['service_id', 'service_name', 'service_host', 'service_name_or_host'] as const
 const WORKSPACE_IDENTIFIERS = ['workspace_id', 'workspace_name'] as const
+
+const CONSUMERS = { consumer_id: 'id', custom_id: `label:${CUSTOM_ID_LABEL}`, username: `label:${USERNAME_LABEL}` } as const
+const NAMES: ReadonlySet<string> = new Set(['service_name', 'service_name_or_host'])
 
 const metric = object({
   name: oneOf([...CARRIED, ...OTHERS]),
@@ -70,10 +74,9 @@ export const statsd: KongPlugin<Config> = {
   name: 'statsd',
   schema,
   rules: {
-    'config.consumer_identifier_default': {
+    'config.service_identifier_default': {
       fidelity: 'approximated',
-      reason:
-        'consumers are told by their names (`username`, or else `custom_id`), and services by theirs, whatever identifier is asked for',
+      reason: 'services are told by their names, or else their ids, whatever identifier is asked for',
     },
     'config.use_tcp': {
       fidelity: 'unsupported',
@@ -92,9 +95,10 @@ export const statsd: KongPlugin<Config> = {
       prefix: written.prefix,
       hostnameInPrefix: written.hostname_in_prefix,
       datagramBytesMax: Math.min(Math.floor(written.udp_packet_size), 65_000),
-      metrics: written.metrics?.flatMap(({ name, stat_type: type, sample_rate: sampleRate }) => {
+      consumer: CONSUMERS[written.consumer_identifier_default],
+      metrics: written.metrics?.flatMap(({ name, stat_type: type, sample_rate: sampleRate, consumer_identifier: by }) => {
         const carried = CARRIED.find((known) => known === name)
-        return carried === undefined ? [] : [{ name: carried, type, sampleRate }]
+        return carried === undefined ? [] : [{ name: carried, type, sampleRate, consumer: by === undefined ? undefined : CONSUMERS[by] }]
       }),
       statuses: written.allow_status_codes?.map((text) => {
         const [from = 0, to = 0] = text.split('-').map(Number)
@@ -107,9 +111,10 @@ export const statsd: KongPlugin<Config> = {
 }
 
 function tell(written: Config, around: PluginSurroundings): void {
-  around.note('config.consumer_identifier_default', ['consumer_identifier_default'])
+  if (!NAMES.has(written.service_identifier_default)) around.note('config.service_identifier_default', ['service_identifier_default'])
   if (written.use_tcp) around.note('config.use_tcp', ['use_tcp'])
-  for (const [i, { name }] of (written.metrics ?? []).entries()) {
+  for (const [i, { name, service_identifier: service }] of (written.metrics ?? []).entries()) {
+    if (service !== undefined && !NAMES.has(service)) around.note('config.service_identifier_default', ['metrics', i])
     if (!CARRIED.some((known) => known === name)) around.note('config.metrics', ['metrics', i])
   }
 }
