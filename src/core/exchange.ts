@@ -1,4 +1,4 @@
-import type { BodySink, BodySource } from './body.ts'
+import type { BodySink, BodySource, EarlyBody } from './body.ts'
 import type { BodyFilter } from './body-filter.ts'
 import { Caller } from './caller.ts'
 import type { ClientCertificate } from './client-certificate.ts'
@@ -237,6 +237,8 @@ export class Exchange {
    * body have what they want and nothing else is read. The fields that describe it, but for its length, are the step's to set.
    */
   requestBody: Buffer | null = null
+  /** For who has to look into the request body before it is known who calls; null where there is no client to read it from. */
+  earlyBody: EarlyBody | null = null
   /** Set by a request step that changes the request body as it passes; not together with steps on the whole body. */
   requestFilter: BodyFilter | null = null
   /** Set by an upstream-response step that changes a service's response body as it passes; steps on the whole body see what it makes. */
@@ -278,6 +280,8 @@ export class Exchange {
   readonly attempts: Attempt[] = []
   /** When the request was first sent to a service, in milliseconds of the clock, for who asked for that; 0 for not yet or for nobody. */
   sentAt = 0
+  /** When the head of a service's response was there, likewise. */
+  headAt = 0
   /** Milliseconds of the clock at the end of the request head. */
   startedAt = 0
   /** Nothing more is to be done: steps that still wait for something are the last ones. */
@@ -330,6 +334,7 @@ export class Exchange {
     this.limit = null
     this.attempts.length = 0
     this.sentAt = 0
+    this.headAt = 0
     this.requestBytes = 0
     this.responseBytes = 0
     this.trace = null

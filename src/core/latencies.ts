@@ -1,4 +1,3 @@
-import type { Clock } from './clock.ts'
 import type { Exchange } from './exchange.ts'
 import type { Outcome } from './policy.ts'
 
@@ -14,38 +13,22 @@ export interface Latencies {
   readonly receive: number
 }
 
-interface Times {
-  sentAt: number
-  headAt: number
+/** For the attempt steps of policies that tell latencies. */
+export function noteAttempt(exchange: Exchange): void {
+  if (exchange.sentAt === 0) exchange.sentAt = exchange.clock.now()
 }
 
-/** Measures where the time goes, for policies that tell it. Their steps of the same names call these. */
-export class LatencyProbe {
-  readonly #clock: Clock
-  readonly #times = new WeakMap<Exchange, Times>()
+/** For their upstream-response steps; whoever comes first is right. */
+export function noteHead(exchange: Exchange): undefined {
+  if (exchange.headAt === 0) exchange.headAt = exchange.clock.now()
+  return undefined
+}
 
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  onAttempt(exchange: Exchange): void {
-    if (!this.#times.has(exchange)) this.#times.set(exchange, { sentAt: this.#clock.now(), headAt: -1 })
-  }
-
-  onUpstreamResponse(exchange: Exchange): void {
-    const times = this.#times.get(exchange)
-    if (times !== undefined) times.headAt = this.#clock.now()
-  }
-
-  /** At the end, once: an exchange is used again for the next request of its connection. */
-  take(exchange: Exchange, { durationMs }: Outcome): Latencies {
-    const times = this.#times.get(exchange)
-    if (times === undefined) return { total: durationMs, before: durationMs, service: -1, receive: 0 }
-    this.#times.delete(exchange)
-    const { sentAt, headAt } = times
-    const before = Math.max(0, sentAt - exchange.startedAt)
-    if (headAt === -1) return { total: durationMs, before, service: -1, receive: 0 }
-    const service = headAt - sentAt
-    return { total: durationMs, before, service, receive: Math.max(0, durationMs - before - service) }
-  }
+/** At the end, where both have been noted. */
+export function latenciesOf({ startedAt, sentAt, headAt }: Exchange, { durationMs }: Outcome): Latencies {
+  if (sentAt === 0) return { total: durationMs, before: durationMs, service: -1, receive: 0 }
+  const before = Math.max(0, sentAt - startedAt)
+  if (headAt === 0) return { total: durationMs, before, service: -1, receive: 0 }
+  const service = headAt - sentAt
+  return { total: durationMs, before, service, receive: Math.max(0, durationMs - before - service) }
 }

@@ -37,11 +37,10 @@ class World {
     this.nowMs += 5
     onRequest(steps, exchange)
     if (isAsked) {
-      const attempt = { number: 1, target: '127.0.0.1:9001', startedAt: this.nowMs, endedAt: 0, status, error: null }
-      exchange.attempts.push(attempt)
-      steps.onAttempt?.(exchange, attempt)
+      exchange.attempts.push({ number: 1, target: '127.0.0.1:9001', startedAt: this.nowMs, endedAt: 0, status, error: null })
+      exchange.sentAt = this.nowMs
       this.nowMs += 20
-      await steps.onUpstreamResponse?.(exchange)
+      exchange.headAt = this.nowMs
     } else this.nowMs += 20
     exchange.response.headers.append('Content-Type', 'text/plain')
     exchange.response.headers.append('Set-Cookie', 'secret=1')

@@ -1,5 +1,5 @@
 import type { Exchange } from '../../core/exchange.ts'
-import { LatencyProbe } from '../../core/latencies.ts'
+import { latenciesOf, noteAttempt, noteHead } from '../../core/latencies.ts'
 import type { PolicyDefinition } from '../../core/policy.ts'
 import type { RecordOutput } from '../../core/record-output.ts'
 import { recordOf } from './record.ts'
@@ -14,21 +14,17 @@ export const kongLog: PolicyDefinition<KongLogOptions> = {
     const output = outputOf(options)
     const sink = resources.keep(`kong-log ${JSON.stringify(output)}`, () => outputs.open(output))
     const set = settersOf(options.set)
-    const probe = new LatencyProbe(clock)
     /** The headers of a response are gone when it has ended. */
     const heads = new WeakMap<Exchange, readonly (readonly [string, string])[]>()
     return {
-      onAttempt: (exchange) => probe.onAttempt(exchange),
-      onUpstreamResponse(exchange) {
-        probe.onUpstreamResponse(exchange)
-        return undefined
-      },
+      onAttempt: noteAttempt,
+      onUpstreamResponse: noteHead,
       onResponse(exchange) {
         heads.set(exchange, exchange.response.headers.toPairs())
         return undefined
       },
       onFinish(exchange, outcome) {
-        const latencies = probe.take(exchange, outcome)
+        const latencies = latenciesOf(exchange, outcome)
         const head = heads.get(exchange) ?? []
         heads.delete(exchange)
         const record = recordOf({ exchange, outcome, latencies, head, nowMs: clock.epochMs() })

@@ -54,7 +54,7 @@ export function recordOf(recorded: Recorded): JsonObject {
   }
 }
 
-function requestOf({ request, requestId, listener }: Exchange, bodyBytes: number): JsonObject {
+function requestOf({ request, requestId, listener, client }: Exchange, bodyBytes: number): JsonObject {
   const { method, path, query, host, headers } = request
   const uri = shownTarget(path, query)
   return {
@@ -64,6 +64,13 @@ function requestOf({ request, requestId, listener }: Exchange, bodyBytes: number
     url: `${listener.scheme}://${host}:${listener.port}${uri}`,
     querystring: queryOf(query),
     headers: grouped(headers.toPairs(), isSecretHeader),
+    ...(client.tls !== null && {
+      tls: {
+        version: `TLSv${client.tls.version}`,
+        cipher: client.tls.cipher,
+        client_verify: client.certificate === null ? 'NONE' : 'SUCCESS',
+      },
+    }),
     size: method.length + uri.length + 14 + headers.end - headers.begin + bodyBytes,
   }
 }

@@ -1,5 +1,5 @@
 import type { Exchange } from '../../core/exchange.ts'
-import { LatencyProbe } from '../../core/latencies.ts'
+import { latenciesOf, noteAttempt, noteHead } from '../../core/latencies.ts'
 import type { Counter, Histogram, Labels, Metrics } from '../../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../../core/policy.ts'
 import type { KongMetricsOptions } from './schema.ts'
@@ -16,19 +16,15 @@ export const kongMetrics: PolicyDefinition<KongMetricsOptions> = {
   kind: 'kong-metrics',
   summary: "Counts exchanges under the names of Kong's metrics too, for dashboards and alerts that were made for Kong.",
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
-  compile(options, { metrics, clock }) {
+  compile(options, { metrics }) {
     const { statusCodes, latencies, bandwidth, consumers } = options
     if (!statusCodes && !latencies && !bandwidth) return {}
-    const probe = new LatencyProbe(clock)
     const series = new KongSeries(metrics)
     return {
-      onAttempt: (exchange) => probe.onAttempt(exchange),
-      onUpstreamResponse(exchange) {
-        probe.onUpstreamResponse(exchange)
-        return undefined
-      },
+      onAttempt: noteAttempt,
+      onUpstreamResponse: noteHead,
       onFinish(exchange, outcome) {
-        const times = probe.take(exchange, outcome)
+        const times = latenciesOf(exchange, outcome)
         const { route } = exchange
         const [service, name] = [route?.serviceName ?? '', route?.name ?? '']
         const consumer = consumers ? (exchange.caller.consumer?.name ?? '') : ''

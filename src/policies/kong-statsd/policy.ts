@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { LatencyProbe } from '../../core/latencies.ts'
+import { latenciesOf, noteAttempt, noteHead } from '../../core/latencies.ts'
 import type { PolicyDefinition } from '../../core/policy.ts'
 import type { DatagramRecords } from '../../core/record-output.ts'
 import { compileLines } from './lines.ts'
@@ -14,15 +14,11 @@ export const kongStatsd: PolicyDefinition<KongStatsdOptions> = {
     const output: DatagramRecords = { kind: 'udp', host, port, datagramBytesMax }
     const sink = resources.keep(`kong-statsd ${JSON.stringify(output)}`, () => outputs.open(output))
     const lines = compileLines(options, hostname(), () => clock.random())
-    const probe = new LatencyProbe(clock)
     return {
-      onAttempt: (exchange) => probe.onAttempt(exchange),
-      onUpstreamResponse(exchange) {
-        probe.onUpstreamResponse(exchange)
-        return undefined
-      },
+      onAttempt: noteAttempt,
+      onUpstreamResponse: noteHead,
       onFinish(exchange, outcome) {
-        const latencies = probe.take(exchange, outcome)
+        const latencies = latenciesOf(exchange, outcome)
         const status = outcome.status === 0 ? 499 : outcome.status
         if (statuses !== undefined && !statuses.some(({ from, to }) => status >= from && status <= to)) return
         for (const line of lines({ exchange, status, latencies })) sink.write(line)

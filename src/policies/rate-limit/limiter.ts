@@ -21,7 +21,7 @@ const WARN_EVERY_MS = 10_000
  */
 const ILL_MS = 250
 
-const UNAVAILABLE = refuse('limit_store_unavailable', null, [], undefined, 'store-unavailable')
+const UNAVAILABLE = refuse('limit_store_unavailable')
 
 /** The limits of one place where the policy is configured. */
 export class RateLimiter {

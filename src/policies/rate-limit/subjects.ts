@@ -121,8 +121,8 @@ const user: KeyReader = ({ caller: { subject } }, memo) => {
 
 /** Whatever the credential was; where nothing tells a user's tokens apart, the user. */
 const credential: KeyReader = ({ caller }) => {
-  const { method, consumer: owner, credentialId, subject } = caller
-  if (method === '' || (credentialId === '' && subject === '')) return ''
+  const { method, consumer: owner, credentialId, subject, isVerified } = caller
+  if (!isVerified || (credentialId === '' && subject === '')) return ''
   return anyCredentialKey(`${method}/${owner?.name ?? ''}/${credentialId === '' ? subject : credentialId}`)
 }
 
