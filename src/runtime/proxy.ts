@@ -72,6 +72,10 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#exchange = exchange
     this.#context = context
     this.#request = new RequestRelay(exchange, context.room, (error) => this.#onRequestBroken(error))
+    exchange.earlyBody = {
+      read: (bytesMax) => new Promise((resolve) => this.#request.gather(bytesMax, resolve)),
+      replace: (body) => this.#request.replace(body),
+    }
     this.#response = new ResponseRelay(exchange, context.room, (error) => this.#onFilterFault(error))
     this.#call = new ServiceCall(exchange, this.#request, context, this)
     this.#failOver = new FailOver(exchange)

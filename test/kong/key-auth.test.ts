@@ -107,3 +107,50 @@ test('2.7 keys that no header could carry work in the query', async (t) => {
   const kong = await startKong(t, fileWith().replace(KEY, '"a key with blanks"'))
   assert.equal((await kong.ask('/?apikey=a%20key%20with%20blanks')).status, 200)
 })
+
+test('2.10 key-auth: `key_in_body` finds keys in JSON, forms and multipart forms, behind header and query', async (t) => {
+  const kong = await startKong(t, fileWith('key_in_body: true'))
+  const parts = `--xx\r\nContent-Disposition: form-data; name="apikey"\r\n\r\n${KEY}\r\n--xx--\r\n`
+  const bodies: readonly (readonly [string, string])[] = [
+    ['application/json', `{"apikey":"${KEY}","a":1.0}`],
+    ['application/x-www-form-urlencoded', `a=b&apikey=${KEY}`],
+    ['multipart/form-data; boundary=xx', parts],
+  ]
+  for (const [type, body] of bodies) {
+    const got = await kong.upstreamOf('/', { method: 'POST', body, headers: { 'content-type': type } })
+    assert.equal(got.body, body)
+    assert.equal(got.headers['x-consumer-username'], 'app')
+    assert.equal(got.headers['content-length'], String(body.length))
+  }
+  const post = (body: string, headers: Record<string, string> = {}, target = '/') =>
+    kong.ask(target, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } })
+  assertError(await post('{"apikey":"other"}'), 401, 'Unauthorized', 'Key')
+  assertError(await post(`{"apikey":["${KEY}"]}`), 401, 'Duplicate API key found', 'Key')
+  assertError(await post('{"apikey":7}'), 401, 'No API key found in request', 'Key')
+  assertError(await post(`{"apikey":"${KEY}"`), 401, 'No API key found in request', 'Key')
+  assertError(await post(`{"apikey":"${KEY}"}`, { apikey: 'other' }), 401, 'Unauthorized', 'Key')
+  assertError(await post(`{"apikey":"${KEY}"}`, {}, '/?apikey=other'), 401, 'Unauthorized', 'Key')
+  assertError(await post(`apikey=${KEY}`, { 'content-type': 'text/plain' }), 401, 'No API key found in request', 'Key')
+  assertError(await kong.ask('/'), 401, 'No API key found in request', 'Key')
+  assert.equal((await post('{"a":1}', { apikey: KEY })).status, 200)
+})
+
+test('2.10 key-auth: `hide_credentials` takes the key out of the body too', async (t) => {
+  const kong = await startKong(t, fileWith('key_in_body: true, hide_credentials: true'))
+  const form = { method: 'POST', body: `a=b&apikey=${KEY}&c=d`, headers: { 'content-type': 'application/x-www-form-urlencoded' } }
+  const got = await kong.upstreamOf('/', form)
+  assert.equal(got.body, 'a=b&c=d')
+  const json = { method: 'POST', body: `{"apikey":"${KEY}","a":1.0}`, headers: { 'content-type': 'application/json' } }
+  assert.equal((await kong.upstreamOf('/', json)).body, '{"a":1.0}')
+})
+
+test('2.10 key-auth: a body that is larger than a key is looked for in passes with a key in the header', async (t) => {
+  const kong = await startKong(t, fileWith('key_in_body: true'))
+  const body = JSON.stringify({ apikey: KEY, filler: 'x'.repeat(2 ** 20) })
+  const chunked = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' }
+  for (const headers of [{ 'content-type': 'application/json' }, chunked]) {
+    assertError(await kong.ask('/', { method: 'POST', body, headers }), 401, 'No API key found in request', 'Key')
+    const got = await kong.upstreamOf('/', { method: 'POST', body, headers: { ...headers, apikey: KEY } })
+    assert.equal(got.body, body)
+  }
+})

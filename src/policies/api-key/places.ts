@@ -1,7 +1,17 @@
 import { type CredentialPlace, credentialPlace } from '../../core/credential-place.ts'
 
+/** A place in the body, which has to be read first. */
+export class BodyPlace {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
 /** Where an API key may stand: as it is, or in `Authorization` behind a scheme. */
-export function keyPlace(written: string, scheme: boolean): CredentialPlace {
+export function keyPlace(written: string, scheme: boolean): CredentialPlace | BodyPlace {
+  if (written.startsWith('body:')) return new BodyPlace(written.slice('body:'.length))
   return scheme && written.toLowerCase() === 'header:authorization' ? AUTHORIZATION : credentialPlace(written)
 }
 

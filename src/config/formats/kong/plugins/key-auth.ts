@@ -22,6 +22,11 @@ export const keyAuth: KongPlugin<Config> = {
   schema,
   noConsumer: true,
   rules: {
+    'config.key_in_body': {
+      fidelity: 'approximated',
+      reason:
+        'keys are looked for in bodies of up to 1 MiB; Kong looks in those that fit in `client_body_buffer_size`. With `hide_credentials` the rest of a JSON body keeps its numbers and the order of its members',
+    },
     'config.run_on_preflight': {
       fidelity: 'approximated',
       reason: 'headers such as `X-Consumer-ID` that a client sends with OPTIONS are taken out; Kong lets them through to the service',
@@ -30,7 +35,7 @@ export const keyAuth: KongPlugin<Config> = {
   translate(config, around) {
     const { key_names: names, realm } = config
     if (!config.run_on_preflight) around.note('config.run_on_preflight')
-    if (config.key_in_body) around.error('keys in bodies are not looked for: send them in a header', ['key_in_body'])
+    if (config.key_in_body) around.note('config.key_in_body')
     const from = names.flatMap((name, index): Written[] =>
       placesOf(name, config).map((place) => nodeOf(place, around.locate(['key_names', index]))),
     )
@@ -49,7 +54,7 @@ export const keyAuth: KongPlugin<Config> = {
 }
 
 /** In the order in which Kong looks. It finds a header whose name is written with `-` also by the name with `_`. */
-function placesOf(name: string, { key_in_header: inHeader, key_in_query: inQuery }: Config): readonly string[] {
+function placesOf(name: string, { key_in_header: inHeader, key_in_query: inQuery, key_in_body: inBody }: Config): readonly string[] {
   const headers = [...new Set([name, name.replaceAll('_', '-')])].map((header) => `header:${header}`)
-  return [...(inHeader ? headers : []), ...(inQuery ? [`query:${name}`] : [])]
+  return [...(inHeader ? headers : []), ...(inQuery ? [`query:${name}`] : []), ...(inBody ? [`body:${name}`] : [])]
 }
