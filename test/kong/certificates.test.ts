@@ -1,5 +1,6 @@
 /** TLS of clients and services: certificates, SNIs, CA certificates and client certificates (2.2 and 2.7 of the reference). */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { type TestContext, test } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
@@ -12,10 +13,12 @@ const LISTEN = { KONG_PROXY_LISTEN: '127.0.0.1:0, 127.0.0.1:0 http2 ssl' }
 /** Asks by TLS for a server name; gives the answer, and the common name of the certificate that was shown. */
 async function askTls(port: number, servername: string, host: string): Promise<{ text: string; shown: unknown }> {
   const socket: TLSSocket = connect({ host: '127.0.0.1', port, servername, rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const shown = socket.getPeerCertificate().subject.CN
   socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
   let text = ''
   for await (const chunk of socket) text += String(chunk)
-  return { text, shown: socket.getPeerCertificate().subject.CN }
+  return { text, shown }
 }
 
 async function secureService(t: TestContext, options: Parameters<typeof createServer>[0]) {
