@@ -329,7 +329,7 @@ const route = <P extends z.ZodType>(policies: P) =>
         'How requests must come, `http` taking both; `https` alone asks for TLS, `grpc` for calls of gRPC over HTTP/2, `grpcs` alone for both. It takes no part in what matches: another way is refused with 426 or 415. Default: any way.',
       ),
     httpsRedirect: z
-      .union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)], { error: 'expected 301, 302, 307 or 308' })
+      .union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)])
       .optional()
       .describe('With `protocols: https`, the status of a redirect to https in place of a refusal.'),
     service: text({ max: 128 })
