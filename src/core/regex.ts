@@ -36,6 +36,7 @@ export type Anchor = 'start' | 'both' | 'none'
  */
 export function compileRegex(source: string, anchor: Anchor): Regex | { readonly problem: string } {
   if (source.length > SOURCE_CHARS_MAX) return { problem: `a regular expression has at most ${SOURCE_CHARS_MAX} characters` }
+  if (anchor === 'start' && isLiteral(source)) return new LiteralRegex(source)
   // An open quotation would swallow the parenthesis that anchors the expression.
   if (QUOTATION.test(source)) return { problem: '`\\Q` is not supported: escape the characters one by one' }
   try {
@@ -101,6 +102,41 @@ class AnchoredRegex implements Regex {
     return text.slice(0, matcher.start()) + filled + text.slice(matcher.end())
   }
 }
+
+/** Plain text from the start: it needs no program, of which ten thousand would take seconds to make and much memory. */
+class LiteralRegex implements Regex {
+  readonly source: string
+  readonly groupNames: readonly string[] = []
+  readonly #text: string
+
+  constructor(source: string) {
+    this.source = source
+    this.#text = literalPrefix(source)
+  }
+
+  test(text: string): boolean {
+    return text.startsWith(this.#text)
+  }
+
+  matchEnd(text: string): number {
+    return this.test(text) ? this.#text.length : -1
+  }
+
+  captures(text: string): ReadonlyMap<string, string> | null {
+    return this.test(text) ? NO_CAPTURES : null
+  }
+
+  replaceFirst(text: string, replacement: string): string | null {
+    if (!this.test(text)) return null
+    const filled = replacement.replaceAll(PLACEHOLDER, (whole: string, digits: string | undefined) => {
+      if (whole === '$$') return '$'
+      return Number(digits) === 0 ? this.#text : ''
+    })
+    return filled + text.slice(this.#text.length)
+  }
+}
+
+const NO_CAPTURES: ReadonlyMap<string, string> = new Map()
 
 const PLACEHOLDER = /\$\$|\$(\d{1,2})|\$<([A-Za-z_][A-Za-z0-9_]*)>/g
 
