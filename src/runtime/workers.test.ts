@@ -114,7 +114,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
     eventOutputs: [],
     tracing: null,
     decisions: null,
-    metrics: { seriesMax: 10_000, byConsumer: false },
+    metrics: { seriesMax: 10_000, byConsumer: false, kongNames: false },
     statsd: null,
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,

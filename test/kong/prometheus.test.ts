@@ -30,12 +30,19 @@ test('2.10 prometheus: Kong’s names and labels are at /metrics of the admin li
   assert.match(text, /kong_bandwidth_bytes\{service="shop",route="all",direction="egress",workspace="default",consumer="app"\} \d+\n/)
 })
 
-test('2.10 prometheus: nothing is counted by default', async (t) => {
+test('2.10 prometheus: of the node alone is told by default', async (t) => {
   const gateway = await startKongProcess(t, withPlugins('- name: prometheus'))
   assert.equal((await fetch(`${gateway.url}/a`)).status, 200)
   const metrics = await eventually(
     async () => (await fetch(`${gateway.adminUrl}/metrics`)).text(),
     (text) => text.includes('gateway_requests_total{'),
   )
-  assert.doesNotMatch(metrics, /^kong_/m)
+  const names = new Set([...metrics.matchAll(/^(kong_\w+)/gm)].map(([name]) => name))
+  assert.deepEqual([...names].toSorted(), [
+    'kong_datastore_reachable',
+    'kong_nginx_connections_total',
+    'kong_nginx_requests_total',
+    'kong_node_info',
+  ])
+  assert.match(metrics, /^kong_nginx_requests_total\{node_id="[0-9a-f-]{36}",subsystem="http"\} 1$/m)
 })

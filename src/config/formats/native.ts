@@ -73,7 +73,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
     eventOutputs: eventOutputsOf(config),
     tracing: tracingOf(config),
     decisions: decisionsOf(config),
-    metrics: { seriesMax: config.metrics.seriesMax, byConsumer: config.metrics.consumers },
+    metrics: { seriesMax: config.metrics.seriesMax, byConsumer: config.metrics.consumers, kongNames: config.metrics.kongNames },
     statsd: statsdOf(config),
     drainDelayMs: config.drainDelay,
     drainTimeoutMs: config.drainTimeout,

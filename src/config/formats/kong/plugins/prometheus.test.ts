@@ -5,7 +5,8 @@ import { prometheus } from './prometheus.ts'
 import { translated } from './testing.ts'
 
 test('2.10 prometheus: all that costs is off by default', async () => {
-  const { policies } = await translated(prometheus, {})
+  const { policies, root } = await translated(prometheus, {})
+  assert.deepEqual(root, { metrics: { kongNames: true } })
   assert.deepEqual(policies, {
     'kong-metrics:prometheus': { statusCodes: false, latencies: false, bandwidth: false, consumers: false },
   })

@@ -1,5 +1,5 @@
 import { object, z } from '../../../../core/schema.ts'
-import type { KongPlugin } from '../types.ts'
+import type { KongPlugin, TranslatedPlugin } from '../types.ts'
 
 const off = () => z.boolean().default(false)
 
@@ -22,7 +22,7 @@ export const prometheus: KongPlugin<Config> = {
     config: {
       fidelity: 'approximated',
       reason:
-        'metrics are at `/metrics` of the admin listener. Those of the node (`kong_nginx_*`, `kong_memory_*`, `kong_node_info`, `kong_datastore_reachable`) are not there: `gateway_connections`, `gateway_requests_total` and `process_*` say what there is to say',
+        'metrics are at `/metrics` of the admin listener. Of the node `kong_nginx_*`, `kong_node_info` and `kong_datastore_reachable` are there; `kong_memory_*` and timers are not: see `gateway_worker_memory_bytes`',
     },
     'config.upstream_health_metrics': {
       fidelity: 'unsupported',
@@ -31,7 +31,7 @@ export const prometheus: KongPlugin<Config> = {
     'config.ai_metrics': { fidelity: 'unsupported', reason: 'no language models are asked here' },
     'config.wasm_metrics': { fidelity: 'unsupported', reason: 'no filters in WebAssembly are run here' },
   },
-  translate(written, around) {
+  translate(written, around): TranslatedPlugin {
     around.note('config')
     for (const key of ['upstream_health_metrics', 'ai_metrics', 'wasm_metrics'] as const)
       if (written[key]) around.note(`config.${key}`, [key])
@@ -41,6 +41,6 @@ export const prometheus: KongPlugin<Config> = {
       bandwidth: written.bandwidth_metrics,
       consumers: written.per_consumer,
     }
-    return { policies: [{ kind: 'kong-metrics', options }] }
+    return { policies: [{ kind: 'kong-metrics', options }], root: { metrics: { kongNames: true } } }
   },
 }
