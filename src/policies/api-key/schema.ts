@@ -13,7 +13,7 @@ const place = () =>
 const RESERVED: ReadonlySet<string> = new Set([...MANAGED_FIELDS, 'cookie'].map((field) => `header:${field}`))
 
 export const schema = object({
-  from: list(place(), { min: 1, max: 10 })
+  from: list(place(), { min: 1, max: 100 })
     .default(['header:X-API-Key'])
     .describe(
       'Where a key may stand: `header:NAME`, `query:NAME`, `cookie:NAME`, `body:NAME` (a member of a JSON object, a field of a form). In `header:Authorization` it follows `ApiKey` or `Bearer`.',

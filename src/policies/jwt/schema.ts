@@ -88,7 +88,7 @@ export const schema = object({
   consumerClaim: name()
     .optional()
     .describe('A claim that holds the name of a consumer, `azp` say. A token without it, or with an unknown name, is refused.'),
-  from: list(place(), { min: 1, max: 10 })
+  from: list(place(), { min: 1, max: 100 })
     .default(['header'])
     .describe(
       'Where a token may stand: `header` (`Authorization: Bearer`), `header:NAME`, `bearer:NAME` (a header where it follows `Bearer`), `cookie:NAME`, `query:NAME`.',
