@@ -4,6 +4,7 @@ import { type ConfigPath, locate, type MapNode, nodeAt } from '../../tree.ts'
 import { ACL, BASICAUTH, CA_CERTIFICATE, CERTIFICATE, CONSUMER, HMACAUTH, KEYAUTH, PLUGIN, SNI, TARGET, UPSTREAM } from './entities.ts'
 import { checkJwtSecret, checkRoute, checkService, checkUpstream } from './entity-checks.ts'
 import { checkFields, EntityReader, type ReadEntities, type ReadEntity } from './entity-reader.ts'
+import { addTo } from './groups.ts'
 import { NativeNames } from './native-names.ts'
 import type { Notes } from './notes.ts'
 import type {
@@ -91,7 +92,7 @@ class Builder {
     for (const read of this.#read.snis) {
       const fields = checkFields(read, SNI, this.#problems)
       const certificate = read.references.get('certificate')
-      if (fields !== null) snis.set(certificate, [...(snis.get(certificate) ?? []), fields.name])
+      if (fields !== null) addTo(snis, certificate, fields.name)
     }
     for (const read of this.#read.certificates) {
       const fields = checkFields(read, CERTIFICATE, this.#problems)
@@ -111,7 +112,7 @@ class Builder {
     for (const read of this.#read.targets) {
       const fields = checkFields(read, TARGET, this.#problems)
       const upstream = read.references.get('upstream')
-      if (fields !== null) targets.set(upstream, [...(targets.get(upstream) ?? []), this.#entity(read, fields)])
+      if (fields !== null) addTo(targets, upstream, this.#entity(read, fields))
     }
     for (const read of this.#read.upstreams) {
       const fields = checkFields(read, UPSTREAM, this.#problems)
@@ -254,9 +255,7 @@ class Builder {
       const fields = check(read)
       const consumer = read.references.get('consumer')
       if (fields === null || consumer === undefined) continue
-      const own = found.get(consumer)
-      if (own === undefined) found.set(consumer, [{ read, fields }])
-      else own.push({ read, fields })
+      addTo(found, consumer, { read, fields })
     }
     return found
   }

@@ -82,23 +82,15 @@ export class EntityReader {
     if (node.kind === 'scalar' && node.value === null) return
     if (node.kind !== 'list') return this.#error(node.at, `expected a list of ${kind}`)
     const all = this.#found.get(kind) ?? []
+    const children = childrenOf(kind)
+    const childKinds = children.map((child) => child.kind)
     for (const item of node.items) {
       if (item.kind !== 'map') {
         this.#error(item.at, `expected a ${ENTITIES[kind].singular}: a map`)
         continue
       }
       if (all.length === ENTITIES_MAX) return this.#error(item.at, `a file has at most ${ENTITIES_MAX} ${kind}`)
-      const children = childrenOf(kind)
-      const found: Found = {
-        kind,
-        node: item,
-        parent,
-        plain: plainOf(
-          item,
-          children.map((child) => child.kind),
-        ),
-        id: '',
-      }
+      const found: Found = { kind, node: item, parent, plain: plainOf(item, childKinds), id: '' }
       all.push(found)
       for (const child of children) {
         const inner = item.entries.get(child.kind)?.node
@@ -195,13 +187,19 @@ export class EntityReader {
   }
 
   #checkKeys({ kind, node }: Found): void {
-    const { schema, references } = ENTITIES[kind]
-    const valid = [...Object.keys(schema.shape), ...Object.keys(references), ...childrenOf(kind).map((child) => child.kind)]
+    const valid = VALID_KEYS.get(kind) ?? []
     for (const [key, { keyAt }] of node.entries) {
       if (!valid.includes(key) && !OTHER_KINDS.has(key)) this.#error(keyAt, unknownKeyMessage(key, valid))
     }
   }
 }
+
+const VALID_KEYS: ReadonlyMap<EntityKind, readonly string[]> = new Map(
+  KINDS.map((kind) => {
+    const { schema, references } = ENTITIES[kind]
+    return [kind, [...Object.keys(schema.shape), ...Object.keys(references), ...childrenOf(kind).map((child) => child.kind)]]
+  }),
+)
 
 /** The fields of an entity as its schema gives them; null where it has found something wrong. */
 export function checkFields<Schema extends z.ZodType>(read: ReadEntity, schema: Schema, problems: Problem[]): z.output<Schema> | null {

@@ -48,6 +48,9 @@ export function translateKong(written: MapNode, options: TranslationOptions, pro
   return { tree, notes: notes.all, document }
 }
 
+/** Kong's own bounds, nginx's, where ours are tighter: no bound on bodies, and a minute for each silence of a client. */
+const LIMITS: Written = { bodyBytesMax: 2 ** 50, headersMax: 1_000, headTimeout: '60s', bodyIdleTimeout: '60s', writeIdleTimeout: '60s' }
+
 function rootOf(
   document: KongDocument,
   placed: PlacedPolicies,
@@ -74,7 +77,7 @@ function rootOf(
   const byDefault: Readonly<Record<string, Written | undefined>> = {
     compatibility: 'kong',
     listeners: listeners ?? [],
-    limits: { bodyBytesMax: 2 ** 50 },
+    limits: LIMITS,
   }
   return {
     ...Object.fromEntries(Object.entries(byDefault).filter(([key]) => !elsewhere.has(key))),

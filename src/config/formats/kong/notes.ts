@@ -3,7 +3,7 @@ import type { Problem } from '../../diagnostics.ts'
 import type { SourceLocation } from '../../ir.ts'
 import type { FidelityNote, FidelityRules } from './types.ts'
 
-/** Notes that `check` and `start` tell one by one. */
+/** Warnings that `check` and `start` make of notes. */
 const TOLD_MAX = 50
 
 export class Notes {
@@ -43,19 +43,23 @@ export class Notes {
     return false
   }
 
-  /** The notes as warnings, the first of them one by one. */
+  /** The notes as warnings: what is left out one by one, what differs in the same way for many entities once. */
   warnings(): Problem[] {
-    const told = this.#all.slice(0, TOLD_MAX).map(({ entity, field, fidelity, reason, at }): Problem => {
-      const what = field === '' ? entity : `\`${field}\` of ${entity}`
-      const verdict = fidelity === 'unsupported' ? 'is left out' : 'is not quite what Kong does'
-      return { severity: 'warning', location: at, message: `${what} ${verdict}: ${reason}` }
+    const groups = Map.groupBy(this.#all, ({ entity, field, fidelity, reason }) =>
+      fidelity === 'unsupported' ? `${entity} ${field} ${reason}` : `${field} ${reason}`,
+    )
+    const told = [...groups.values()].slice(0, TOLD_MAX).flatMap((notes): Problem | never[] => {
+      const [first, ...others] = notes
+      if (first === undefined) return []
+      const { entity, field, fidelity, reason, at } = first
+      const of = others.length === 0 ? entity : `${entity} and ${others.length} more`
+      const what = field === '' ? of : `\`${field}\` of ${of}`
+      const verdict = fidelity === 'unsupported' ? 'left out' : 'not quite what Kong does'
+      return { severity: 'warning', location: at, message: `${what} ${others.length === 0 ? 'is' : 'are'} ${verdict}: ${reason}` }
     })
-    const [next] = this.#all.slice(TOLD_MAX)
+    const [next] = [...groups.values()][TOLD_MAX] ?? []
     if (next === undefined) return told
-    const more = this.#all.length - TOLD_MAX
-    return [
-      ...told,
-      { severity: 'warning', location: next.at, message: `and ${more} more that are not quite what Kong does: see \`turnpike import\`` },
-    ]
+    const message = `and ${groups.size - TOLD_MAX} more kinds of things that are not quite what Kong does: \`turnpike import\` lists them all`
+    return [...told, { severity: 'warning', location: next.at, message }]
   }
 }

@@ -3,6 +3,7 @@ import { KONG_PRIORITIES } from '../../../core/kong-order.ts'
 import type { Problem } from '../../diagnostics.ts'
 import { describeIssue, problemsOf } from '../../messages.ts'
 import type { ConfigPath } from '../../tree.ts'
+import { addTo, entryOf } from './groups.ts'
 import { nodeOf } from './nodes.ts'
 import type { Notes } from './notes.ts'
 import { adviceFor } from './plugin-advice.ts'
@@ -83,7 +84,7 @@ export class PluginPlacer {
       const policies = this.#translate(plugin)
       if (policies === null) continue
       const { name } = plugin.fields
-      byName.set(name, [...(byName.get(name) ?? []), { plugin, policies }])
+      addTo(byName, name, { plugin, policies })
     }
     for (const instances of byName.values()) this.#placeAll(instances)
     return {
@@ -171,57 +172,31 @@ export class PluginPlacer {
   /** Puts all configurations of one plugin in their places. */
   #placeAll(instances: readonly Instance[]): void {
     const finder = new Precedence(instances)
-    const level = (instance: Instance): number => (instance.plugin.scope.consumer === null ? 0 : 2)
-    const put = (place: Record<string, Written>, instance: Instance, isBroader: (other: Instance) => boolean): void => {
-      Object.assign(place, instance.policies)
-      // What a broader configuration brings and this one does not would come through.
-      for (const other of instances) {
-        if (other === instance || !isBroader(other)) continue
-        for (const name of Object.keys(other.policies)) place[name] ??= nodeOf(false, instance.plugin.locate(['name']))
-      }
-    }
     const everywhere = finder.find(null, null, null)
-    if (everywhere !== null) put(this.#everywhere, everywhere, () => false)
+    if (everywhere !== null) put(this.#everywhere, everywhere, NO_NAMES)
+    const broader = namesByLevel(instances)
     for (const instance of instances) {
       const { service, route, consumer } = instance.plugin.scope
       if (service !== null && route === null && consumer === null)
-        put(
-          entryOf(this.#services, service, () => ({})),
-          instance,
-          ({ plugin }) => isGlobal(plugin),
-        )
+        put(entryOf(this.#services, service, newPlace), instance, broader.service)
       if (consumer !== null && route === null && service === null)
-        put(
-          entryOf(this.#consumers, consumer, () => ({})),
-          instance,
-          (other) => level(other) === 0,
-        )
+        put(entryOf(this.#consumers, consumer, newPlace), instance, broader.consumer)
     }
     for (const route of new Set(instances.flatMap(({ plugin: { scope } }) => (scope.consumer === null ? (scope.route ?? []) : [])))) {
       const winner = finder.find(route.service, route, null)
-      if (winner !== null)
-        put(
-          entryOf(this.#routes, route, () => ({})),
-          winner,
-          ({ plugin: { scope } }) => scope.consumer === null && scope.route === null,
-        )
+      if (winner !== null) put(entryOf(this.#routes, route, newPlace), winner, broader.route)
     }
-    this.#placeConsumerRoutes(instances, finder, put)
+    this.#placeConsumerRoutes(instances, finder, broader.consumerRoute)
   }
 
   /** Where Kong's choice for a consumer on a route is not what its own places would give. */
-  #placeConsumerRoutes(
-    instances: readonly Instance[],
-    finder: Precedence,
-    put: (place: Record<string, Written>, instance: Instance, isBroader: (other: Instance) => boolean) => void,
-  ): void {
-    const consumers = new Set(instances.flatMap(({ plugin }) => plugin.scope.consumer ?? []))
+  #placeConsumerRoutes(instances: readonly Instance[], finder: Precedence, broader: ReadonlySet<string>): void {
     // On these routes a configuration for route and service beats one for the consumer.
     const strongRoutes = instances.flatMap(({ plugin: { scope } }) =>
       scope.consumer === null && scope.service !== null && scope.route !== null ? scope.route : [],
     )
-    for (const consumer of consumers) {
-      const own = instances.filter(({ plugin }) => plugin.scope.consumer === consumer)
+    for (const [consumer, own] of Map.groupBy(instances, ({ plugin }) => plugin.scope.consumer)) {
+      if (consumer === null) continue
       const routes = new Set([
         ...strongRoutes,
         ...own.flatMap(({ plugin: { scope } }) => scope.route ?? (scope.service === null ? [] : (this.#routesOf.get(scope.service) ?? []))),
@@ -230,16 +205,9 @@ export class PluginPlacer {
       for (const route of routes) {
         const winner = finder.find(route.service, route, consumer)
         if (winner === null || winner === general) continue
-        if (++this.#consumerPlaces > CONSUMER_PLACES_MAX) {
-          this.#tooMany(winner.plugin)
-          return
-        }
+        if (++this.#consumerPlaces > CONSUMER_PLACES_MAX) return this.#tooMany(winner.plugin)
         const places = entryOf(this.#consumerRoutes, consumer, () => new Map<RouteEntity, Record<string, Written>>())
-        put(
-          entryOf(places, route, () => ({})),
-          winner,
-          () => true,
-        )
+        put(entryOf(places, route, newPlace), winner, broader)
       }
     }
   }
@@ -248,6 +216,33 @@ export class PluginPlacer {
     const message = `plugins for consumers on single routes make more than ${CONSUMER_PLACES_MAX} places`
     this.#problems.push({ severity: 'error', location: plugin.at, message })
   }
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set()
+
+function newPlace(): Record<string, Written> {
+  return {}
+}
+
+/** @param broader names of what less specific places have: what this one has not would come through from there */
+function put(place: Record<string, Written>, { policies, plugin }: Instance, broader: ReadonlySet<string>): void {
+  Object.assign(place, policies)
+  for (const name of broader) place[name] ??= nodeOf(false, plugin.locate(['name']))
+}
+
+/** For each kind of place the names of the policies that configurations of the plugin have at less specific ones. */
+function namesByLevel(instances: readonly Instance[]) {
+  const levels = { service: new Set<string>(), route: new Set<string>(), consumer: new Set<string>(), consumerRoute: new Set<string>() }
+  for (const { policies, plugin } of instances) {
+    const { route, consumer } = plugin.scope
+    for (const name of Object.keys(policies)) {
+      if (isGlobal(plugin)) levels.service.add(name)
+      if (consumer === null && route === null) levels.route.add(name)
+      if (consumer === null) levels.consumer.add(name)
+      levels.consumerRoute.add(name)
+    }
+  }
+  return levels
 }
 
 /** Kong's choice among the configurations of one plugin. */
@@ -301,14 +296,6 @@ function pathOf(rule: string): ConfigPath {
     .replace(/#.*$/, '')
     .split('.')
     .filter((part, index) => part !== '' && !(index === 0 && part === 'config'))
-}
-
-function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
-  const known = map.get(key)
-  if (known !== undefined) return known
-  const made = make()
-  map.set(key, made)
-  return made
 }
 
 function withoutNulls(value: unknown): unknown {

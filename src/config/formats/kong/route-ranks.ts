@@ -1,4 +1,5 @@
 /** In which order Kong's router tries routes: `reference/kong-semantics.md` 2.4. */
+import { addTo } from './groups.ts'
 import { routePartId } from './ids.ts'
 import type { RouteEntity, RouteFields } from './types.ts'
 
@@ -40,7 +41,7 @@ function partsOf(route: RouteEntity): RoutePart[] {
   const groups = new Map<number, string[]>()
   for (const path of new Set(fields.paths)) {
     const key = path.startsWith('~') ? 0 : Buffer.byteLength(path)
-    groups.set(key, [...(groups.get(key) ?? []), path])
+    addTo(groups, key, path)
   }
   if (groups.size === 0) return [{ route, id, priority: priorityOf(fields, null), paths: [] }]
   return [...groups].map(([length, paths], index) => ({

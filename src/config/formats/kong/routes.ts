@@ -1,5 +1,6 @@
 /** Kong's routes in the native form. */
 
+import { addTo } from './groups.ts'
 import type { NativeNames } from './native-names.ts'
 import { nodeOf } from './nodes.ts'
 import type { Notes } from './notes.ts'
@@ -14,14 +15,14 @@ export const ROUTE_RULES = {
     reason:
       'Kong ties only the first alternative of an expression to the start of the path; here all of them are: put them in a group, `~/(a|b)`',
   },
-  'hosts#port': {
-    fidelity: 'approximated',
-    reason: 'hosts with different ports make routes of their own, so that limits of the route are counted for each port',
-  },
   response_buffering: { fidelity: 'approximated', reason: 'responses are always streamed' },
   request_buffering: {
     fidelity: 'approximated',
     reason: 'requests are always streamed; one with a large body is not sent again to another target once it has been sent',
+  },
+  'hosts#port': {
+    fidelity: 'approximated',
+    reason: 'hosts with different ports make routes of their own, so that limits of the route are counted for each port',
   },
 } as const satisfies FidelityRules
 
@@ -130,7 +131,7 @@ function hostsByPort(hosts: readonly string[]): ReadonlyMap<number | null, strin
   for (const host of hosts) {
     const digits = PORT.exec(host)?.[1]
     const port = digits === undefined ? null : Number(digits)
-    byPort.set(port, [...(byPort.get(port) ?? []), host])
+    addTo(byPort, port, host)
   }
   return byPort.size === 0 ? new Map([[null, []]]) : byPort
 }

@@ -18,6 +18,8 @@ export const SERVICE_RULES = {
 } as const satisfies FidelityRules
 
 const ATTEMPTS_MAX = 20
+/** Kong's default: who leaves it there has not asked for anything. */
+const TIMEOUT_MS = 60_000
 /** The longest that the native form takes. */
 const DURATION_MS_MAX = 86_400_000
 /** What a Kong worker's connections are bounded by. */
@@ -27,8 +29,9 @@ const CONNECTIONS_MAX = 16_384
 export function nativeService(service: ServiceEntity, notes: Notes): Readonly<Record<string, Written | undefined>> {
   const { fields, label, node, upstream } = service
   const at = (key: string, value: Written): Written => nodeOf(value, service.locate([key]))
-  for (const key of ['read_timeout', 'write_timeout', 'tls_verify_depth'] as const)
-    if (node.entries.has(key)) notes.note(label, SERVICE_RULES, key, service.locate([key]))
+  if (fields.readTimeoutMs !== TIMEOUT_MS) notes.note(label, SERVICE_RULES, 'read_timeout', service.locate(['read_timeout']))
+  if (fields.writeTimeoutMs !== TIMEOUT_MS) notes.note(label, SERVICE_RULES, 'write_timeout', service.locate(['write_timeout']))
+  if (node.entries.has('tls_verify_depth')) notes.note(label, SERVICE_RULES, 'tls_verify_depth', service.locate(['tls_verify_depth']))
   if (fields.retries + 1 > ATTEMPTS_MAX) notes.note(label, SERVICE_RULES, 'retries', service.locate(['retries']))
   const isGrpc = fields.protocol === 'grpc' || fields.protocol === 'grpcs'
   return {

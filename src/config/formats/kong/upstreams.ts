@@ -46,14 +46,17 @@ export const UPSTREAM_RULES = {
   },
 } as const satisfies FidelityRules
 
+/** Kong's default. */
+const SLOTS = 10_000
+
 type Say = (rule: keyof typeof UPSTREAM_RULES, path: readonly (string | number)[]) => void
 
 /** What a service says of its targets. */
 export function nativeUpstream(upstream: UpstreamEntity, notes: Notes): Readonly<Record<string, Written | undefined>> {
-  const { fields, label, node } = upstream
+  const { fields, label } = upstream
   const say: Say = (rule, path) => notes.note(label, UPSTREAM_RULES, rule, upstream.locate(path))
   if (fields.algorithm === 'latency') say('algorithm#latency', ['algorithm'])
-  if (node.entries.has('slots')) say('slots', ['slots'])
+  if (fields.slots !== SLOTS) say('slots', ['slots'])
   if (fields.use_srv_name) say('use_srv_name', ['use_srv_name'])
   if (upstream.targets.length === 0) say('targets', ['targets'])
   return {
