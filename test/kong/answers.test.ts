@@ -166,6 +166,16 @@ services: [{ name: s, host: empty.example, routes: [{ name: a, paths: [/a] }] }]
   assert.notEqual(answer.headers['x-kong-response-latency'], undefined)
 })
 
+test('2.9 a name without an address: 503 `name resolution failed`', async (context) => {
+  const kong = await startKong(
+    context,
+    '_format_version: "3.0"\nservices: [{ name: s, url: "http://nobody.invalid", retries: 0, routes: [{ name: a, paths: [/a] }] }]',
+  )
+  const answer = await kong.ask('/a')
+  assertError(answer, 503, 'name resolution failed')
+  assert.notEqual(answer.headers['x-kong-response-latency'], undefined)
+})
+
 test('2.9 the service refuses: 502, in plain text where the client says nothing of what it reads', async (context) => {
   const kong = await startKong(
     context,
