@@ -44,6 +44,7 @@ class World {
     } else this.nowMs += 20
     exchange.response.headers.append('Content-Type', 'text/plain')
     exchange.response.headers.append('Set-Cookie', 'secret=1')
+    exchange.response.headers.append('Access-Control-Allow-Credentials', 'true')
     onResponse(steps, exchange)
     this.nowMs += 7
     exchange.responseBytes = 99
@@ -80,7 +81,11 @@ test('a record tells the exchange as the log plugins of Kong do', async () => {
     },
     upstream_uri: '/users?a=1&a=2&b&token=REDACTED',
     upstream_status: '200',
-    response: { status: 200, headers: { 'content-type': 'text/plain', 'set-cookie': 'REDACTED' }, size: 99 },
+    response: {
+      status: 200,
+      headers: { 'content-type': 'text/plain', 'set-cookie': 'REDACTED', 'access-control-allow-credentials': 'true' },
+      size: 99,
+    },
     latencies: { request: 32, kong: 5, proxy: 20, receive: 7 },
     tries: [{ ip: '127.0.0.1', port: 9001, balancer_start: 1_790_000_001_005, balancer_latency: 0 }],
     route: { name: 'users' },

@@ -32,7 +32,7 @@ export function recordOf(recorded: Recorded): JsonObject {
       upstream_uri: shownTarget(forward.path, forward.query),
       upstream_status: attempts.map(({ status }) => (status === 0 ? 502 : status)).join(', '),
     }),
-    response: { status: outcome.status === 0 ? 499 : outcome.status, headers: grouped(head, isSecretHeader), size: exchange.responseBytes },
+    response: { status: outcome.status === 0 ? 499 : outcome.status, headers: grouped(head), size: exchange.responseBytes },
     latencies: {
       request: Math.round(latencies.total),
       kong: Math.round(latencies.before),
@@ -63,7 +63,7 @@ function requestOf({ request, requestId, listener, client }: Exchange, bodyBytes
     uri,
     url: `${listener.scheme}://${host}:${listener.port}${uri}`,
     querystring: queryOf(query),
-    headers: grouped(headers.toPairs(), isSecretHeader),
+    headers: grouped(headers.toPairs()),
     ...(client.tls !== null && {
       tls: {
         version: `TLSv${client.tls.version}`,
@@ -127,11 +127,12 @@ function queryOf(query: string): JsonObject {
 }
 
 /** Names in lower case; what came several times is a list. */
-function grouped(pairs: readonly (readonly [string, string])[], isSecret: (name: string) => boolean): JsonObject {
+function grouped(pairs: readonly (readonly [string, string])[]): JsonObject {
   const all = new Map<string, string | string[]>()
   for (const [written, value] of pairs) {
     const name = written.toLowerCase()
-    const shown = isSecret(name) ? REDACTED : value
+    // What is said about credentials is none.
+    const shown = isSecretHeader(name) && !name.startsWith('access-control-') ? REDACTED : value
     const known = all.get(name)
     all.set(name, known === undefined ? shown : [...(Array.isArray(known) ? known : [known]), shown])
   }

@@ -8,7 +8,7 @@ export const LOG_RULES: FidelityRules = {
   config: {
     fidelity: 'approximated',
     reason:
-      'routes and services are told by their names alone, and headers and parameters that may be secret (cookies, keys, tokens) read `REDACTED`, where Kong hides only authorizations',
+      'routes and services are told by their names alone, and headers and parameters that may be secret (cookies, keys, tokens) read `REDACTED`, where Kong hides only authorizations; `response.size` is that of the body',
   },
   'config.custom_fields_by_lua': {
     fidelity: 'unsupported',

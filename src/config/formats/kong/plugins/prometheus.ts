@@ -22,7 +22,7 @@ export const prometheus: KongPlugin<Config> = {
     config: {
       fidelity: 'approximated',
       reason:
-        'metrics are at `/metrics` of the admin listener. Of the node `kong_nginx_*`, `kong_node_info` and `kong_datastore_reachable` are there; `kong_memory_*` and timers are not: see `gateway_worker_memory_bytes`',
+        'metrics are at `/metrics` of the admin listener. Of the node `kong_nginx_*`, `kong_node_info` and `kong_datastore_reachable` are there; `kong_memory_*` and timers are not: see `gateway_worker_memory_bytes`. `egress` counts bodies alone',
     },
     'config.upstream_health_metrics': {
       fidelity: 'unsupported',

@@ -31,7 +31,7 @@ test('2.10 statsd: chosen metrics, statuses and tags are carried, and what tells
   const { metrics, statuses, tags } = JSON.parse(JSON.stringify(policies))['kong-statsd:statsd']
   assert.deepEqual(metrics, [{ name: 'request_count', type: 'counter', sampleRate: 0.5 }])
   assert.deepEqual([statuses[1], tags], [{ from: 500, to: 599 }, 'dogstatsd'])
-  assert.deepEqual(notes, ['config.use_tcp', 'config.metrics'])
+  assert.deepEqual(notes, ['config#size', 'config.use_tcp', 'config.metrics'])
 })
 
 test('2.10 statsd: a counter has a sample rate, and users are a set', async () => {

@@ -74,6 +74,10 @@ export const statsd: KongPlugin<Config> = {
   name: 'statsd',
   schema,
   rules: {
+    'config#size': {
+      fidelity: 'approximated',
+      reason: '`response.size` is that of the body, without the head',
+    },
     'config.service_identifier_default': {
       fidelity: 'approximated',
       reason: 'services are told by their names, or else their ids, whatever identifier is asked for',
@@ -111,6 +115,7 @@ export const statsd: KongPlugin<Config> = {
 }
 
 function tell(written: Config, around: PluginSurroundings): void {
+  around.note('config#size', [])
   if (!NAMES.has(written.service_identifier_default)) around.note('config.service_identifier_default', ['service_identifier_default'])
   if (written.use_tcp) around.note('config.use_tcp', ['use_tcp'])
   for (const [i, { name, service_identifier: service }] of (written.metrics ?? []).entries()) {
