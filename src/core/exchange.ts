@@ -253,6 +253,8 @@ export class Exchange {
   responseTap: ResponseTap | null = null
   /** Set by the cache where it has an answer that is not fresh. */
   stale: StaleAnswer | null = null
+  /** The answer is one that was received before: a cache's. */
+  isStored = false
   /** What the answer was made of when the service failed; null when it did not. */
   fallback: FallbackKind | null = null
   /** A Set-Cookie that goes out with the answer: what keeps the caller with one service of a split. Empty for none. */
@@ -321,6 +323,7 @@ export class Exchange {
     this.deadlineAt = Number.POSITIVE_INFINITY
     this.responseTap = null
     this.stale = null
+    this.isStored = false
     this.fallback = null
     this.newCookie = ''
     this.cacheMemo = null

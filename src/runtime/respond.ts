@@ -17,6 +17,7 @@ export function renderReply(exchange: Exchange, reply: Reply, compatibility: Com
   const { headers } = response
   if (reply.head === undefined) headers.reset(EMPTY, 0)
   else headers.adopt(reply.head)
+  exchange.isStored = reply.head !== undefined
   exchange.grpcStatus = NO_GRPC_STATUS
   const body = reply.code === null ? toBuffer(reply.body) : renderRefusal(exchange, reply, reply.code, compatibility)
   if (reply.code === null) response.status = reply.status

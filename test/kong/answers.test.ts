@@ -85,6 +85,20 @@ test('2.9 an https-only route over http: 426 with Upgrade, before the plugins', 
   assert.equal(kong.received.length, 0, 'protocols take no part in what matches')
 })
 
+test('2.9 over HTTP/2 the 426 has no fields of the connection', async (context) => {
+  const kong = await startKong(context, file('- { name: a, paths: [/a], protocols: [https] }'))
+  const client = connect(`http://127.0.0.1:${kong.port}`)
+  context.after(() => client.destroy())
+  const headers = await new Promise<Record<string, unknown>>((resolve, reject) => {
+    const stream = client.request({ ':path': '/a' })
+    stream.on('response', resolve)
+    stream.on('error', reject)
+    stream.resume()
+  })
+  assert.equal(headers[':status'], 426)
+  assert.deepEqual([headers['connection'], headers['upgrade']], [undefined, undefined])
+})
+
 test('2.9 an https-only route with a redirect: to the host without its port and the URI as it was sent', async (context) => {
   const kong = await startKong(
     context,

@@ -63,6 +63,13 @@ test('a target that could not be connected to was asked, a name without an addre
   assert.deepEqual(await told('upstream_dns_failed'), ['x-response-latency: 50'])
 })
 
+test('what a cache has is an answer of the service, which took no time', async () => {
+  const told = await fields({ via: true }, (exchange) => {
+    exchange.isStored = true
+  })
+  assert.deepEqual(told, ['x-service-latency: 0', 'x-gateway-latency: 50', 'via: 1.1 turnpike'])
+})
+
 test('fields of the connection carry no time', async () => {
   assert.notDeepEqual(await problemsOf(latencyHeaders, { gateway: 'Content-Length' }), [])
 })

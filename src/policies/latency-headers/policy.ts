@@ -21,7 +21,7 @@ export const latencyHeaders: PolicyDefinition<LatencyHeadersOptions> = {
           if (server !== undefined) headers.set('Server', server)
           return undefined
         }
-        // Nothing could be sent: the whole time went by before.
+        // Nothing was sent: the whole time went by before.
         const sentAt = exchange.sentAt === 0 ? now : exchange.sentAt
         headers.set(service, milliseconds(now - sentAt))
         headers.set(gateway, milliseconds(sentAt - exchange.startedAt))
@@ -35,9 +35,9 @@ export const latencyHeaders: PolicyDefinition<LatencyHeadersOptions> = {
   },
 }
 
-/** Whether a service was asked, for an answer or in vain; a name without an address is no service yet. */
-function isFromService({ attempts, error }: Exchange): boolean {
-  return attempts.length > 0 && error !== 'upstream_dns_failed'
+/** Whether a service was asked, for an answer or in vain, or has been for what is kept; a name without an address is no service yet. */
+function isFromService({ attempts, isStored, error }: Exchange): boolean {
+  return isStored || (attempts.length > 0 && error !== 'upstream_dns_failed')
 }
 
 function milliseconds(time: number): string {
