@@ -1,7 +1,7 @@
 import type { Resource } from './resources.ts'
 
 /** Where policies send records of exchanges. */
-export type RecordOutput = FileRecords | HttpRecords | DatagramRecords
+export type RecordOutput = FileRecords | HttpRecords | DatagramRecords | StreamRecords
 
 /** A file that records are appended to, each on a line of its own. */
 export interface FileRecords {
@@ -35,6 +35,13 @@ export interface DatagramRecords {
   readonly port: number
   /** Lines are joined up to so many bytes in a datagram; 0 for one line in each. */
   readonly datagramBytesMax: number
+}
+
+/** A server that is sent lines by TCP. */
+export interface StreamRecords {
+  readonly kind: 'tcp'
+  readonly host: string
+  readonly port: number
 }
 
 /** Takes records off the path of requests: no call waits, throws or ends the process, whatever state the other end is in. */

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -156,5 +156,46 @@ test('a name that is nobody’s loses lines and is told once', async () => {
   sink.write('b:1|c')
   sink.close()
   while (dropped() < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.deepEqual(logged, ['a server for metrics cannot be reached'])
+})
+
+test('lines go by TCP over one connection, and over another when that has broken', async (t) => {
+  const received: string[] = []
+  const sockets: Socket[] = []
+  const server = createTcpServer((socket) => {
+    sockets.push(socket)
+    socket.on('data', (bytes) => void received.push(bytes.toString()))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const { outputs, dropped } = sinks()
+  const { port } = server.address() as AddressInfo
+  const sink = outputs.open({ kind: 'tcp', host: '127.0.0.1', port })
+  const until = async (isThere: () => boolean): Promise<void> => {
+    while (!isThere()) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  sink.write('a:1|c')
+  sink.write('b:1|c')
+  await until(() => received.join('') === 'a:1|c\nb:1|c\n')
+  sockets[0]?.destroy()
+  sink.write('c:1|c')
+  await until(() => received.join('').endsWith('c:1|c\n'))
+  sink.write('d:1|c')
+  sink.close()
+  await outputs.close()
+  await until(() => received.join('').endsWith('d:1|c\n'))
+  assert.equal(dropped(), 0)
+})
+
+test('a server that nobody is at loses lines by TCP, and they are counted', async () => {
+  const { outputs, dropped, logged } = sinks()
+  const sink = outputs.open({ kind: 'tcp', host: '127.0.0.1', port: 1 })
+  sink.write('a:1|c')
+  sink.close()
+  await outputs.close()
+  assert.equal(dropped(), 1)
+  sink.write('b:1|c')
+  assert.equal(dropped(), 2)
   assert.deepEqual(logged, ['a server for metrics cannot be reached'])
 })

@@ -3,6 +3,7 @@ import type { FileRecords, HttpRecords, RecordOutput, RecordOutputs, RecordSink 
 import { BatchSender } from './batch-sender.ts'
 import { DatagramSender } from './datagram-sender.ts'
 import { type LineSink, openLineSink } from './line-sink.ts'
+import { StreamSender } from './stream-sender.ts'
 
 const FILE_QUEUE_BYTES_MAX = 4 * 1024 * 1024
 const FLUSH_INTERVAL_MS = 100
@@ -43,6 +44,8 @@ export class RecordSinks implements RecordOutputs {
         return new HttpRecordSink(output, log, dropped, onClose)
       case 'udp':
         return new DatagramSender(output, { log, dropped })
+      case 'tcp':
+        return new StreamSender(output, { log, dropped, onClose })
     }
   }
 

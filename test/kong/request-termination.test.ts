@@ -44,6 +44,22 @@ test('2.10 request-termination: an echo tells the request', async (t) => {
   )
 })
 
+test('2.10 request-termination: a route needs no service for it, and without the trigger has none', async (t) => {
+  const kong = await startKong(
+    t,
+    `
+_format_version: "3.0"
+routes:
+  - name: closed
+    paths: [/]
+    plugins: [{ name: request-termination, config: { status_code: 410, message: gone, trigger: stop } }]
+`,
+  )
+  const stopped = await kong.ask('/?stop')
+  assert.deepEqual([stopped.status, stopped.body], [410, '{"message":"gone"}'])
+  assert.match((await kong.ask('/')).body, /"message":"no Service found with those values"/)
+})
+
 test('2.8 request-termination: it acts behind everything else', async (t) => {
   const kong = await startKong(
     t,

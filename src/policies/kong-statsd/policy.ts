@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { latenciesOf, noteAttempt, noteHead } from '../../core/latencies.ts'
 import type { PolicyDefinition } from '../../core/policy.ts'
-import type { DatagramRecords } from '../../core/record-output.ts'
+import type { RecordOutput } from '../../core/record-output.ts'
 import { compileLines } from './lines.ts'
 import type { KongStatsdOptions } from './schema.ts'
 
@@ -10,8 +10,8 @@ export const kongStatsd: PolicyDefinition<KongStatsdOptions> = {
   summary: "Tells a StatsD server of each exchange under the names of Kong's plugin.",
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
   compile(options, { clock, outputs, resources }) {
-    const { host, port, datagramBytesMax, statuses } = options
-    const output: DatagramRecords = { kind: 'udp', host, port, datagramBytesMax }
+    const { host, port, protocol, datagramBytesMax, statuses } = options
+    const output: RecordOutput = protocol === 'udp' ? { kind: 'udp', host, port, datagramBytesMax } : { kind: 'tcp', host, port }
     const sink = resources.keep(`kong-statsd ${JSON.stringify(output)}`, () => outputs.open(output))
     const lines = compileLines(options, hostname(), () => clock.random())
     return {

@@ -25,8 +25,9 @@ const metric = object({
 })
 
 export const schema = object({
-  host: text({ max: 255 }).default('localhost').describe('The server, which is sent UDP.'),
+  host: text({ max: 255 }).default('localhost').describe('The server.'),
   port: integer({ min: 1, max: 65_535 }).default(8125).describe('Its port.'),
+  protocol: oneOf(['udp', 'tcp']).default('udp').describe('What it is sent.'),
   prefix: z
     .string()
     .regex(/^[!-~]{1,128}$/, { error: 'expected at most 128 printable characters without blanks' })
@@ -35,7 +36,7 @@ export const schema = object({
   hostnameInPrefix: z.boolean().default(false).describe('Whether `node.NAME`, with the name of this machine, stands behind the prefix.'),
   datagramBytesMax: integer({ min: 0, max: 65_000 })
     .default(0)
-    .describe('Lines are joined up to so many bytes in a datagram; 0 for one in each.'),
+    .describe('With `udp`: lines are joined up to so many bytes in a datagram; 0 for one in each.'),
   metrics: list(metric, { max: 50 })
     .default([
       { name: 'request_count', type: 'counter', sampleRate: 1 },

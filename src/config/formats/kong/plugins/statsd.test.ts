@@ -28,10 +28,10 @@ test('2.10 statsd: chosen metrics, statuses and tags are carried, and what tells
     tag_style: 'dogstatsd',
     use_tcp: true,
   })
-  const { metrics, statuses, tags } = JSON.parse(JSON.stringify(policies))['kong-statsd:statsd']
+  const { metrics, statuses, tags, protocol } = JSON.parse(JSON.stringify(policies))['kong-statsd:statsd']
   assert.deepEqual(metrics, [{ name: 'request_count', type: 'counter', sampleRate: 0.5 }])
-  assert.deepEqual([statuses[1], tags], [{ from: 500, to: 599 }, 'dogstatsd'])
-  assert.deepEqual(notes, ['config#size', 'config.use_tcp', 'config.metrics'])
+  assert.deepEqual([statuses[1], tags, protocol], [{ from: 500, to: 599 }, 'dogstatsd', 'tcp'])
+  assert.deepEqual(notes, ['config#size', 'config.metrics'])
 })
 
 test('2.10 statsd: a counter has a sample rate, and users are a set', async () => {

@@ -82,10 +82,6 @@ export const statsd: KongPlugin<Config> = {
       fidelity: 'approximated',
       reason: 'services are told by their names, or else their ids, whatever identifier is asked for',
     },
-    'config.use_tcp': {
-      fidelity: 'unsupported',
-      reason: 'lines are sent by UDP',
-    },
     'config.metrics': {
       fidelity: 'unsupported',
       reason: 'what tells of workspaces, shared dictionaries and the cache of the datastore has no like here and is left out',
@@ -96,6 +92,7 @@ export const statsd: KongPlugin<Config> = {
     const options = {
       host: written.host,
       port: written.port === 0 ? 8125 : written.port,
+      ...(written.use_tcp && { protocol: 'tcp' }),
       prefix: written.prefix,
       hostnameInPrefix: written.hostname_in_prefix,
       datagramBytesMax: Math.min(Math.floor(written.udp_packet_size), 65_000),
@@ -117,7 +114,6 @@ export const statsd: KongPlugin<Config> = {
 function tell(written: Config, around: PluginSurroundings): void {
   around.note('config#size', [])
   if (!NAMES.has(written.service_identifier_default)) around.note('config.service_identifier_default', ['service_identifier_default'])
-  if (written.use_tcp) around.note('config.use_tcp', ['use_tcp'])
   for (const [i, { name, service_identifier: service }] of (written.metrics ?? []).entries()) {
     if (service !== undefined && !NAMES.has(service)) around.note('config.service_identifier_default', ['metrics', i])
     if (!CARRIED.some((known) => known === name)) around.note('config.metrics', ['metrics', i])
