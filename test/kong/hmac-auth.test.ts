@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:http2'
 import { test } from 'node:test'
 import { startKong } from './kong-gateway.ts'
 import { assertError } from './refusals.ts'
@@ -174,4 +176,20 @@ test('2.10 hmac-auth: the service is told who calls, and gets the signature unle
   assert.equal(got.headers['authorization'], headers.authorization)
   const hidden = await startKong(t, fileWith('hide_credentials: true'))
   assert.equal((await hidden.upstreamOf('/', { headers: signed() })).headers['authorization'], undefined)
+})
+
+test('2.10 hmac-auth: over HTTP/2 the version is a whole number, and `Proxy-Authorization` counts too', async (t) => {
+  const kong = await startKong(t, fileWith())
+  const date = now()
+  const { authorization } = signed({ covered: 'x-date request-line', text: `x-date: ${date}\nGET /a?b=c HTTP/2`, date })
+  const session = connect(`http://127.0.0.1:${kong.port}`)
+  t.after(() => session.destroy())
+  for (const field of ['authorization', 'proxy-authorization']) {
+    const stream = session.request({ ':path': '/a?b=c', 'x-date': date, [field]: authorization })
+    const [headers] = await once(stream, 'response')
+    assert.equal(headers[':status'], 200, field)
+    stream.resume()
+    await once(stream, 'close')
+  }
+  assert.ok(kong.received.every(({ headers }) => headers['proxy-authorization'] === undefined))
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash, createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { problemsOfKong, startKong } from './kong-gateway.ts'
 import { assertError } from './refusals.ts'
@@ -153,4 +154,43 @@ test('2.10 key-auth: a body that is larger than a key is looked for in passes wi
     const got = await kong.upstreamOf('/', { method: 'POST', body, headers: { ...headers, apikey: KEY } })
     assert.equal(got.body, body)
   }
+})
+
+test('2.10 key-auth: a body that was looked into is there for plugins behind, and the connection goes on', async (t) => {
+  const text = fileWith('key_in_body: true').replace(
+    '    plugins:',
+    '    plugins:\n      - { name: hmac-auth, config: { validate_request_body: true } }',
+  )
+  const kong = await startKong(
+    t,
+    text.replace('keyauth_credentials', 'hmacauth_credentials: [{ username: anna, secret: s }]\n    keyauth_credentials'),
+  )
+  const date = new Date().toUTCString()
+  const signature = createHmac('sha256', 's').update(`date: ${date}`).digest('base64')
+  const body = `a=b&apikey=${KEY}`
+  const post = (digested: string): string =>
+    [
+      'POST /a HTTP/1.1',
+      'Host: h',
+      `Date: ${date}`,
+      `Digest: SHA-256=${createHash('sha256').update(digested).digest('base64')}`,
+      `Authorization: hmac username="anna", algorithm="hmac-sha256", headers="date", signature="${signature}"`,
+      'Content-Type: application/x-www-form-urlencoded',
+      'Transfer-Encoding: chunked',
+      '',
+      `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    ].join('\r\n')
+  const peer = await kong.connect()
+  for (const [digested, status] of [
+    [body, '200'],
+    ['another', '401'],
+    [body, '200'],
+  ] as const) {
+    peer.socket.write(post(digested))
+    assert.match((await peer.readResponse()).head, new RegExp(`^HTTP/1.1 ${status}`))
+  }
+  assert.deepEqual(
+    kong.received.map((got) => got.body),
+    [body, body],
+  )
 })

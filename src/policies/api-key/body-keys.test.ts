@@ -73,8 +73,9 @@ test('whatever a body holds, it is read in bounded time and without a fault', ()
 test('a body is read only where a key may stand in it, and taken out of it', async () => {
   const { context } = contextOf({ app: [keyOf(KEY)] })
   const steps = await compilePolicy(apiKey, { from: ['header:X-API-Key', 'body:k'], select: 'first' }, context)
-  const ask = async (type: string, body: string | 'too large' | 'no room', key?: string) => {
-    const headers = [['Content-Type', type], ...(key === undefined ? [] : [['X-API-Key', key]])] as [string, string][]
+  const ask = async (type: string, body: string, key?: string) => {
+    const ofKey = key === undefined ? [] : ([['X-API-Key', key]] as const)
+    const headers = [['Content-Type', type] as const, ...ofKey]
     const exchange = exchangeOf({ headers, bodyLength: 100 })
     const left: string[] = []
     exchange.earlyBody = {

@@ -17,7 +17,7 @@ type ReadFields = (body: Buffer) => BodyFields
 /** How a body of this type is read; null for types without fields. */
 export function fieldReader(headers: Headers): ReadFields | null {
   const type = headers.getJoined('Content-Type') ?? ''
-  switch (type.split(';', 1)[0]?.trim().toLowerCase()) {
+  switch (type.replace(/;.*/s, '').trim().toLowerCase()) {
     case 'application/json':
       return jsonFields
     case 'application/x-www-form-urlencoded':

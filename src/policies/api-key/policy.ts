@@ -54,7 +54,7 @@ class KeyMemo {
 
 class KeyGate {
   readonly #options: ApiKeyOptions
-  readonly #places: readonly (CredentialPlace | BodyPlace)[]
+  readonly #places: readonly Place[]
   readonly #bodyNames: readonly string[]
   /** In shadow nothing is changed. */
   readonly #editsBody: boolean
@@ -107,8 +107,8 @@ class KeyGate {
 
   #judge(exchange: Exchange, fields: BodyFields): Verdict {
     const { request } = exchange
-    const found = this.#places.map((place) => () => (place instanceof BodyPlace ? fields.valuesOf(place.name) : place.read(exchange)))
-    const key = this.#options.select === 'first' ? firstKey(found) : onlyKey(found)
+    const find = this.#options.select === 'first' ? firstKey : onlyKey
+    const key = find(this.#places, exchange, fields)
     if (key === null) return this.#deny(exchange, this.#several, 'several keys that differ', fields)
     if (key === '') return this.#deny(exchange, this.#missing, 'no key where one is looked for', fields)
     const owned = key.length > API_KEY_CHARS_MAX ? undefined : this.#ownerOf(key)
@@ -150,14 +150,18 @@ class KeyGate {
   }
 }
 
-/** Gives every value that stands in a place. */
-type ReadPlace = () => readonly string[]
+type Place = CredentialPlace | BodyPlace
+
+/** Every value that stands in a place. */
+function valuesAt(place: Place, exchange: Exchange, fields: BodyFields): readonly string[] {
+  return place instanceof BodyPlace ? fields.valuesOf(place.name) : place.read(exchange)
+}
 
 /** The one key of a request; empty for none, null when there are two that differ. */
-function onlyKey(places: readonly ReadPlace[]): string | null {
+function onlyKey(places: readonly Place[], exchange: Exchange, fields: BodyFields): string | null {
   let key = ''
-  for (const read of places) {
-    for (const found of read()) {
+  for (const place of places) {
+    for (const found of valuesAt(place, exchange, fields)) {
       if (found === '' || found === key) continue
       if (key !== '') return null
       key = found
@@ -167,9 +171,9 @@ function onlyKey(places: readonly ReadPlace[]): string | null {
 }
 
 /** What stands in the first place where there is anything; empty for nothing, null for two values there. */
-function firstKey(places: readonly ReadPlace[]): string | null {
-  for (const read of places) {
-    const found = read()
+function firstKey(places: readonly Place[], exchange: Exchange, fields: BodyFields): string | null {
+  for (const place of places) {
+    const found = valuesAt(place, exchange, fields)
     if (found.length > 1) return null
     const [key] = found
     if (key !== undefined) return key

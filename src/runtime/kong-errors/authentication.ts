@@ -18,16 +18,21 @@ function unauthorized(message: string): KongError {
 const EXPIRY = { 'no-expiry': 'must be a number', 'expiry-malformed': 'must be a number', expired: 'token expired' } as const
 const START = { 'no-start': 'must be a number', 'start-malformed': 'must be a number', 'not-yet-valid': 'token not valid yet' } as const
 
+type DateKey = `token_${'expired' | 'invalid'} ${string}`
+type DateErrors = Readonly<Record<DateKey, KongError>>
+
 /** What is wrong with `exp`, with `nbf` or with both. */
-function dateErrors(): Readonly<Record<`token_${'expired' | 'invalid'} ${string}`, KongError>> {
+function dateErrors(): DateErrors {
   const codeOf = (reason: string): 'token_expired' | 'token_invalid' => (reason === 'expired' ? 'token_expired' : 'token_invalid')
   const expiries = Object.entries(EXPIRY)
   const starts = Object.entries(START)
-  return Object.fromEntries([
-    ...expiries.map(([reason, exp]) => [`${codeOf(reason)} ${reason}`, claims({ exp })]),
-    ...starts.map(([reason, nbf]) => [`token_invalid ${reason}`, claims({ nbf })]),
-    ...expiries.flatMap(([expiry, exp]) => starts.map(([start, nbf]) => [`${codeOf(expiry)} ${expiry}+${start}`, claims({ exp, nbf })])),
-  ])
+  const errors: Record<DateKey, KongError> = {}
+  for (const [start, nbf] of starts) errors[`token_invalid ${start}`] = claims({ nbf })
+  for (const [expiry, exp] of expiries) {
+    errors[`${codeOf(expiry)} ${expiry}`] = claims({ exp })
+    for (const [start, nbf] of starts) errors[`${codeOf(expiry)} ${expiry}+${start}`] = claims({ exp, nbf })
+  }
+  return errors
 }
 
 const NOT_VERIFIED = 'HMAC signature cannot be verified'
