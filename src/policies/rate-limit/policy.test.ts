@@ -1,78 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ModelGroup } from '../../../test/contract/limit-model.ts'
-import { systemClock } from '../../core/clock.ts'
-import { GatewayError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
-import type { CompileContext, PolicySteps, PolicySurroundings, Verdict } from '../../core/policy.ts'
-import type { LimitDecision, LimitGroup, LimitStore } from '../../core/store.ts'
-import { compilePolicy, contextWith, type ExchangeShape, exchangeOf, fieldsOf, onRequest, onResponse, problemsOf } from '../testing.ts'
+import type { PolicySurroundings, Verdict } from '../../core/policy.ts'
+import { compilePolicy, type ExchangeShape, exchangeOf, onRequest, problemsOf } from '../testing.ts'
 import { addressKey } from './address.ts'
 import { rateLimit } from './policy.ts'
 import type { RateLimitOptions } from './schema.ts'
-
-/** What a policy did with its stores, under a time that the test gives. */
-class World {
-  nowMs = 1_000_000_000
-  /** Whether the store `redis` answers. */
-  redisAnswers = true
-  /** Names of the states that were asked for, with the store. */
-  readonly groups: string[] = []
-  /** The keys of all takes. */
-  readonly takes: (readonly string[])[] = []
-  readonly logged: string[] = []
-  readonly counts = new Map<string, number>()
-  readonly context: CompileContext
-
-  constructor() {
-    const clock = { ...systemClock, now: () => this.nowMs, epochMs: () => this.nowMs }
-    const log = (_fields: unknown, message: string): void => {
-      this.logged.push(message)
-    }
-    this.context = contextWith({
-      clock,
-      scope: 'service users',
-      log: { info: log, warn: log, error: log },
-      stores: { limits: (name) => this.#store(name), values: () => null, responses: () => assert.fail('no responses') },
-      metrics: {
-        ...contextWith({}).metrics,
-        counter: (name, _help, labels) => ({
-          add: (amount) => {
-            const series = `${name} ${Object.values(labels).join(' ')}`
-            this.counts.set(series, (this.counts.get(series) ?? 0) + amount)
-          },
-        }),
-      },
-    })
-  }
-
-  #store(name: string): LimitStore {
-    return {
-      reach: name === 'redis' ? 'gateways' : 'gateway',
-      group: (id, rules) => {
-        this.groups.push(`${name}: ${id}`)
-        const model = new ModelGroup(rules)
-        const now = (): bigint => BigInt(this.nowMs) * 1000n
-        const group: LimitGroup = {
-          take: (keys, cost) => {
-            this.takes.push([...keys])
-            if (name === 'memory') return model.take(keys, cost, now())
-            return this.redisAnswers
-              ? Promise.resolve(model.take(keys, cost, now()))
-              : Promise.reject(new GatewayError('limit_store_unavailable', 'redis is down', 'internal'))
-          },
-          refusal: (keys, cost) => refused(model.look(keys, cost, now())),
-          peek: (keys, cost) => model.look(keys, cost, now()),
-        }
-        return group
-      },
-    }
-  }
-}
-
-function refused(decision: LimitDecision): LimitDecision | null {
-  return decision.admitted ? null : decision
-}
+import { respond, World } from './testing.ts'
 
 /** Somebody who is known, as far as `parts` says. */
 function known(shape: ExchangeShape, parts: { user?: string; consumer?: string; credential?: string; method?: string }): Exchange {
@@ -97,12 +31,6 @@ const GIVEN = {
 
 function replyOf(verdict: Verdict): unknown {
   return verdict === undefined ? 'passes' : [verdict.code, ...verdict.headers.map(([name, value]) => `${name}: ${value}`)]
-}
-
-function respond(steps: PolicySteps, exchange: Exchange, status = 200): readonly string[] {
-  exchange.response.status = status
-  onResponse(steps, exchange)
-  return fieldsOf(exchange.response.headers)
 }
 
 test('the three given limits refuse at their capacity, name what refused, and burn nothing', async () => {
@@ -457,88 +385,4 @@ test('the review warns of limits that never apply, and refuses those that nothin
   assert.deepEqual(await remarks({ by: 'api-key', rate: 1 }, { optionsOf: (kind) => (kind === 'api-key' ? {} : undefined) }), [])
   assert.match((await remarks({ by: 'ip', rate: 1, store: 'redis' })).join(), /^error store: no store `redis`/)
   assert.match((await remarks({ by: 'ip', rate: 10, capacity: 5, cost: 6 })).join(), /^error : a request costs 6/)
-})
-
-test('per-window fields tell each window, and of the one with the least left what remains and when it ends', async () => {
-  const world = new World()
-  const limits = [
-    { by: 'ip', window: 'second', limit: 2 },
-    { by: 'ip', window: 'minute', limit: 2 },
-    { by: 'ip', window: 'month', limit: 9 },
-  ]
-  world.nowMs = Date.UTC(2026, 10, 24, 21, 12, 30, 250)
-  const steps = await compilePolicy(rateLimit, { limits, headers: 'per-window', status: 420, message: 'Enough' }, world.context)
-  const exchange = exchangeOf()
-  assert.equal(onRequest(steps, exchange), undefined)
-  assert.deepEqual(respond(steps, exchange), [
-    'x-ratelimit-limit-second: 2',
-    'x-ratelimit-remaining-second: 1',
-    'x-ratelimit-limit-minute: 2',
-    'x-ratelimit-remaining-minute: 1',
-    'x-ratelimit-limit-month: 9',
-    'x-ratelimit-remaining-month: 8',
-    // Of two that are equally tight the longer one.
-    'ratelimit-limit: 2',
-    'ratelimit-remaining: 1',
-    'ratelimit-reset: 30',
-  ])
-  onRequest(steps, exchangeOf())
-  world.nowMs += 1_000
-  const refused = exchangeOf()
-  const refusal = onRequest(steps, refused)
-  assert.deepEqual([refusal?.status, refusal?.detail, refusal?.headers], [420, 'Enough', []])
-  assert.deepEqual(respond(steps, refused).slice(4), [
-    'x-ratelimit-limit-month: 9',
-    'x-ratelimit-remaining-month: 7',
-    'ratelimit-limit: 2',
-    'ratelimit-remaining: 0',
-    'ratelimit-reset: 29',
-    'retry-after: 29',
-  ])
-  assert.match((await problemsOf(rateLimit, { rate: 1, headers: 'per-window' })).join(), /per-window/)
-  assert.match((await problemsOf(rateLimit, { window: '5m', limit: 1, headers: 'per-window' })).join(), /per-window/)
-  assert.match((await problemsOf(rateLimit, { window: 'month', limit: 1, algorithm: 'sliding-window' })).join(), /cannot slide/)
-})
-
-test('the reset of a month is told as of one with 30 days, and is never below a second', async () => {
-  const world = new World()
-  world.nowMs = Date.UTC(2026, 9, 31, 12)
-  const steps = await compilePolicy(rateLimit, { by: 'ip', window: 'month', limit: 9, headers: 'per-window' }, world.context)
-  const exchange = exchangeOf()
-  onRequest(steps, exchange)
-  assert.equal(respond(steps, exchange).at(-1), 'ratelimit-reset: 1')
-})
-
-test('without a guard nothing is looked at before authentication, and what is refused there is not charged', async () => {
-  const world = new World()
-  const steps = await compilePolicy(rateLimit, { by: 'ip', window: 'minute', limit: 1, guard: false }, world.context)
-  assert.deepEqual([steps.onGuard, steps.onFinish], [undefined, undefined])
-  const exchange = exchangeOf()
-  exchange.response.status = 401
-  onResponse(steps, exchange)
-  assert.deepEqual(world.takes, [])
-})
-
-test('a credential of any kind, and a path, can be counted', async () => {
-  const world = new World()
-  const limits = [
-    { by: 'credential', otherwise: 'ip', window: 'hour', limit: 9 },
-    { by: 'path:/login', window: 'hour', limit: 9 },
-  ]
-  const steps = await compilePolicy(rateLimit, { limits }, world.context)
-  const key = exchangeOf({ path: '/login' })
-  Object.assign(key.caller, { method: 'basic', credentialId: 'bob' })
-  onRequest(steps, key)
-  const token = exchangeOf({ path: '/login/' })
-  Object.assign(token.caller, { method: 'jwt', subject: 'bob' })
-  onRequest(steps, token)
-  onRequest(steps, exchangeOf())
-  const taken = ['d:basic//bob,p:/login', 'd:jwt//bob,', 'i:192.0.2.7,']
-  assert.deepEqual(world.takes.map(String), taken)
-})
-
-test('a named counter takes the place of the place', async () => {
-  const world = new World()
-  await compilePolicy(rateLimit, { name: 'all', by: 'ip', window: 'hour', limit: 9, counter: 'shared' }, world.context)
-  assert.deepEqual(world.groups, ['memory: rate-limit shared all'])
 })
