@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { loadKong, problemsOfKong } from '../../../../test/kong/kong-gateway.ts'
 
@@ -70,4 +70,19 @@ consumers:
   assert.match(told[0] ?? '', /^4:\d+ warning `key` of .* and 1 more/)
   assert.match(told[1] ?? '', /^5:\d+ warning `secret` of .* and 1 more/)
   assert.match(told[2] ?? '', /^9:9 warning `rsa_public_key`/)
+})
+
+test('2.7 an RSA key that is too short is refused, and left out where that is asked for', async () => {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 })
+  const pem = JSON.stringify(publicKey.export({ type: 'spki', format: 'pem' }))
+  const yaml = `_format_version: "3.0"
+consumers: [{ username: anna, jwt_secrets: [{ key: k, algorithm: RS256, rsa_public_key: ${pem} }] }]
+`
+  assert.match(
+    (await problemsOfKong(yaml)).join('\n'),
+    /error `rsa_public_key` of .* cannot be carried over: expected an RSA key of 2048 bits/,
+  )
+  const loaded = await loadKong(yaml, { load: { skipUnsupported: true } })
+  assert.ok('ir' in loaded)
+  assert.deepEqual(loaded.ir.consumers[0]?.credentials, [])
 })

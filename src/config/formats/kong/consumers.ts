@@ -1,5 +1,7 @@
 /** Kong's consumers and their credentials in the native form: `reference/kong-semantics.md` 2.7. */
 import { createHash } from 'node:crypto'
+import { isAlgorithm } from '../../../core/jwt-algorithms.ts'
+import { jwtKeyProblem } from '../../jwt-keys.ts'
 import { nodeAt } from '../../tree.ts'
 import { nodeOf } from './nodes.ts'
 import type { Notes } from './notes.ts'
@@ -101,6 +103,11 @@ function jwtOf(entity: Credentials['jwt'][number], notes: Notes): readonly Writt
     return [credential(entity, { ...named, secret: written(entity, 'secret', secret) })]
   }
   if (rsaPublicKey === null) return leftOut(entity, 'rsa_public_key#absent', notes)
+  const problem = isAlgorithm(algorithm) ? jwtKeyProblem({ algorithm, publicKey: rsaPublicKey }) : null
+  if (problem !== null) {
+    notes.unsupported(entity.label, 'rsa_public_key', entity.locate(['rsa_public_key']), problem.message)
+    return []
+  }
   return [credential(entity, { ...named, publicKey: written(entity, 'rsa_public_key', rsaPublicKey) })]
 }
 
