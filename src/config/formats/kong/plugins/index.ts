@@ -16,6 +16,8 @@ import { rateLimiting } from './rate-limiting.ts'
 import { redirect } from './redirect.ts'
 import { requestSizeLimiting } from './request-size-limiting.ts'
 import { requestTermination } from './request-termination.ts'
+import { requestTransformer } from './request-transformer.ts'
+import { responseTransformer } from './response-transformer.ts'
 import { statsd } from './statsd.ts'
 
 /** Kong's plugins that are carried over, by name. */
@@ -37,5 +39,7 @@ export const PLUGINS: readonly KongPlugin<unknown>[] = [
   redirect,
   requestSizeLimiting,
   requestTermination,
+  requestTransformer,
+  responseTransformer,
   statsd,
 ]
