@@ -219,3 +219,20 @@ test('2.10 jwt: `run_on_preflight`', async (t) => {
   assert.equal((await (await startKong(t, fileWith())).ask('/', { method: 'OPTIONS' })).status, 401)
   assert.equal((await (await startKong(t, fileWith('run_on_preflight: false'))).ask('/', { method: 'OPTIONS' })).status, 200)
 })
+
+test('2.10 jwt: with `anonymous` a wrong token is as good as none', async (t) => {
+  const kong = await startKong(t, `${fileWith('anonymous: nobody')}  - username: nobody\n`)
+  for (const ask of [{}, bearer('nonsense'), bearer(tokenOf({ iss: 'app-key' }, { secret: 'another' }))]) {
+    const { headers } = await kong.upstreamOf('/', ask)
+    assert.deepEqual([headers['x-consumer-username'], headers['x-anonymous-consumer']], ['nobody', 'true'])
+  }
+  const { headers } = await kong.upstreamOf('/', bearer(tokenOf({ iss: 'app-key' })))
+  assert.deepEqual([headers['x-consumer-username'], headers['x-anonymous-consumer']], ['app', undefined])
+})
+
+test('2.10 jwt: a token passes as often as it is sent', async (t) => {
+  const kong = await startKong(t, fileWith('claims_to_verify: [exp]'))
+  const token = bearer(tokenOf({ iss: 'app-key', exp: soon() }))
+  for (let i = 0; i < 3; i++) assert.equal((await kong.ask('/', token)).status, 200)
+  assertObject(await kong.ask('/', bearer('x')), 401, { message: 'Bad token; invalid JSON' }, INVALID)
+})

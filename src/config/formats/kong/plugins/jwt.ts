@@ -31,7 +31,7 @@ export const jwt: KongPlugin<Config> = {
     'config#strictness': {
       fidelity: 'approximated',
       reason:
-        'a token that two readers could understand differently is refused with 401 where Kong takes it: one that is written twice, names a member twice, asks for extensions (`crit`), or is signed with an RSA key of fewer than 2048 bits; `Bearer` may be written in any case',
+        'a token that two readers could understand differently is refused with 401 where Kong takes it: one that stands twice in one place, names a member twice, or asks for extensions (`crit`); `Bearer` may be written in any case',
     },
     'config.run_on_preflight': {
       fidelity: 'approximated',
