@@ -94,9 +94,8 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   if (!complete) return fail()
   const translated = await translateAll(trees, options, problems)
   if (translated === null) return fail()
-  trees.splice(0, trees.length, ...translated.trees)
 
-  const merged = mergeTrees(trees, problems)
+  const merged = mergeTrees(translated.trees, problems)
   const schemas = await loadSchemas(policies, keysIn(merged, new Set(ON_BY_DEFAULT)))
   const schema = nativeSchema(schemas, namedPolicies(merged))
   const broken = new Set(problems.map(placeOf))
@@ -145,16 +144,32 @@ function saidBy(tree: MapNode): string[] {
   return [...tree.entries.keys(), ...names.map((name) => `policies.${name}`)]
 }
 
+/** What a file of Kong's without its format looks like to us. */
+function checkFormat(tree: MapNode, problems: Problem[]): boolean {
+  const lists = ['services', 'routes', 'consumers', 'plugins'].filter((key) => tree.entries.get(key)?.node.kind === 'list')
+  const [first] = lists
+  if (first === undefined) return true
+  const location = tree.entries.get(first)?.keyAt ?? tree.at
+  problems.push({
+    severity: 'error',
+    location,
+    message: `\`${first}\` is a list, as in files of Kong: such a file says \`_format_version: "3.0"\` at its top; in the native form it is a map by name`,
+  })
+  return false
+}
+
 /** All trees in the native form, with what Kong files came to; null where one of them cannot be translated. */
 async function translateAll(
   trees: readonly MapNode[],
   { env, skipUnsupported = false }: LoadOptions,
   problems: Problem[],
 ): Promise<{ readonly trees: MapNode[]; readonly kong: KongTranslation[] } | null> {
-  if (!trees.some(isKong)) return { trees: [...trees], kong: [] }
+  const natives = trees.filter((tree) => !isKong(tree))
+  if (!natives.map((tree) => checkFormat(tree, problems)).every(Boolean)) return null
+  if (natives.length === trees.length) return { trees: natives, kong: [] }
   const { translateKong } = await import('./formats/kong/index.ts')
-  const taken = new Set(trees.flatMap((tree) => (isKong(tree) ? [] : saidBy(tree))))
-  const natives: MapNode[] = []
+  const taken = new Set(natives.flatMap(saidBy))
+  const all: MapNode[] = []
   const kong: KongTranslation[] = []
   let complete = true
   for (const tree of trees) {
@@ -165,9 +180,9 @@ async function translateAll(
       for (const key of saidBy(translation.tree)) taken.add(key)
     }
     if (isKong(tree) && translation === null) complete = false
-    natives.push(translation?.tree ?? tree)
+    all.push(translation?.tree ?? tree)
   }
-  return complete ? { trees: natives, kong } : null
+  return complete ? { trees: all, kong } : null
 }
 
 /**

@@ -360,5 +360,13 @@ test('2.1 listeners are those of Kong, or of KONG_PROXY_LISTEN and KONG_TRUSTED_
       { host: '::1', port: 81, trustedProxies: ['10.0.0.0/8', '::1'] },
     ],
   )
-  assert.match(JSON.stringify(await listenersOf({ KONG_PROXY_LISTEN: 'nowhere' })), /`KONG_PROXY_LISTEN` cannot be read/)
+  assert.match(JSON.stringify(await listenersOf({ KONG_PROXY_LISTEN: 'nowhere' })), /`KONG_PROXY_LISTEN`: expected `address:port`/)
+  assert.match(JSON.stringify(await listenersOf({ KONG_PROXY_LISTEN: '0.0.0.0:80 proxy_protocol' })), /expected `address:port`/)
+  assert.match(JSON.stringify(await listenersOf({ KONG_PROXY_LISTEN: '0.0.0.0:443 ssl' })), /nothing is listened on/)
+})
+
+test('2.1 a file that looks like one of Kong and does not say so is told what it lacks', async () => {
+  assert.deepEqual(await problemsOf('services:\n  - { name: s, url: "http://a.example" }'), [
+    '1:1 error `services` is a list, as in files of Kong: such a file says `_format_version: "3.0"` at its top; in the native form it is a map by name',
+  ])
 })

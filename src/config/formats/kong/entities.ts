@@ -379,30 +379,3 @@ export function childrenOf(kind: EntityKind): readonly { readonly kind: EntityKi
     Object.entries(ENTITIES[child].references).flatMap(([field, referred]) => (referred === kind ? [{ kind: child, field }] : [])),
   )
 }
-
-/** Kinds of Kong that are not carried over: what they are, and what to do. */
-export const OTHER_KINDS: ReadonlyMap<string, string> = new Map([
-  ['key_sets', 'sets of keys for plugins of Kong Enterprise; `jwt` with `jwks` looks up keys here'],
-  ['keys', 'keys for plugins of Kong Enterprise; `jwt` with `jwks` looks up keys here'],
-  ['filter_chains', 'WebAssembly filters cannot be run'],
-  ['oauth2_credentials', 'the oauth2 plugin is an authorization server of its own; use one, and `jwt` for its tokens'],
-  ['oauth2_tokens', 'the oauth2 plugin is an authorization server of its own; use one, and `jwt` for its tokens'],
-  ['oauth2_authorization_codes', 'the oauth2 plugin is an authorization server of its own; use one, and `jwt` for its tokens'],
-  ['sessions', 'the session plugin keeps log-ins of browsers; use tokens and `jwt`'],
-  ['acme_storage', 'certificates are not fetched by ACME here; let a client such as certbot renew the files'],
-  ['consumer_groups', 'of Kong Enterprise; give each consumer its plugins, or groups by `acls`'],
-  ['consumer_group_plugins', 'of Kong Enterprise; give each consumer its plugins'],
-  ['consumer_group_consumers', 'of Kong Enterprise; give each consumer its plugins'],
-  ['mtls_auth_credentials', 'of Kong Enterprise; `certificates` of a consumer and `client-certificate` do this natively'],
-  ['degraphql_routes', 'of Kong Enterprise'],
-  ['graphql_ratelimiting_cost_decorations', 'of Kong Enterprise'],
-  ['rbac_roles', 'of Kong Enterprise; the admin listener has tokens with roles'],
-  ['rbac_role_endpoints', 'of Kong Enterprise'],
-  ['rbac_role_entities', 'of Kong Enterprise'],
-  ['licenses', 'there is no licence to be had'],
-  ['workspaces', 'of Kong Enterprise; run a gateway for each'],
-  ['parameters', 'of Kong itself'],
-  ['partials', 'of Kong Enterprise'],
-  ['custom_plugins', 'plugins in Lua cannot be run'],
-  ['clustering_data_planes', 'of Kong itself'],
-])

@@ -5,8 +5,9 @@ import type { Problem } from '../../diagnostics.ts'
 import type { SourceLocation } from '../../ir.ts'
 import { describeIssue, problemsOf } from '../../messages.ts'
 import { type ConfigNode, locate, type MapNode, toPlain } from '../../tree.ts'
-import { childrenOf, ENTITIES, ENTITIES_MAX, type EntityKind, KINDS, OTHER_KINDS } from './entities.ts'
+import { childrenOf, ENTITIES, ENTITIES_MAX, type EntityKind, KINDS } from './entities.ts'
 import { entityId } from './ids.ts'
+import { OTHER_KINDS } from './other-kinds.ts'
 
 /** An entity with its keys checked, its values not. */
 export interface ReadEntity {

@@ -72,11 +72,10 @@ function rootOf(
     for (const { name, fields } of natives)
       routeEntries[name] = nodeOf({ ...fields, ...policiesAt({ ...corePoliciesOfRoute(route), ...placed.routes.get(route) }) }, route.at)
   }
-  const listeners = listenersOf(env, document)
-  if (listeners === null) problems.push({ severity: 'error', location: document.at, message: '`KONG_PROXY_LISTEN` cannot be read' })
+  const listeners = elsewhere.has('listeners') ? [] : (listenersOf(env, document, notes, problems) ?? [])
   const byDefault: Readonly<Record<string, Written | undefined>> = {
     compatibility: 'kong',
-    listeners: listeners ?? [],
+    listeners,
     limits: LIMITS,
   }
   return {

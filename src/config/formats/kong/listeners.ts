@@ -1,5 +1,7 @@
+import type { Problem } from '../../diagnostics.ts'
 import { listenerCertificate } from './certificates.ts'
-import type { Env, KongDocument, Written } from './types.ts'
+import type { Notes } from './notes.ts'
+import type { Env, FidelityRules, KongDocument, Written } from './types.ts'
 
 /** A listener as KONG_PROXY_LISTEN has it. */
 interface Listen {
@@ -16,7 +18,7 @@ export function parseListen(text: string): readonly Listen[] | null {
   for (const part of text.split(',')) {
     const [address = '', ...flags] = part.trim().split(/\s+/)
     const [, host, digits] = /^(\[[0-9A-Fa-f:.]+\]|[^:\s[\]]+):(\d{1,5})$/.exec(address) ?? []
-    if (host === undefined || Number(digits) > 65_535) return null
+    if (host === undefined || Number(digits) > 65_535 || flags.some((flag) => !FLAG.test(flag))) return null
     listeners.push({
       host: host.replace(/^\[(.*)\]$/, '$1'),
       port: Number(digits),
@@ -27,20 +29,36 @@ export function parseListen(text: string): readonly Listen[] | null {
   return listeners
 }
 
+/** What changes nothing here stands for itself; `proxy_protocol` and `udp` are not to be had. */
+const FLAG = /^(ssl|http2|reuseport|deferred|bind|(backlog|ipv6only|so_keepalive)=\S+)$/
+
 const LISTEN_DEFAULT = '0.0.0.0:8000, 0.0.0.0:8443 http2 ssl'
 
-/** The listeners that KONG_PROXY_LISTEN and KONG_TRUSTED_IPS ask for, or Kong's own; null where they cannot be read. */
-export function listenersOf(env: Env, { certificates }: KongDocument): Written | null {
-  const listens = parseListen(env['KONG_PROXY_LISTEN'] ?? LISTEN_DEFAULT)
-  if (listens === null) return null
+export const LISTENER_RULES = {
+  'KONG_PROXY_LISTEN#ssl': {
+    fidelity: 'approximated',
+    reason: 'the file has no certificate, so that nothing listens for TLS; Kong shows one that it makes up',
+  },
+} as const satisfies FidelityRules
+
+/** The listeners that KONG_PROXY_LISTEN and KONG_TRUSTED_IPS ask for, or Kong's own; null where it has been said why there are none. */
+export function listenersOf(env: Env, { certificates, at }: KongDocument, notes: Notes, problems: Problem[]): Written | null {
+  const written = env['KONG_PROXY_LISTEN']
+  const listens = parseListen(written ?? LISTEN_DEFAULT)
+  const fail = (message: string): null => {
+    problems.push({ severity: 'error', location: at, message: `\`KONG_PROXY_LISTEN\`: ${message}` })
+    return null
+  }
+  if (listens === null) return fail('expected `address:port` with `ssl` and `http2` where they are wanted, and commas between')
+  const open = listens.filter(({ tls }) => !tls || certificates.length > 0)
+  if (open.length === 0) return fail('nothing is listened on: `off`, or `ssl` alone while the file has no certificate')
+  if (written !== undefined && open.length < listens.length) notes.note('listeners', LISTENER_RULES, 'KONG_PROXY_LISTEN#ssl', at)
   const trustedProxies = (env['KONG_TRUSTED_IPS'] ?? '').split(',').flatMap((item) => item.trim() || [])
-  return listens
-    .filter(({ tls }) => !tls || certificates.length > 0)
-    .map(({ host, port, tls, http2 }) => ({
-      host,
-      port,
-      http2,
-      ...(trustedProxies.length > 0 && { trustedProxies }),
-      ...(tls && { tls: { certificates: certificates.map(listenerCertificate) } }),
-    }))
+  return open.map(({ host, port, tls, http2 }) => ({
+    host,
+    port,
+    http2,
+    ...(trustedProxies.length > 0 && { trustedProxies }),
+    ...(tls && { tls: { certificates: certificates.map(listenerCertificate) } }),
+  }))
 }
