@@ -50,7 +50,7 @@ export function Check() {
           </button>
         </div>
       </form>
-      <div aria-live="polite">
+      <div aria-live="polite" class={outcome.value === null ? '' : 'outcome'}>
         {outcome.value !== null && <Told outcome={outcome.value} onGo={(problem) => goTo(field.current, problem)} />}
       </div>
     </Card>

@@ -28,7 +28,7 @@ export function History({ running }: { readonly running: string | null }) {
             columns={[{ title: 'Revision' }, { title: 'In force from' }, { title: 'Cause' }, { title: 'By' }, { title: 'Actions' }]}
             rows={revisions.map((one, i) => [
               <code>{one.revision}</code>,
-              dateTime(one.at),
+              <span class="when">{dateTime(one.at)}</span>,
               one.cause,
               one.by ?? '–',
               i === 0 ? (
