@@ -91,6 +91,7 @@ function Select({ label, names, chosen }: SelectProps) {
     <label class="inline">
       {label}{' '}
       <select
+        aria-label={label}
         value={chosen.value}
         onChange={(event) => {
           chosen.value = event.currentTarget.value
