@@ -32,17 +32,12 @@ export function FilterForm({
       {FILTERS.filter((name) => names.has(name)).map((name) => (
         <label key={name}>
           {LABELS[name]}
-          {name === 'since' ? (
-            <input name={name} type="datetime-local" step={1} defaultValue={localTime(filter.since)} />
-          ) : (
-            <input
-              name={name}
-              defaultValue={filter[name] ?? ''}
-              placeholder={PLACEHOLDERS[name] ?? ''}
-              maxLength={1024}
-              spellcheck={false}
-            />
-          )}
+          <input
+            name={name}
+            {...(name === 'since' ? { type: 'datetime-local', step: 1 } : { maxLength: 1024, spellcheck: false })}
+            defaultValue={name === 'since' ? localTime(filter.since) : (filter[name] ?? '')}
+            placeholder={PLACEHOLDERS[name] ?? ''}
+          />
         </label>
       ))}
       <span class="actions">

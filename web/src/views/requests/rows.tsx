@@ -29,7 +29,7 @@ const AROUND_PX = 430
 /** Requests as links to their records. Only those that are seen are in the page; arrow keys go through them. */
 export function RequestRows({ label, items }: { readonly label: string; readonly items: readonly RequestRow[] }) {
   return (
-    <div class="requests" onKeyDown={moveFocus}>
+    <div class="requests">
       <div class="request head" aria-hidden="true">
         <span>Time</span>
         <span>Status</span>
@@ -68,7 +68,7 @@ function Row({
 }: RequestRow) {
   const cause = error ?? (policy === undefined || policy === '' ? '' : `by ${policy}`)
   return (
-    <a class="row request" href={recordLink(requestId)} title={`${method} ${host}${path}`}>
+    <a class="row request" onKeyDown={moveFocus} href={recordLink(requestId)} title={`${method} ${host}${path}`}>
       <span class="time">{clockTime(time)}</span>
       <span>
         <Badge kind={statusKind(status)}>{status === 0 ? 'gone' : status}</Badge>
@@ -98,9 +98,9 @@ function Row({
   )
 }
 
-function moveFocus(event: TargetedKeyboardEvent<HTMLElement>): void {
-  const rows = [...event.currentTarget.querySelectorAll<HTMLElement>('a.request')]
-  const at = rows.findIndex((row) => row === document.activeElement)
+function moveFocus(event: TargetedKeyboardEvent<HTMLAnchorElement>): void {
+  const rows = [...(event.currentTarget.closest('.requests')?.querySelectorAll<HTMLAnchorElement>('a.request') ?? [])]
+  const at = rows.indexOf(event.currentTarget)
   const to = event.key === 'ArrowDown' ? at + 1 : event.key === 'ArrowUp' && at > 0 ? at - 1 : -1
   const next = rows[to]
   if (next === undefined) return

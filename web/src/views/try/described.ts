@@ -63,7 +63,7 @@ export function bodyOf({ method, url, headers, listener, client }: Described): o
     if (colon < 1) return `“${line}” is no header: it is written as Name: value.`
     const [name, value] = [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
     if (name.toLowerCase() === 'host') host = value
-    else (fields[name] ??= []).push(value)
+    else fields[name] = [...(fields[name] ?? []), value]
   }
   return {
     method: method.trim(),

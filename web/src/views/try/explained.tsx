@@ -55,9 +55,9 @@ export function Explained({ explanation }: { readonly explanation: Explanation }
       {service !== null && <ServiceCard service={service} />}
       {answer !== null && (
         <Card title="What the client gets" wide>
-          <pre tabIndex={0} aria-label="Answer">
-            {[`${answer.status}`, ...answer.headers, '', answer.body].join('\n').trimEnd()}
-          </pre>
+          <section class="scroll" tabIndex={0} aria-label="Answer">
+            <pre>{[`${answer.status}`, ...answer.headers, '', answer.body].join('\n').trimEnd()}</pre>
+          </section>
         </Card>
       )}
     </div>
@@ -93,9 +93,9 @@ function ServiceCard({ service }: { readonly service: NonNullable<Explanation['s
           {retry.attempts > 1 && retry.statuses.length > 0 && `, also on ${retry.statuses.join(' ')}`}
         </Pair>
       </Pairs>
-      <pre tabIndex={0} aria-label="Request to the service">
-        {head.join('\n')}
-      </pre>
+      <section class="scroll" tabIndex={0} aria-label="Request to the service">
+        <pre>{head.join('\n')}</pre>
+      </section>
     </Card>
   )
 }
