@@ -2,10 +2,8 @@
 import { dictionary, list, nullable, number, object, oneOf, type Shaped, text } from './shape.ts'
 
 const place = object({ file: text, line: number, column: number })
-export type Place = Shaped<typeof place>
 
 export const nearMiss = object({ route: text, failed: text, message: text })
-export type NearMiss = Shaped<typeof nearMiss>
 
 const step = object({
   policy: text,
