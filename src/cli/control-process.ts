@@ -1,5 +1,5 @@
 import { ConfigDesk } from '../admin/config-desk.ts'
-import { AdminServer } from '../admin/server.ts'
+import type { AdminServer } from '../admin/server.ts'
 import { TapDesk } from '../admin/tap-desk.ts'
 import { TrafficDesk } from '../admin/traffic-desk.ts'
 import type { AdminIr } from '../config/ir.ts'
@@ -232,8 +232,10 @@ class ControlProcess {
     // Before anything is counted, so that the first request is told too.
     this.#statsd.use(load.ir.statsd)
     this.#log.use(load.ir.eventOutputs)
+    // First of the two, so that the workers have something to do while the code of the admin listener is loaded.
+    const applying = this.#control.apply(load)
     const opening = this.#admin === null ? this.#openAdmin(load.ir.admin) : null
-    const [adminProblem, applied] = await Promise.all([opening, this.#control.apply(load)])
+    const [adminProblem, applied] = await Promise.all([opening, applying])
     const problem = applied.ok ? adminProblem : applied.reason
     return problem === null ? null : failure(problem)
   }
@@ -311,6 +313,8 @@ class ControlProcess {
   /** @returns why it cannot be opened, or null. */
   async #openAdmin(admin: AdminIr): Promise<string | null> {
     const { host, port } = admin
+    // Not before the configuration is read, which the workers wait for.
+    const { AdminServer } = await import('../admin/server.ts')
     const server = new AdminServer({
       host,
       port,

@@ -1,5 +1,5 @@
 /** What the native form says of logs and traces. */
-import { validateHeaderValue } from 'node:http'
+import { nodeHttp } from '../core/lazy-builtins.ts'
 import { isSecretHeader, LOG_FIELDS } from '../core/log-settings.ts'
 import { MANAGED_FIELDS } from '../core/managed-fields.ts'
 import { nearest } from '../core/nearest.ts'
@@ -43,7 +43,7 @@ const headers = record(
 
 function isHeaderValue(value: string): boolean {
   try {
-    validateHeaderValue('x', value)
+    nodeHttp().validateHeaderValue('x', value)
     return true
   } catch {
     return false

@@ -1,6 +1,6 @@
 /** Certificates and keys that a configuration names: read, and checked against each other, before anything is opened with them. */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { createSecureContext } from 'node:tls'
+import { nodeTls } from '../core/lazy-builtins.ts'
 import type { Problem } from './diagnostics.ts'
 import type { NativeConfig } from './schema.ts'
 import { NO_FOLDER, pathBeside, type ReadFile, reasonOf } from './secret.ts'
@@ -77,7 +77,7 @@ class Reader {
     try {
       const privateKey = createPrivateKey({ key, ...(pair.passphrase !== undefined && { passphrase: pair.passphrase }) })
       if (!certificate.checkPrivateKey(privateKey)) this.#tell('error', [...at, 'key'], 'the key does not belong to the certificate')
-      else createSecureContext({ cert, key, ...(pair.passphrase !== undefined && { passphrase: pair.passphrase }) })
+      else nodeTls().createSecureContext({ cert, key, ...(pair.passphrase !== undefined && { passphrase: pair.passphrase }) })
     } catch {
       const isEncrypted = key.includes('ENCRYPTED')
       const expected = isEncrypted ? 'expected the right `passphrase` for this key' : 'expected a private key in PEM'
@@ -96,7 +96,7 @@ class Reader {
 
   checkCiphers(at: ConfigPath, ciphers: string): void {
     try {
-      createSecureContext({ ciphers })
+      nodeTls().createSecureContext({ ciphers })
     } catch {
       this.#tell('error', at, 'expected names of ciphers that OpenSSL knows, with `:` between them')
     }

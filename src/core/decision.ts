@@ -162,6 +162,8 @@ export interface KeptDecision {
     /** Field lines, each with its CRLF; credentials and all. */
     readonly fields: string
   }
+  /** Where the policies of its configuration look for credentials: `header:x-partner`, `query:k`. What is told of the head hides them. */
+  readonly secrets: readonly string[]
 }
 
 /** What a worker knows. */

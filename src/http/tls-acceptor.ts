@@ -1,8 +1,9 @@
 import { constants, createHash, hkdfSync, X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { createSecureContext, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
+import type { SecureContext, Server, TLSSocket } from 'node:tls'
 import type { ClientCertificate } from '../core/client-certificate.ts'
 import type { TlsFacts } from '../core/exchange.ts'
+import { nodeTls } from '../core/lazy-builtins.ts'
 import { describeCertificate } from './client-certificate.ts'
 
 /** What is shown to clients, and what they have to show. PEM texts that have been checked. */
@@ -66,7 +67,7 @@ export class TlsAcceptor {
     const contexts = new ContextTable(settings)
     this.#ticketSeed = ticketSeed
     this.#epochMs = epochMs
-    this.#server = createServer({
+    this.#server = nodeTls().createServer({
       ...contextOptions(settings, contexts.certificatesOf(settings.certificates[0])),
       SNICallback: (name, choose) => choose(null, contexts.find(name)),
       ALPNProtocols: settings.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
@@ -197,7 +198,7 @@ class ContextTable {
     for (const host of new Set(settings.certificates.flatMap(({ hosts }) => hosts))) {
       const fitting = this.#forHost(host)
       const key = fitting.map((certificate) => settings.certificates.indexOf(certificate)).join(' ')
-      const context = made.get(key) ?? createSecureContext(contextOptions(settings, fitting))
+      const context = made.get(key) ?? nodeTls().createSecureContext(contextOptions(settings, fitting))
       made.set(key, context)
       this.#byHost.set(host, context)
     }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
-import { type ConnectionOptions, checkServerIdentity, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import type { ConnectionOptions, SecureContext, TLSSocket } from 'node:tls'
+import { nodeTls } from '../core/lazy-builtins.ts'
 
 /** How TLS is spoken with a service. PEM texts that have been checked. */
 export interface ClientTlsSettings {
@@ -27,7 +28,7 @@ export class ClientTls {
   constructor(settings: ClientTlsSettings) {
     const { ca, cert, key, passphrase, minVersion } = settings
     this.settings = settings
-    this.context = createSecureContext({
+    this.context = nodeTls().createSecureContext({
       ...(ca !== null && { ca }),
       ...(cert !== null && { cert }),
       ...(key !== null && { key }),
@@ -61,7 +62,7 @@ export class TlsPeer {
       ALPNProtocols: protocols.slice(),
       // Said outright: an environment variable must not switch verification off.
       rejectUnauthorized: settings.verify,
-      checkServerIdentity: (_host, certificate) => checkServerIdentity(this.#name, certificate),
+      checkServerIdentity: (_host, certificate) => nodeTls().checkServerIdentity(this.#name, certificate),
       // RFC 6066, 3: a name only, no address.
       ...(isIP(this.#name) === 0 && { servername: this.#name }),
       ...(session !== null && { session }),

@@ -1,6 +1,7 @@
 import { type BoundSocket, connect as netConnect, Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net'
 import { constants } from 'node:os'
-import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { nodeTls } from '../core/lazy-builtins.ts'
 import { EMPTY, giveSpare } from './output.ts'
 
 /** What a connection does with its bytes. All calls are synchronous. */
@@ -112,7 +113,7 @@ export class Transport {
    * @param options what TLS needs to know, as `tls.connect` takes it
    */
   static connectSecure(host: string, port: number, options: ConnectionOptions, owner: TransportOwner): Transport {
-    const socket = tlsConnect({
+    const socket = nodeTls().connect({
       ...options,
       ...connectOptions(host, port, (bytes, length) => transport.owner.onBytes(bytes, 0, length)),
     })

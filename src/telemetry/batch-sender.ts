@@ -1,7 +1,7 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import type { IncomingMessage, RequestOptions } from 'node:http'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { nodeHttp, nodeHttps } from '../core/lazy-builtins.ts'
 import type { HttpReceiver } from '../core/log-settings.ts'
 import type { Logger } from '../core/observe.ts'
 
@@ -220,7 +220,7 @@ export class BatchSender {
     }
     const { promise, resolve } = Promise.withResolvers<Answer>()
     const later = (reason: string): void => resolve({ kind: 'later', reason, afterMs: null })
-    const request = (url.startsWith('https:') ? httpsRequest : httpRequest)(url, options)
+    const request = (url.startsWith('https:') ? nodeHttps() : nodeHttp()).request(url, options)
     const timer = setTimeout(() => request.destroy(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs).unref()
     this.#abortRequest = () => request.destroy(new Error('given up'))
     request.on('response', (response) => this.#judge(response, resolve))

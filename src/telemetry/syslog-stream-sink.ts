@@ -1,5 +1,5 @@
 import { isIP, type Socket, connect as tcpConnect } from 'node:net'
-import { connect as tlsConnect } from 'node:tls'
+import { nodeTls } from '../core/lazy-builtins.ts'
 import type { SyslogOutput } from '../core/log-settings.ts'
 import type { Logger } from '../core/observe.ts'
 import { type LineSink, NETWORK_CHUNK_BYTES } from './line-sink.ts'
@@ -125,7 +125,7 @@ export class SyslogStreamSink implements LineSink {
     const { transport, host, port, ca } = this.#output
     const socket =
       transport === 'tls'
-        ? tlsConnect({ host, port, ...(isIP(host) === 0 && { servername: host }), ...(ca !== null && { ca }) })
+        ? nodeTls().connect({ host, port, ...(isIP(host) === 0 && { servername: host }), ...(ca !== null && { ca }) })
         : tcpConnect({ host, port })
     this.#socket = socket.unref()
     let reason = 'the connection closed'

@@ -58,13 +58,14 @@ export async function startService(t: TestContext): Promise<number> {
 
 /** `shop` has two targets and a breaker; `legacy` one that nobody listens on; there is a cache, a limit, keys and a shadow policy. */
 export function shopConfig(ports: readonly number[], more = '', adminPort = 0): string {
-  const [first = 0, second = first] = ports
+  const [first = 0] = ports
+  const targets = ports.map((port) => `"127.0.0.1:${port}"`).join(', ')
   return `listeners: [{ host: 127.0.0.1, port: 0 }]
 admin: { port: ${adminPort}, tokens: [{ name: board, token: ${READER} }, { name: ops, token: ${WRITER}, role: write }] }
 workers: 2
 accessLog: false
 services:
-  shop: { breaker: { failures: 100, recovery: 1h }, targets: ["127.0.0.1:${first}", "127.0.0.1:${second}"] }
+  shop: { breaker: { failures: 100, recovery: 1h }, targets: [${targets}] }
   search: { targets: ["127.0.0.1:${first}"] }
   legacy: { breaker: { failures: 3, recovery: 1h }, targets: ["127.0.0.1:9"] }
 consumers:

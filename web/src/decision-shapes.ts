@@ -15,6 +15,7 @@ const summary = object({
   status: number,
   error: nullable(text),
   policy: text,
+  shadow: list(text),
   attempts: number,
   durationMs: number,
 })
@@ -73,7 +74,7 @@ export const foundDecision = object({
   record,
   worker: number,
   others: number,
-  nearMisses: nullable(list(object({ route: text, message: text }))),
+  nearMisses: nullable(list(object({ route: text, failed: text, message: text }))),
 })
 
 export const whatIfAnswer = object({

@@ -6,6 +6,7 @@ import './style/pieces.css'
 import './style/controls.css'
 import './style/charts.css'
 import './style/lists.css'
+import './style/configuration.css'
 import './style/map.css'
 import './style/sign-in.css'
 import './style/narrow.css'
@@ -127,6 +128,12 @@ function App() {
   useEffect(() => {
     document.title = isSignedIn ? `${view.title} · Turnpike` : 'Sign in · Turnpike'
   }, [view, isSignedIn])
+  const wasSignedIn = useRef(isSignedIn)
+  useEffect(() => {
+    // The button that had the focus is gone.
+    if (isSignedIn && !wasSignedIn.current) document.getElementById('main')?.focus()
+    wasSignedIn.current = isSignedIn
+  }, [isSignedIn])
   if (!isSignedIn) return <SignIn />
   return (
     <>

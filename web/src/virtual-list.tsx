@@ -8,11 +8,14 @@ export function VirtualList<T>({
   label,
   items,
   height,
+  keyOf,
   render,
 }: {
   readonly label: string
   readonly items: readonly T[]
   readonly height: number
+  /** What tells items apart, so that a row keeps the focus when others come before it. Default: its place. */
+  readonly keyOf?: (item: T, index: number) => string
   readonly render: (item: T, index: number) => ComponentChildren
 }) {
   const top = useSignal(0)
@@ -31,7 +34,7 @@ export function VirtualList<T>({
       <div style={{ height: `${items.length * ROW_PX}px`, position: 'relative' }}>
         <ul style={{ transform: `translateY(${first * ROW_PX}px)` }}>
           {shown.map((item, i) => (
-            <li key={first + i}>{render(item, first + i)}</li>
+            <li key={keyOf?.(item, first + i) ?? first + i}>{render(item, first + i)}</li>
           ))}
         </ul>
       </div>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Explanation, RequestOrigin } from '../explain.ts'
-import { DecisionDesk } from './desk.ts'
-import { irOf } from './testing.ts'
+import { DecisionDesk, type DecisionDeskParts } from './desk.ts'
+import { irOf, logWith, passThrough, received, snapshotOf } from './testing.ts'
 
 const ir = await irOf('services: { s: { targets: ["127.0.0.1:1"] } }\nroutes: { one: { path: /*, service: s } }')
 const DESCRIBED = { method: 'GET', url: '/a', headers: ['Host: shop.example'] }
@@ -61,4 +61,24 @@ test('a listener that is not there, or speaks something else, judges nothing', a
   ]
   for (const [origin, problem] of cases) assert.deepEqual(await desk.judge(DESCRIBED, { ...ORIGIN, ...origin }), { problem, isBusy: false })
   assert.deepEqual(await desk.judge({ ...DESCRIBED, method: 'G T' }, ORIGIN), { problem: '"G T" is no method', isBusy: false })
+})
+
+test('a near miss tells nothing of a field or parameter that policies take credentials from', async () => {
+  const keyed = await irOf(`services: { s: { targets: ["127.0.0.1:1"] } }
+routes:
+  inner: { path: /inner, service: s, headers: { X-Partner: sesame }, policies: { api-key: { from: [header:X-Partner, query:k] } } }
+  other: { path: /inner, service: s, query: { k: sesame } }`)
+  const log = logWith()
+  const unknown = received({ path: '/inner', query: 'k=guess-1', headers: [['x-partner', 'guess-2']], requestId: 'q' })
+  passThrough(log, snapshotOf(keyed), unknown)
+  const ask: DecisionDeskParts['ask'] = async (query) => [{ worker: 1, decisions: log.find(query) }]
+  const desk = new DecisionDesk({ ask, explain: () => assert.fail('nothing is explained') })
+  desk.remember(keyed)
+  const found = await desk.find('q')
+  assert.ok(found.found && found.nearMisses !== null)
+  assert.deepEqual(
+    found.nearMisses.map(({ message }) => message).sort(),
+    ['header x-partner: not as expected; its value is hidden', 'query k: not as expected; its value is hidden'],
+  )
+  assert.doesNotMatch(JSON.stringify(found), /guess|sesame/)
 })

@@ -5,7 +5,7 @@ import type { DecisionFilter, DecisionQuery, DecisionRecord, DecisionSummary, Ke
 import { Headers } from '../../core/headers.ts'
 import { type DescribedRequest, headOf } from '../described-request.ts'
 import type { Explanation, RequestOrigin } from '../explain.ts'
-import { fieldsOf, NO_SECRET_PLACES, shownMiss } from './redact.ts'
+import { fieldsOf, shownMiss } from './redact.ts'
 import { type Difference, differences, type HeaderChanges, headWith } from './what-if.ts'
 
 /** Configurations kept for records of requests that came under them. */
@@ -167,14 +167,15 @@ export class DecisionDesk {
     return turn
   }
 
-  #nearMisses({ record, head }: KeptDecision): readonly NearMiss[] | null {
+  #nearMisses({ record, head, secrets }: KeptDecision): readonly NearMiss[] | null {
     const ir = this.#revisions.get(record.revision)
     if (ir === undefined || head.path === '') return null
     const query: RouteQuery = { ...head, method: record.request.method, headers: Headers.from(fieldsOf(head.fields)) }
+    const places = new Set(secrets)
     return this.#routerOf(ir)
       .explain(query)
       .filter(({ route }) => route !== record.route?.name)
-      .map((miss) => shownMiss(miss, NO_SECRET_PLACES))
+      .map((miss) => shownMiss(miss, places))
   }
 
   #routerOf(ir: GatewayIr): Router<null> {
