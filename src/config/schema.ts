@@ -298,10 +298,10 @@ const priority = () => integer({ min: -1_000_000, max: 1_000_000 })
 
 const route = <P extends z.ZodType>(policies: P) =>
   object({
-    path: oneOrMore(checkedText(2_048, pathProblem), { max: 100 }).describe(
+    path: oneOrMore(checkedText(2_048, pathProblem), { max: 1_000 }).describe(
       'One or a list of: `/a/b` (exactly this), `/a/*` (this and everything below), `/a/:id/b` (`:id` takes a segment), `~regex`.',
     ),
-    host: oneOrMore(checkedText(255, hostPatternProblem), { max: 100 })
+    host: oneOrMore(checkedText(255, hostPatternProblem), { max: 1_000 })
       .optional()
       .describe(
         'One or a list of hosts; `*.example.com` takes one label for the star, `**.example.com` and `example.**` one or more. Default: any.',
@@ -320,7 +320,7 @@ const route = <P extends z.ZodType>(policies: P) =>
       .default({})
       .describe('Query parameters the request must have: exact text, `~regex` for the whole value, or `true` for any.'),
     priority: priority().default(0).describe('The higher one wins over every rule of specificity.'),
-    pathPriority: record(text({ max: 2_048 }), priority(), { max: 100 })
+    pathPriority: record(text({ max: 2_048 }), priority(), { max: 1_000 })
       .default({})
       .describe('For some of its paths a priority in place of `priority`; by the path as `path` has it.'),
     protocols: oneOrMore(oneOf(['http', 'https', 'grpc', 'grpcs']), { max: 4 })

@@ -1,8 +1,9 @@
 /** Which configuration of a plugin applies where, and where it stands in the native form for that: `reference/kong-semantics.md` 2.8. */
+import { isDeepStrictEqual } from 'node:util'
 import { KONG_PRIORITIES } from '../../../core/kong-order.ts'
 import type { Problem } from '../../diagnostics.ts'
 import { describeIssue, problemsOf } from '../../messages.ts'
-import type { ConfigPath } from '../../tree.ts'
+import { type ConfigPath, toPlain } from '../../tree.ts'
 import { addTo, entryOf } from './groups.ts'
 import { nodeOf } from './nodes.ts'
 import type { Notes } from './notes.ts'
@@ -159,11 +160,11 @@ export class PluginPlacer {
     return true
   }
 
-  #addRoot({ fields }: PluginEntity, { root = {} }: TranslatedPlugin, error: (path: ConfigPath, message: string) => void): void {
+  #addRoot({ fields, at }: PluginEntity, { root = {} }: TranslatedPlugin, error: (path: ConfigPath, message: string) => void): void {
     for (const [key, value] of Object.entries(root)) {
       if (value === undefined) continue
       const before = this.#root[key]
-      if (before !== undefined && JSON.stringify(before) !== JSON.stringify(value))
+      if (before !== undefined && !isDeepStrictEqual(toPlain(nodeOf(before, at)), toPlain(nodeOf(value, at))))
         error(['config'], `another plugin says something else of \`${key}\`, which there is one of: make them the same (${fields.name})`)
       this.#root[key] = before ?? value
     }
