@@ -60,6 +60,16 @@ const WRONG: readonly (readonly [string, string, readonly string[]])[] = [
     `services:\n  - name: a\n    host: b\n    plugins:\n      - { name: cors, route: r }`,
     ['6:30 error expected nothing: an entity that stands below another refers to no more; put it at the top of the file'],
   ],
+  [
+    'a reference of a nested entity to what it stands below',
+    `services:\n  - name: a\n    host: b\n    routes:\n      - { name: r, paths: [/], service: a }`,
+    ['6:41 error expected nothing: an entity that stands below another refers to no more; put it at the top of the file'],
+  ],
+  [
+    'two configurations of a plugin for one place',
+    `services:\n  - name: a\n    host: b\n    plugins:\n      - { name: request-termination, id: 0855b320-0dd2-547d-891d-601e9b38647f }\n      - { name: request-termination, id: 0855b320-0dd2-547d-891d-601e9b386470 }`,
+    ['7:17 error another plugin `request-termination` is for the same route, service and consumer: there is one for each place'],
+  ],
   ['a credential of nobody', `acls:\n  - group: a`, ['3:5 error the key `consumer` is missing']],
   [
     'a consumer without a name',

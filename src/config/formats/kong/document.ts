@@ -1,7 +1,21 @@
 /** A Kong file's entities with their references resolved, checked against each other as Kong does it. */
 import type { Problem } from '../../diagnostics.ts'
 import { type ConfigPath, locate, type MapNode, nodeAt } from '../../tree.ts'
-import { ACL, BASICAUTH, CA_CERTIFICATE, CERTIFICATE, CONSUMER, HMACAUTH, KEYAUTH, PLUGIN, SNI, TARGET, UPSTREAM } from './entities.ts'
+import {
+  ACL,
+  BASICAUTH,
+  CA_CERTIFICATE,
+  CERTIFICATE,
+  CONSUMER,
+  childrenOf,
+  ENTITIES,
+  HMACAUTH,
+  KEYAUTH,
+  PLUGIN,
+  SNI,
+  TARGET,
+  UPSTREAM,
+} from './entities.ts'
 import { checkJwtSecret, checkRoute, checkService, checkUpstream } from './entity-checks.ts'
 import { checkFields, EntityReader, type ReadEntities, type ReadEntity } from './entity-reader.ts'
 import { addTo } from './groups.ts'
@@ -17,6 +31,7 @@ import type {
   ServiceEntity,
   TargetEntity,
   UpstreamEntity,
+  WrittenEntity,
 } from './types.ts'
 
 const FORMATS = ['1.1', '2.1', '3.0']
@@ -72,6 +87,7 @@ class Builder {
     this.#buildRoutes()
     this.#buildConsumers()
     return {
+      written: this.#written(),
       at: locate(root, ['_format_version']),
       isPlain: !(isPlain?.kind === 'scalar' && isPlain.value === false),
       services: [...this.#services.values()],
@@ -81,6 +97,17 @@ class Builder {
       consumers: [...this.#consumers.values()],
       plugins: this.#plugins(),
     }
+  }
+
+  #written(): WrittenEntity[] {
+    const all = Object.values(this.#read).flat()
+    const entities = all.map(({ kind, label, node }) => ({
+      kind,
+      label,
+      node,
+      children: childrenOf(kind).flatMap((child) => (child.kind in ENTITIES[kind].schema.shape ? [] : child.kind)),
+    }))
+    return entities.toSorted(({ node: { at: a } }, { node: { at: b } }) => a.line - b.line || a.column - b.column)
   }
 
   #entity<Fields>({ node, label, id }: ReadEntity, fields: Fields): Entity<Fields> {
@@ -262,6 +289,7 @@ class Builder {
 
   /** Those that are enabled, wherever they stand, and whose places are there. */
   #plugins(): PluginEntity[] {
+    const taken = new Set<string>()
     return this.#read.plugins.flatMap((read) => {
       const { references, node } = read
       const fields = checkFields(read, PLUGIN, this.#problems)
@@ -272,6 +300,12 @@ class Builder {
         placeOf(references, 'consumer', this.#consumers),
       ]
       if (service === undefined || route === undefined || consumer === undefined) return []
+      const place = [fields.name, service?.id, route?.id, consumer?.id].join(' ')
+      if (taken.has(place)) {
+        const message = `another plugin \`${fields.name}\` is for the same route, service and consumer: there is one for each place`
+        this.#problems.push({ severity: 'error', location: locate(node, ['name']), message })
+      }
+      taken.add(place)
       if (fields.ordering !== undefined) {
         this.#notes.unsupported(
           read.label,

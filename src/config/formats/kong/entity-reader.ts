@@ -155,9 +155,10 @@ export class EntityReader {
     const { references: fields, needs } = ENTITIES[kind]
     const references = new Map<string, ReadEntity>()
     for (const [field, referred] of Object.entries(fields)) {
-      const other = parent?.field === field ? parent.entity : this.#referred(found, field, referred)
+      const other = this.#referred(found, field, referred)
       if (other !== null) references.set(field, this.#resolve(other, read))
-      else if (needs.includes(field) && plain[field] === undefined) this.#error(node.at, `the key \`${field}\` is missing`)
+      else if (needs.includes(field) && plain[field] === undefined && parent?.field !== field)
+        this.#error(node.at, `the key \`${field}\` is missing`)
     }
     const entity: ReadEntity = { kind, node, label: labelOf(found, references), id, plain, references }
     this.#checkKeys(found)
@@ -167,12 +168,11 @@ export class EntityReader {
 
   #referred({ node, plain, parent }: Found, field: string, kind: EntityKind): Found | null {
     const written = plain[field]
-    if (written === undefined) return null
     const at = locate(node, [field])
-    if (parent !== null) {
-      this.#error(at, `expected nothing: an entity that stands below another refers to no more; put it at the top of the file`)
-      return null
-    }
+    if (parent !== null && written !== undefined)
+      this.#error(at, 'expected nothing: an entity that stands below another refers to no more; put it at the top of the file')
+    if (parent !== null) return parent.field === field ? parent.entity : null
+    if (written === undefined) return null
     const name = referredOf(written)
     if (name === null) {
       this.#error(at, `expected the name or id of one of \`${kind}\``)
