@@ -210,6 +210,17 @@ services:
   assert.equal(document.routes[0]?.service, document.services[0])
 })
 
+test('2.1 what decK adds at the top is taken where it changes nothing', async () => {
+  assert.deepEqual(
+    (await problemsOf('_format_version: "3.0"\n_workspace: a\n_info: { select_tags: [a], defaults: {} }')).filter((told) =>
+      told.includes(' error '),
+    ),
+    [],
+  )
+  const [told = ''] = await problemsOf('_format_version: "3.0"\n_info: { defaults: { service: { retries: 1 } } }')
+  assert.match(told, /^2:1 error `_info` of the file cannot be carried over/)
+})
+
 test('2.1 entities refer to others by name or id, from anywhere, also before they are named', async () => {
   const document = await documentOf(`
 _format_version: "3.0"

@@ -57,7 +57,9 @@ function checkMeta(root: MapNode, notes: Notes, problems: Problem[]): void {
   for (const key of ['_info', '_plugin_configs', '_workspace', '_konnect']) {
     const entry = root.entries.get(key)
     if (entry === undefined) continue
-    const isEmpty = key === '_workspace' || (key === '_info' && nodeAt(root, ['_info', 'defaults']) === null)
+    const defaults = nodeAt(root, ['_info', 'defaults'])
+    const hasDefaults = defaults !== null && !(defaults.kind === 'map' && defaults.entries.size === 0)
+    const isEmpty = key === '_workspace' || (key === '_info' && !hasDefaults)
     const reason = 'it is of decK, not of Kong, and not looked at; `deck file render` resolves it'
     if (isEmpty) notes.note('the file', { [key]: { fidelity: 'approximated', reason } }, key, entry.keyAt)
     else notes.unsupported('the file', key, entry.keyAt, reason)
