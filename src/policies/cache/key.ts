@@ -2,31 +2,46 @@ import { createHash } from 'node:crypto'
 import type { Caller, Claims } from '../../core/caller.ts'
 import type { Exchange, RouteInfo } from '../../core/exchange.ts'
 import type { ResponseKey } from '../../core/response-store.ts'
+import type { Uri } from './invalidation.ts'
+import type { CacheOptions } from './schema.ts'
 
 /** Claims that a user's next token has anew though it says the same. */
 const PASSING_CLAIMS: ReadonlySet<string> = new Set(['iat', 'exp', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 'auth_time'])
+
+export type KeyOptions = Pick<CacheOptions, 'keyHeaders' | 'keyQuery' | 'ignorePathCase' | 'ttl' | 'shareAuthenticated'>
+
+/** Who is given the same response, beside what the service says. */
+type Sharing = 'all' | 'consumer' | 'caller'
 
 /** Makes the keys of one place where the policy is configured. */
 export class KeyMaker {
   readonly #prefix: string
   readonly #headers: readonly string[]
-  readonly #isPerCaller: boolean
+  readonly #sharing: Sharing
+  readonly #queryOf: (query: string) => string
+  readonly #ignoresCase: boolean
   /** Of the last request: most come to the same route as the one before. */
   #route: RouteInfo | null = null
   #routePart = ''
   /** Claims of a token that is verified once are the same object for each of its requests. */
   readonly #claims = new WeakMap<Claims, string>()
 
-  /** @param prefix the place, and what else gives stored responses their meaning. @param isPerCaller whether each caller has responses of its own */
-  constructor(prefix: string, headers: readonly string[], isPerCaller: boolean) {
+  /** @param prefix the place, and what else gives stored responses their meaning */
+  constructor(prefix: string, { keyHeaders, keyQuery, ignorePathCase, ttl, shareAuthenticated }: KeyOptions) {
     this.#prefix = prefix
-    this.#headers = headers
-    this.#isPerCaller = isPerCaller
+    this.#headers = keyHeaders
+    this.#sharing = shareAuthenticated === 'consumer' ? 'consumer' : ttl === undefined || shareAuthenticated ? 'all' : 'caller'
+    this.#queryOf = compileQuery(keyQuery)
+    this.#ignoresCase = ignorePathCase
+  }
+
+  /** A URI as responses are kept under it. */
+  uriOf({ host, path, query }: Uri): Uri {
+    return { host, path: this.#ignoresCase ? path.toLowerCase() : path, query: this.#queryOf(query) }
   }
 
   keyOf(exchange: Exchange): ResponseKey {
-    const { host, path, query } = exchange.request
-    return { host, path, query, part: this.#partOf(exchange) }
+    return { ...this.uriOf(exchange.request), part: this.#partOf(exchange) }
   }
 
   #partOf(exchange: Exchange): string {
@@ -43,8 +58,9 @@ export class KeyMaker {
     if (client.trusted) for (const name of FORWARDED) part += `\nf${request.headers.getJoined(name) ?? ''}`
     for (const name of this.#headers) part += `\nh${request.headers.getJoined(name) ?? '\n'}`
     // A consumer's own policies may have changed what it gets.
-    if (caller.consumer?.hasPolicies === true) part += `\nc${caller.consumer.name}`
-    if (this.#isPerCaller && hasCredentials(exchange)) part += `\nu${this.identityOf(exchange)}`
+    const isByConsumer = this.#sharing === 'consumer' || caller.consumer?.hasPolicies === true
+    if (isByConsumer && caller.consumer !== null) part += `\nc${caller.consumer.name}`
+    if (this.#sharing === 'caller' && hasCredentials(exchange)) part += `\nu${this.identityOf(exchange)}`
     return part
   }
 
@@ -71,6 +87,18 @@ export class KeyMaker {
       this.#claims.set(claims, text)
     }
     return text
+  }
+}
+
+function compileQuery(keyQuery: KeyOptions['keyQuery']): (query: string) => string {
+  if (keyQuery === 'as-is') return (query) => query
+  const names = keyQuery === 'sorted' ? null : new Set(keyQuery)
+  return (query) => {
+    if (query === '') return ''
+    const params = new URLSearchParams(query)
+    const pairs = [...params].filter(([name]) => names === null || names.has(name))
+    // Of one name the order counts: services take the first, or the last.
+    return new URLSearchParams(pairs.sort(([one], [other]) => (one === other ? 0 : one < other ? -1 : 1))).toString()
   }
 }
 
