@@ -12,6 +12,7 @@ import { jwt } from './jwt.ts'
 import { keyAuth } from './key-auth.ts'
 import { opentelemetry } from './opentelemetry.ts'
 import { prometheus } from './prometheus.ts'
+import { proxyCache } from './proxy-cache.ts'
 import { rateLimiting } from './rate-limiting.ts'
 import { redirect } from './redirect.ts'
 import { requestSizeLimiting } from './request-size-limiting.ts'
@@ -35,6 +36,7 @@ export const PLUGINS: readonly KongPlugin<unknown>[] = [
   keyAuth,
   opentelemetry,
   prometheus,
+  proxyCache,
   rateLimiting,
   redirect,
   requestSizeLimiting,
