@@ -1,5 +1,5 @@
 /** argv to command. Each command is loaded when it is called, so that `--help` and `check` do not wait for what `start` needs. */
-import { Argument, Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { readVersion } from './version.ts'
 
 /** What a command answers: the exit status. */
@@ -36,6 +36,7 @@ Examples:
   turnpike explain turnpike.yaml GET https://shop.example/users/7 -H 'X-Beta: 1'
   turnpike why 4f1c0a92-6f0e-4c53-9c6e-2f1f7a0b8d3e
   turnpike openapi turnpike.yaml > openapi.yaml
+  turnpike import kong.yml -o turnpike.yaml --verify
   turnpike hash password < password.txt
   turnpike schema > turnpike.schema.json`,
     )
@@ -108,6 +109,26 @@ Examples:
       run(async () => (await import('./openapi.ts')).openApiCommand(sources, { route, json })),
     )
   program
+    .command('import')
+    .summary('turn a Kong file into the native form')
+    .description(
+      'Prints a Kong file in the native form, with comments that say where each thing comes from, and a report on how well each is carried over. ' +
+        'What cannot be carried is an error: nothing is written.',
+    )
+    .argument('<file>', "one of Kong's declarative files, YAML or JSON")
+    .option('-o, --output <file>', 'where the native form goes (default: standard output, and the report to standard error)')
+    .addOption(new Option('--report <form>', 'the form of the report').choices(['text', 'json', 'html']).default('text'))
+    .option('--report-file <file>', 'where the report goes')
+    .option('--skip-unsupported', SKIP_UNSUPPORTED)
+    .option('--verify', 'run generated requests through both forms in this process, and compare what they come to')
+    .option('--force', 'write over files that are there')
+    .action((file: string, options: ImportFlags) =>
+      run(async () => {
+        const { skipUnsupported = false, verify = false, force = false, ...rest } = options
+        return (await import('./import.ts')).importCommand(file, { ...rest, skipUnsupported, verify, force })
+      }),
+    )
+  program
     .command('schema')
     .summary('print the JSON Schema for editors')
     .description('Prints the JSON Schema (2020-12) of configuration files, for editors and other tools.')
@@ -123,6 +144,14 @@ Examples:
 
 interface KongFlags {
   readonly skipUnsupported?: boolean
+}
+
+interface ImportFlags extends KongFlags {
+  readonly output?: string
+  readonly report: 'text' | 'json' | 'html'
+  readonly reportFile?: string
+  readonly verify?: boolean
+  readonly force?: boolean
 }
 
 interface StartFlags extends KongFlags {

@@ -176,8 +176,20 @@ export interface ConsumerEntity extends Entity<ConsumerFields> {
   }
 }
 
+/** An entity of any kind as it stands in a file, also one that is switched off, or left out. */
+export interface WrittenEntity {
+  /** The key of its list: `services`. */
+  readonly kind: string
+  readonly label: string
+  readonly node: MapNode
+  /** Keys below which other entities stand. */
+  readonly children: readonly string[]
+}
+
 /** A Kong file, read: entities with their references resolved. */
 export interface KongDocument {
+  /** Every entity of every kind, in the order of the file. */
+  readonly written: readonly WrittenEntity[]
   /** Where `_format_version` stands. */
   readonly at: SourceLocation
   /** Whether credentials are written in plain (`_transform`, true unless said otherwise). */

@@ -41,7 +41,7 @@ export async function translated<Config>(
   const fields = { name, instanceName: null, enabled: true, config: checked.data, protocols: ['http', 'https'], tags: [] }
   const around: PluginSurroundings = {
     plugin: { fields, scope, label: `plugin ${name}`, id: 'id', node, at: AT, locate: () => AT },
-    document: { at: AT, isPlain: true, services: [], routes: [], upstreams: [], certificates: [], consumers: [], plugins: [] },
+    document: { written: [], at: AT, isPlain: true, services: [], routes: [], upstreams: [], certificates: [], consumers: [], plugins: [] },
     hasBeside: (other) => beside.includes(other),
     locate: () => AT,
     note(rule) {

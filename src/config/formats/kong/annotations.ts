@@ -1,0 +1,104 @@
+/** What stands in comments of the native form that a Kong file has become: where things come from, and what is not quite what Kong does. */
+import type { SourceLocation } from '../../ir.ts'
+import { type ConfigNode, type MapNode, nodeAt } from '../../tree.ts'
+import type { KongTranslation } from './index.ts'
+import type { Entity, FidelityNote, KongDocument } from './types.ts'
+
+/** Lines above nodes of the native tree. Notes about what has no place there come back as `rest`. */
+export function annotationsOf({ tree, notes, document }: KongTranslation): {
+  readonly comments: ReadonlyMap<ConfigNode, readonly string[]>
+  readonly rest: readonly FidelityNote[]
+} {
+  const writer = new Annotator(notes)
+  for (const [key, entities] of [
+    ['services', document.services],
+    ['routes', document.routes],
+    ['consumers', document.consumers],
+  ] as const) {
+    const byPlace = new Map(entities.map((entity) => [placeOf(entity.at), entity]))
+    const section = nodeAt(tree, [key])
+    for (const { node } of section?.kind === 'map' ? section.entries.values() : []) {
+      const entity = byPlace.get(placeOf(node.at))
+      if (entity === undefined) continue
+      writer.add(node, entity)
+      for (const part of partsOf(document, entity)) writer.add(node, part)
+    }
+  }
+  for (const [key, line] of SECTIONS) {
+    const section = nodeAt(tree, [key])
+    if (section !== null) writer.say(section, line)
+  }
+  const plugins = new Map(document.plugins.map((plugin) => [placeOf(plugin.locate(['name'])), plugin]))
+  forEachPolicy(tree, false, (node) => {
+    const plugin = plugins.get(placeOf(node.at))
+    if (plugin !== undefined) writer.add(node, plugin)
+  })
+  return { comments: writer.comments, rest: notes.filter((note) => !writer.placed.has(note)) }
+}
+
+/** What stands above what no entity of the file has asked for. */
+const SECTIONS: readonly (readonly [string, string])[] = [
+  ['compatibility', "Kong's rules of routing, its order of plugins, and its answers where it refuses."],
+  ['listeners', 'As KONG_PROXY_LISTEN and KONG_TRUSTED_IPS were at the import, or as Kong has them by default.'],
+  ['limits', 'Bounds that Kong has not, or that are wider there than here.'],
+  ['policies', 'What Kong does to every request, and plugins that are for all.'],
+]
+
+/** Entities that have become part of another. */
+function partsOf(document: KongDocument, entity: Entity<unknown>): readonly Entity<unknown>[] {
+  const service = document.services.find((candidate) => candidate === entity)
+  if (service !== undefined) return service.upstream === null ? [] : [service.upstream]
+  return []
+}
+
+class Annotator {
+  readonly comments = new Map<ConfigNode, string[]>()
+  readonly placed = new Set<FidelityNote>()
+  readonly #notes: Map<string, FidelityNote[]>
+
+  constructor(notes: readonly FidelityNote[]) {
+    this.#notes = Map.groupBy(notes, ({ entity }) => entity)
+  }
+
+  say(node: ConfigNode, line: string): void {
+    this.comments.set(node, [...(this.comments.get(node) ?? []), line])
+  }
+
+  add(node: ConfigNode, { label, at, node: written }: Entity<unknown>): void {
+    const lines = this.comments.get(node) ?? []
+    if (lines.length === 0) this.comments.set(node, lines)
+    const place = `${at.file}:${at.line} ${label}`
+    if (!lines.includes(place)) lines.push(place)
+    for (const note of this.#notes.get(label) ?? []) this.#addNote(lines, note)
+    // Of credentials and other entities below it.
+    for (const [, { node: inner }] of written.entries) if (inner.kind === 'list') this.#addInner(lines, inner.items)
+  }
+
+  #addInner(lines: string[], items: readonly ConfigNode[]): void {
+    const places = new Set(items.map((item) => placeOf(item.at)))
+    for (const notes of this.#notes.values())
+      for (const note of notes) if (!note.entity.startsWith('plugin ') && places.has(placeOf(note.at))) this.#addNote(lines, note)
+  }
+
+  #addNote(lines: string[], note: FidelityNote): void {
+    this.placed.add(note)
+    const line = noteText(note)
+    if (!lines.includes(line)) lines.push(line)
+  }
+}
+
+/** `approximated config.month: …`. */
+export function noteText({ fidelity, field, reason }: FidelityNote): string {
+  return `${fidelity}${field === '' ? '' : ` ${field}`}: ${reason}`
+}
+
+function placeOf({ file, line, column }: SourceLocation): string {
+  return `${file}:${line}:${column}`
+}
+
+function forEachPolicy(map: MapNode, isPolicies: boolean, visit: (node: ConfigNode) => void): void {
+  for (const [key, { node }] of map.entries) {
+    if (isPolicies) visit(node)
+    else if (node.kind === 'map') forEachPolicy(node, key === 'policies', visit)
+  }
+}

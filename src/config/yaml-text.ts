@@ -1,0 +1,133 @@
+/** A tree as YAML for people: short things in one line, comments where they belong. */
+import type { ConfigNode, ListNode, MapNode, Scalar } from './tree.ts'
+
+/** Lines, without the `#`, that stand above a value's key. */
+export type Comments = ReadonlyMap<ConfigNode, readonly string[]>
+
+const LINE_CHARS = 120
+const INDENT = '  '
+/** What needs no quotes anywhere, in a list of one line neither. What could be read as a number, a boolean or null is not among it. */
+const PLAIN = /^(?!(?:true|false|null|yes|no|on|off)$)[A-Za-z_/][A-Za-z0-9_/.+@=-]*(?::[A-Za-z0-9_/.+@=-]+)*(?: [A-Za-z0-9_/.-]+)*$/i
+/** Durations, sizes and UUIDs: none of them is a number, whatever it begins with. */
+const PLAIN_WITH_DIGITS = /^(?:\d+(?:ms|s|m|h|KiB|MiB|GiB)|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/
+
+/** YAML 1.2 that reads as the same tree; texts that come from interpolations are written as these, and others never look like one. */
+export function yamlText(root: MapNode, comments: Comments = new Map()): string {
+  return `${blockMap(root, '', comments).join('\n')}\n`
+}
+
+function blockMap({ entries }: MapNode, indent: string, comments: Comments): string[] {
+  const lines: string[] = []
+  for (const [key, { node }] of entries) {
+    const isTop = indent === ''
+    if (isTop && lines.length > 0) lines.push('')
+    lines.push(...commentLines(comments.get(node), indent), ...entryLines(`${indent}${keyText(key)}:`, node, indent, comments))
+  }
+  return lines
+}
+
+function commentLines(texts: readonly string[] = [], indent: string): string[] {
+  return texts.flatMap((text) => wrapped(text, LINE_CHARS - indent.length - 2).map((line) => `${indent}# ${line}`.trimEnd()))
+}
+
+function entryLines(head: string, node: ConfigNode, indent: string, comments: Comments): string[] {
+  const inline = hasComments(node, comments) ? null : inlineText(node)
+  if (inline !== null && (node.kind === 'scalar' || head.length + 1 + inline.length <= LINE_CHARS)) return [`${head} ${inline}`]
+  const inner = indent + INDENT
+  if (node.kind === 'map') return [head, ...blockMap(node, inner, comments)]
+  if (node.kind === 'list') return [head, ...blockList(node, inner, comments)]
+  return [
+    `${head} ${blockScalarHead(String(node.value))}`,
+    ...String(node.value)
+      .replace(/\n$/, '')
+      .split('\n')
+      .map((line) => (line === '' ? '' : inner + line)),
+  ]
+}
+
+function blockList({ items }: ListNode, indent: string, comments: Comments): string[] {
+  return items.flatMap((item) => {
+    const inline = hasComments(item, comments) ? null : inlineText(item)
+    const above = commentLines(comments.get(item), indent)
+    if (inline !== null && (item.kind === 'scalar' || indent.length + 2 + inline.length <= LINE_CHARS))
+      return [...above, `${indent}- ${inline}`]
+    if (item.kind === 'map') {
+      const [first = '', ...rest] = blockMap(item, indent + INDENT, comments)
+      return [...above, `${indent}- ${first.trimStart()}`, ...rest]
+    }
+    return [...above, ...entryLines(`${indent}-`, item, indent, comments)]
+  })
+}
+
+/** Whether something within has comments, so that it cannot stand in one line. */
+function hasComments(node: ConfigNode, comments: Comments): boolean {
+  if (comments.size === 0 || node.kind === 'scalar') return false
+  const inner = node.kind === 'list' ? node.items : [...node.entries.values()].map((entry) => entry.node)
+  return inner.some((item) => comments.has(item) || hasComments(item, comments))
+}
+
+/** In one line; null for what cannot be, or would be hard to read. */
+function inlineText(node: ConfigNode): string | null {
+  if (node.kind === 'scalar') return isBlock(node.value, node.written) ? null : scalarText(node.value, node.written)
+  const parts: string[] = []
+  if (node.kind === 'list') {
+    for (const item of node.items) {
+      const text = inlineText(item)
+      if (text === null) return null
+      parts.push(text)
+    }
+    return `[${parts.join(', ')}]`
+  }
+  // Maps of maps are read more easily one below the other.
+  const deep = [...node.entries.values()].some(({ node: inner }) => inner.kind === 'map' && inner.entries.size > 1)
+  if (deep) return null
+  for (const [key, { node: inner }] of node.entries) {
+    const text = inlineText(inner)
+    if (text === null) return null
+    parts.push(`${keyText(key)}: ${text}`)
+  }
+  return parts.length === 0 ? '{}' : `{ ${parts.join(', ')} }`
+}
+
+function keyText(key: string): string {
+  return PLAIN.test(key) ? key : JSON.stringify(key)
+}
+
+function scalarText(value: Scalar, written: string | null): string {
+  if (written !== null) return JSON.stringify(written)
+  if (typeof value !== 'string') return String(value)
+  const text = value.replaceAll('${', () => '$${')
+  return PLAIN.test(text) || PLAIN_WITH_DIGITS.test(text) ? text : JSON.stringify(text)
+}
+
+/** Texts of several lines, such as certificates, that a block gives back exactly. */
+function isBlock(value: Scalar, written: string | null): boolean {
+  if (written !== null || typeof value !== 'string' || !value.includes('\n')) return false
+  return (
+    /^[^\s]/.test(value) &&
+    !/\n\n+$/.test(value) &&
+    /^[\x20-\x7e\n\u00a0-\ud7ff]*$/.test(value) &&
+    !/[ \t]$/m.test(value) &&
+    !value.includes('${')
+  )
+}
+
+function blockScalarHead(value: string): string {
+  return value.endsWith('\n') ? '|' : '|-'
+}
+
+/** A text in lines of at most so many characters, broken between words. */
+export function wrapped(text: string, charsMax: number): string[] {
+  const lines: string[] = []
+  for (const paragraph of text.split('\n')) {
+    let line = ''
+    for (const word of paragraph.split(' ')) {
+      if (line !== '' && line.length + 1 + word.length > charsMax) {
+        lines.push(line)
+        line = word
+      } else line = line === '' ? word : `${line} ${word}`
+    }
+    lines.push(line)
+  }
+  return lines
+}
