@@ -39,11 +39,11 @@ ${kinds.map(([kind, entities]) => section(kind, entities)).join('\n')}
 function summary({ entities, fields }: FidelityReport): string {
   const row = (name: string, counts: Readonly<Record<Fidelity, number>>): string =>
     `<tr><th scope="row">${name}</th>${FIDELITIES.map((fidelity) => `<td class="${counts[fidelity] === 0 ? 'none' : fidelity}">${counts[fidelity]}</td>`).join('')}</tr>`
-  return `<table class="counts">
+  return `<div class="scroll" tabindex="0" role="group" aria-label="Counts"><table class="counts">
 <caption>In all</caption>
 <thead><tr><td></td>${FIDELITIES.map((fidelity) => `<th scope="col">${badge(fidelity)}</th>`).join('')}</tr></thead>
 <tbody>${row('entities', entities)}${row('fields', fields)}</tbody>
-</table>`
+</table></div>`
 }
 
 function section(kind: string, entities: readonly EntityFidelity[]): string {
@@ -58,7 +58,7 @@ ${exact.length === 0 ? '' : `<details${differing.length === 0 ? '' : ''}><summar
 }
 
 function article({ entity, line, fidelity, reasons, fields }: EntityFidelity, isOpen: boolean): string {
-  const shown = fields.filter((field) => field.fidelity !== 'exact')
+  const shown = fields.filter((field) => field.reasons.length > 0)
   const exact = fields.filter((field) => field.fidelity === 'exact').map(({ field }) => `<code>${escaped(field)}</code>`)
   const rows = shown.map(
     (field) =>
@@ -95,6 +95,7 @@ header,main{max-width:62rem;margin:0 auto;padding:0 1rem}
 header{padding-top:2rem}
 main{padding-bottom:4rem}
 h1{font-size:1.6rem;margin:0}
+h1,h2,h3,p,li{overflow-wrap:anywhere}
 header p{margin:.25rem 0 1.5rem;color:var(--soft)}
 h2{font-size:1.2rem;margin:2.5rem 0 .75rem;padding-bottom:.3rem;border-bottom:1px solid var(--edge)}
 h3{font-size:1rem;margin:0;font-weight:600}
@@ -115,7 +116,8 @@ table{border-collapse:collapse}
 .fields{width:100%;font-size:.9375rem}
 .fields th,.fields td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-top:1px solid var(--edge)}
 .fields thead th{border-top:0;color:var(--soft);font-weight:400;font-size:.8125rem}
-.fields tbody th{font-weight:400}
+.fields tbody th{font-weight:400;white-space:nowrap}
+.fields th code{overflow-wrap:normal}
 summary{cursor:pointer;padding:.25rem 0}
 :focus-visible{outline:2px solid var(--approximated);outline-offset:2px}
 @media print{details>*{display:block}}

@@ -3,7 +3,7 @@ import { styleText } from 'node:util'
 import type { EntityFidelity, FidelityReport, FieldFidelity } from '../config/formats/kong/fidelity.ts'
 import type { Fidelity } from '../config/formats/kong/types.ts'
 import { wrapped } from '../config/yaml-text.ts'
-import { columns, count } from './terminal.ts'
+import { columns } from './terminal.ts'
 
 export interface ReportLook {
   readonly colour: boolean
@@ -58,15 +58,10 @@ function countsOf(
   ])
 }
 
-function kindLine(
-  kind: string,
-  entities: readonly EntityFidelity[],
-  paint: (style: 'bold' | 'green' | 'dim', text: string) => string,
-): string {
+function kindLine(kind: string, entities: readonly EntityFidelity[], paint: (style: 'bold' | 'green', text: string) => string): string {
   const exact = entities.filter(({ fidelity }) => fidelity === 'exact').length
-  const rest = exact === entities.length ? '' : `, ${entities.length - exact} not`
-  const said = exact === 0 ? count(entities.length, 'entry', 'entries') : `${paint('green', '✔')} ${exact} exact${rest}`
-  return `${paint('bold', kind)}  ${said}`
+  const said = `${exact} of ${entities.length} exact`
+  return `${paint('bold', kind)}  ${exact === entities.length ? paint('green', `✔ ${said}`) : said}`
 }
 
 interface Difference {

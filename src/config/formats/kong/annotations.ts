@@ -2,7 +2,7 @@
 import type { SourceLocation } from '../../ir.ts'
 import { type ConfigNode, type MapNode, nodeAt } from '../../tree.ts'
 import type { KongTranslation } from './index.ts'
-import type { Entity, FidelityNote, KongDocument } from './types.ts'
+import type { Entity, FidelityNote } from './types.ts'
 
 /** Lines above nodes of the native tree. Notes about what has no place there come back as `rest`. */
 export function annotationsOf({ tree, notes, document }: KongTranslation): {
@@ -21,7 +21,7 @@ export function annotationsOf({ tree, notes, document }: KongTranslation): {
       const entity = byPlace.get(placeOf(node.at))
       if (entity === undefined) continue
       writer.add(node, entity)
-      for (const part of partsOf(document, entity)) writer.add(node, part)
+      if ('upstream' in entity && entity.upstream !== null) writer.add(node, entity.upstream)
     }
   }
   for (const [key, line] of SECTIONS) {
@@ -44,20 +44,19 @@ const SECTIONS: readonly (readonly [string, string])[] = [
   ['policies', 'What Kong does to every request, and plugins that are for all.'],
 ]
 
-/** Entities that have become part of another. */
-function partsOf(document: KongDocument, entity: Entity<unknown>): readonly Entity<unknown>[] {
-  const service = document.services.find((candidate) => candidate === entity)
-  if (service !== undefined) return service.upstream === null ? [] : [service.upstream]
-  return []
-}
-
 class Annotator {
   readonly comments = new Map<ConfigNode, string[]>()
   readonly placed = new Set<FidelityNote>()
-  readonly #notes: Map<string, FidelityNote[]>
+  readonly #notes: ReadonlyMap<string, readonly FidelityNote[]>
+  /** Those that are about no plugin, by the places of their entities. */
+  readonly #notesAt: ReadonlyMap<string, readonly FidelityNote[]>
 
   constructor(notes: readonly FidelityNote[]) {
     this.#notes = Map.groupBy(notes, ({ entity }) => entity)
+    this.#notesAt = Map.groupBy(
+      notes.filter(({ entity }) => !entity.startsWith('plugin ')),
+      ({ at }) => placeOf(at),
+    )
   }
 
   say(node: ConfigNode, line: string): void {
@@ -75,9 +74,7 @@ class Annotator {
   }
 
   #addInner(lines: string[], items: readonly ConfigNode[]): void {
-    const places = new Set(items.map((item) => placeOf(item.at)))
-    for (const notes of this.#notes.values())
-      for (const note of notes) if (!note.entity.startsWith('plugin ') && places.has(placeOf(note.at))) this.#addNote(lines, note)
+    for (const { at } of items) for (const note of this.#notesAt.get(placeOf(at)) ?? []) this.#addNote(lines, note)
   }
 
   #addNote(lines: string[], note: FidelityNote): void {

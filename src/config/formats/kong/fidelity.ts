@@ -3,7 +3,7 @@ import type { SourceLocation } from '../../ir.ts'
 import type { ConfigNode, MapNode } from '../../tree.ts'
 import { CORE_RULES } from './core-policies.ts'
 import type { KongTranslation } from './index.ts'
-import type { Fidelity, FidelityNote, FidelityRule, WrittenEntity } from './types.ts'
+import type { Fidelity, FidelityNote, FidelityRule, KongDocument, WrittenEntity } from './types.ts'
 
 /** A field of an entity: one that is written, or one whose default is not carried exactly. */
 export interface FieldFidelity {
@@ -46,10 +46,11 @@ const SILENT: ReadonlySet<string> = new Set(['_comment', '_ignore', 'created_at'
 /** All that a Kong file says, in its order. */
 export function fidelityReport(file: string, { notes, document }: KongTranslation): FidelityReport {
   const byEntity = Map.groupBy(notes, ({ entity }) => entity)
+  const carried = carriedLabels(document)
   const details = document.written.map((entity) => {
     const own = byEntity.get(entity.label) ?? []
     byEntity.delete(entity.label)
-    return entityFidelity(entity, own)
+    return entityFidelity(entity, own, own.length === 0 && isLost(entity, carried))
   })
   // Of what is no entity that is known: keys of decK, entities of Kong Enterprise.
   const others = [...byEntity].map(([entity, own]): EntityFidelity => {
@@ -66,7 +67,30 @@ export function fidelityReport(file: string, { notes, document }: KongTranslatio
   }
 }
 
-function entityFidelity({ kind, label, node, children }: WrittenEntity, notes: readonly FidelityNote[]): EntityFidelity {
+/** What there is of the kinds that can be lost with another entity. */
+function carriedLabels({ services, routes, plugins }: KongDocument): ReadonlyMap<string, ReadonlySet<string>> {
+  return new Map(
+    Object.entries({ services, routes, plugins }).map(([kind, entities]) => [kind, new Set(entities.map(({ label }) => label))]),
+  )
+}
+
+/** Whether an entity that is switched on is not there, though nothing is said of itself. */
+function isLost({ kind, label, node }: WrittenEntity, carried: ReadonlyMap<string, ReadonlySet<string>>): boolean {
+  const enabled = node.entries.get('enabled')?.node
+  const isOff = enabled?.kind === 'scalar' && enabled.value === false
+  return !isOff && carried.get(kind)?.has(label) === false
+}
+
+const LOST: Omit<FidelityNote, 'entity' | 'at'> = {
+  fidelity: 'unsupported',
+  field: '',
+  reason: 'it belongs to something that is left out, and is left out with it',
+}
+
+/** @param isLost whether it is left out with another entity */
+function entityFidelity({ kind, label, node, children }: WrittenEntity, own: readonly FidelityNote[], isLost: boolean): EntityFidelity {
+  const notes = isLost ? [{ ...LOST, entity: label, at: node.at }] : own
+  const isLeftOut = notes.some(({ field, fidelity }) => field === '' && fidelity === 'unsupported')
   const written = new Map<string, SourceLocation>()
   for (const [key, entry] of node.entries) {
     if (SILENT.has(key) || children.includes(key)) continue
@@ -79,6 +103,7 @@ function entityFidelity({ kind, label, node, children }: WrittenEntity, notes: r
     fieldFidelity(
       field,
       said.filter((note) => note.field === field),
+      isLeftOut,
       written.get(field)?.line ?? said.find((note) => note.field === field)?.at.line ?? node.at.line,
     ),
   )
@@ -99,11 +124,12 @@ function isNull(node: ConfigNode): boolean {
 }
 
 function fieldsOf(notes: readonly FidelityNote[]): FieldFidelity[] {
-  return [...Map.groupBy(notes, ({ field }) => field)].map(([field, own]) => fieldFidelity(field, own, own[0]?.at.line ?? 1))
+  return [...Map.groupBy(notes, ({ field }) => field)].map(([field, own]) => fieldFidelity(field, own, false, own[0]?.at.line ?? 1))
 }
 
-function fieldFidelity(field: string, notes: readonly FidelityNote[], line: number): FieldFidelity {
-  return { field, fidelity: worst(notes), reasons: reasonsOf(notes), line }
+/** @param isLeftOut whether the whole entity is, which says of the field all that there is to say */
+function fieldFidelity(field: string, notes: readonly FidelityNote[], isLeftOut: boolean, line: number): FieldFidelity {
+  return { field, fidelity: isLeftOut ? 'unsupported' : worst(notes), reasons: reasonsOf(notes), line }
 }
 
 function detail(
