@@ -96,7 +96,7 @@ export class SignatureGate {
     const algorithm = this.#algorithmOf(signature)
     if (algorithm === null) return 'algorithm'
     if (!coversAll(signature, this.#options.requiredHeaders, this.#options.synonyms)) return 'uncovered'
-    const text = signedText(exchange, signature)
+    const text = signedText(exchange, signature, this.#options.trustUnsigned)
     if (text === null) return 'absent'
     const found = this.#signerOf(signature, algorithm, text)
     if (typeof found === 'string') return found

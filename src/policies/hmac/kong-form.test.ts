@@ -55,9 +55,24 @@ test('only the forms that are named are looked at', async () => {
   assert.equal(await reasonOf({ requiredHeaders: [] }, headers), undefined)
 })
 
-test('a field that is not there is signed without a value in the form of Kong, and refused in the others', async () => {
-  assert.equal(await reasonOf({ requiredHeaders: [] }, [kong('X-None', 'X-None:')]), undefined)
+test('a field that is not there is signed without a value as Kong does it, and refused where nobody asked for that', async () => {
+  const lenient = { requiredHeaders: [], trustUnsigned: true }
+  assert.equal(await reasonOf(lenient, [['Date', NOW], kong('X-None', 'X-None:')]), undefined)
+  assert.equal(await reasonOf(lenient, [['Date', NOW], draft('x-none', 'x-none:')]), 'signature-absent')
+  assert.equal(await reasonOf({ requiredHeaders: ['x-none'] }, [kong('X-None', 'X-None:')]), 'signature-absent')
   assert.equal(await reasonOf({ requiredHeaders: [] }, [draft('x-none', 'x-none:')]), 'signature-absent')
+})
+
+test('what is signed of times is their value in the form of Kong too', async () => {
+  const created = Math.floor(Date.parse(NOW) / 1_000)
+  const of = (text: string, said = created): readonly [string, string] => [
+    'Authorization',
+    `hmac username="partner-1", algorithm="hs2019", headers="(created)", created=${said}, signature="${sign(text)}"`,
+  ]
+  const only = { requiredHeaders: ['date'], algorithms: ['hmac-sha256'] }
+  assert.equal(await reasonOf(only, [of(`(created): ${created}`)]), undefined)
+  assert.equal(await reasonOf(only, [of('(created):')]), 'signature-wrong')
+  assert.equal(await reasonOf(only, [of(`(created): ${created}`, created + 1)]), 'signature-wrong')
 })
 
 test('without synonyms what has to be signed is compared by name', async () => {

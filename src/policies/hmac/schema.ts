@@ -33,7 +33,7 @@ export const schema = object({
     .boolean()
     .default(false)
     .describe(
-      'Whether date and digest of the body count also where the signature does not cover them, as Kong has it: every request then needs a `Date` or `X-Date` near to now, and what a signature has to cover is said by `requiredHeaders` alone.',
+      'Whether date and digest of the body count also where the signature does not cover them, as Kong has it: every request then needs a `Date` or `X-Date` near to now, and what a signature has to cover is said by `requiredHeaders` alone. A covered field that the request does not have is then signed as one without a value.',
     ),
   proxyAuthorization: z
     .boolean()

@@ -5,17 +5,17 @@ import type { Signature } from './signature.ts'
 /**
  * What a signature is made of: one line for each thing that it covers, as draft-cavage-http-signatures-12, 2.3 has it. In Latin-1, as headers
  * were received. Null when something is covered that the request does not have.
+ * @param asKong whether the form of Kong is read as Kong does it: a field that is not there is signed as one without a value, and the version is
+ * written in its own way. A signature then does not show that what it covers is there.
  */
-export function signedText(exchange: Exchange, signature: Signature): string | null {
+export function signedText(exchange: Exchange, signature: Signature, asKong = false): string | null {
   const { form, covered, created, expires, parameters } = signature
   if (parameters !== null) return signatureBase(exchange, covered, parameters)
+  const isLenient = asKong && form === 'hmac'
   const lines: string[] = []
   for (const name of covered) {
-    // Kong has a field that is not there signed as one without a value, and writes the version in its own way.
     const line =
-      form === 'hmac'
-        ? (kongLineOf(exchange, name) ?? lineOf(exchange, name, null, null) ?? `${name}:`)
-        : lineOf(exchange, name, created, expires)
+      (isLenient ? kongLineOf(exchange, name) : null) ?? lineOf(exchange, name, created, expires) ?? (isLenient ? `${name}:` : null)
     if (line === null) return null
     lines.push(line)
   }
