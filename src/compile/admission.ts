@@ -15,7 +15,9 @@ const HTTPS = upgradeTo('TLS/1.2, HTTP/1.1', 'https', 'This route asks for https
 const HTTP2 = upgradeTo('HTTP/2', 'http2', 'gRPC asks for HTTP/2')
 const GRPC_TLS = refuse('upgrade_required', 'This route asks for TLS', [], undefined, 'grpc-tls')
 const GRPC = refuse('grpc_required')
-const NO_HOST = refuse('request_malformed', 'A request without a host cannot be redirected')
+const NO_HOST = refuse('request_malformed', 'The redirect to https needs a valid Host')
+/** A host, with or without port, that can stand in a URL without ending its authority. */
+const HOST = /^([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i
 
 /** What looks at whether a request comes by one of a route's protocols; see {@link RoutePlan.admission}. */
 export function admissionOf({ tls, grpc, httpsRedirect }: ProtocolsIr): (exchange: Exchange) => Reply | null {
@@ -38,8 +40,10 @@ function isSecure({ request, client }: Exchange): boolean {
 /** To the same URL by https, on its usual port. */
 function redirect({ request, client }: Exchange, status: number): Reply {
   const { target, path, query } = request
-  const host = (client.trusted ? request.headers.get('X-Forwarded-Host') : undefined) ?? request.host
-  if (host === '') return NO_HOST
+  // Many a proxy hands on what its client said there: `evil.example/#` in front of the path would lead elsewhere. Of a chain the first is meant.
+  const told = client.trusted ? request.headers.get('X-Forwarded-Host')?.split(',', 1)[0]?.trim() : undefined
+  const host = told ?? request.host
+  if (!HOST.test(host)) return NO_HOST
   const asked = target.startsWith('/') ? target : `${path}${query === '' ? '' : `?${query}`}`
   return answer(status, [['Location', `https://${host}${asked}`]])
 }

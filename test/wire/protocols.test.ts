@@ -33,6 +33,17 @@ test('a trusted proxy in front may have ended TLS', async (context) => {
   assert.match((await rig.exchange(`${GET}X-Forwarded-Proto: https\r\n\r\n`)).text, /^HTTP\/1\.1 200 /)
   const { text } = await rig.exchange(`${GET}X-Forwarded-Proto: http\r\nX-Forwarded-Host: outer.example\r\n\r\n`)
   assert.match(text, /\r\nLocation: https:\/\/outer\.example\/a\?b=1\r\n/)
+  const chained = await rig.exchange(`${GET}X-Forwarded-Host: outer.example:8443, inner.example\r\n\r\n`)
+  assert.match(chained.text, /\r\nLocation: https:\/\/outer\.example:8443\/a\?b=1\r\n/)
+})
+
+test('what a proxy hands on as the host leads nowhere else', async (context) => {
+  const rig = await startRig(context, { trustedProxies: ['127.0.0.1'], route: { protocols: ['https'], httpsRedirect: 301 } })
+  for (const host of ['evil.example/#', 'shop.example@evil.example', 'evil.example?', 'evil.example\\', '']) {
+    const { text } = await rig.exchange(`${GET}X-Forwarded-Host: ${host}\r\n\r\n`)
+    assert.match(text, /^HTTP\/1\.1 400 /, host)
+    assert.doesNotMatch(text, /\r\nLocation:/)
+  }
 })
 
 test('a route for gRPC refuses what is none, and gRPC over HTTP/1.1', async (context) => {
