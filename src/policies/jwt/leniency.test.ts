@@ -47,6 +47,8 @@ test('a header of another name may have to say `Bearer`', async () => {
   assert.equal(onRequest(steps, ask(token))?.reason, 'missing')
   assert.equal(onRequest(steps, ask(`Bearer ${token}`, 'other'))?.reason, 'repeated')
   assert.deepEqual(jwt.credentialPlaces?.((await jwt.loadSchema()).parse({ ...options, from: ['bearer:X-Token'] })), ['header:X-Token'])
+  for (const from of ['bearer:Host', 'bearer:Cookie', 'bearer:Connection', 'header:host'])
+    assert.deepEqual(await problemsOf(jwt, { ...options, from: [from] }), ['no token can stand in this header'], from)
 })
 
 test('a challenge that is written stands in place of the realm, and without a description', async () => {
@@ -81,7 +83,8 @@ test('why no key of a consumer fits is told by its reason, and by nothing else',
     byJwtKey: (key) => [credential, broken].filter((one) => one.key === key).map((one) => ({ consumer, credential: one })),
   }
   const steps = await compileJwt({ consumers: true }, { consumers })
-  const ask = async (claims: Readonly<Record<string, unknown>>, more: object = {}) => verdictOf(steps, bearing(await tokenOf({ claims, ...more })))
+  const ask = async (claims: Readonly<Record<string, unknown>>, more: object = {}) =>
+    verdictOf(steps, bearing(await tokenOf({ claims, ...more })))
   const reasons = [
     await ask({}),
     await ask({ iss: '' }),

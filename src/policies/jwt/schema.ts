@@ -40,7 +40,9 @@ const place = () =>
     .regex(TOKEN_PLACE, { error: 'expected `header`, `header:NAME`, `bearer:NAME`, `cookie:NAME` or `query:NAME`' })
     .refine((written) => !RESERVED.has(written.toLowerCase()), { error: 'no token can stand in this header' })
 
-const RESERVED: ReadonlySet<string> = new Set([...MANAGED_FIELDS, 'host', 'cookie'].map((field) => `header:${field}`))
+const RESERVED: ReadonlySet<string> = new Set(
+  [...MANAGED_FIELDS, 'host', 'cookie'].flatMap((field) => [`header:${field}`, `bearer:${field}`]),
+)
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
