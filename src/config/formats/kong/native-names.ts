@@ -1,4 +1,5 @@
-const NATIVE = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
+/** A map of the native form cannot have `__proto__` for a key: the entity, with all that guards it, would be gone without a word. */
+const NATIVE = /^(?!__proto__$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
 const NAME_CHARS_MAX = 100
 
 /** Gives the names of entities such a form that the native form takes them, and no two are the same. */

@@ -44,3 +44,10 @@ test('no more warnings are made than a person reads', () => {
   assert.match(warnings.at(-1)?.message ?? '', /^and 950 more/)
   assert.equal(notes.all.length, 1_000)
 })
+
+test('what is left out is told before all that is not quite the same', () => {
+  const notes = new Notes([], true)
+  for (let i = 0; i < 60; i++) notes.note('route r', { [`f${i}`]: { fidelity: 'approximated', reason: `it is ${i}` } }, `f${i}`, AT)
+  notes.unsupported('plugin oauth2 of route r', '', AT, 'it guards')
+  assert.equal(notes.warnings()[0]?.message, 'plugin oauth2 of route r is left out: it guards')
+})

@@ -48,7 +48,10 @@ export class Notes {
     const groups = Map.groupBy(this.#all, ({ entity, field, fidelity, reason }) =>
       fidelity === 'unsupported' ? `${entity} ${field} ${reason}` : `${field} ${reason}`,
     )
-    const told = [...groups.values()].slice(0, TOLD_MAX).flatMap((notes): Problem | never[] => {
+    // What is left out may have guarded something: none of what is not quite the same hides it.
+    const isKept = ([first]: readonly FidelityNote[]): number => Number(first?.fidelity !== 'unsupported')
+    const ordered = [...groups.values()].toSorted((a, b) => isKept(a) - isKept(b))
+    const told = ordered.slice(0, TOLD_MAX).flatMap((notes): Problem | never[] => {
       const [first, ...others] = notes
       if (first === undefined) return []
       const { entity, field, fidelity, reason, at } = first
@@ -57,9 +60,9 @@ export class Notes {
       const verdict = fidelity === 'unsupported' ? 'left out' : 'not quite what Kong does'
       return { severity: 'warning', location: at, message: `${what} ${others.length === 0 ? 'is' : 'are'} ${verdict}: ${reason}` }
     })
-    const [next] = [...groups.values()][TOLD_MAX] ?? []
+    const [next] = ordered[TOLD_MAX] ?? []
     if (next === undefined) return told
-    const message = `and ${groups.size - TOLD_MAX} more kinds of things that are not quite what Kong does: \`turnpike import\` lists them all`
+    const message = `and ${ordered.length - TOLD_MAX} more kinds of things that are not quite what Kong does: \`turnpike import\` lists them all`
     return [...told, { severity: 'warning', location: next.at, message }]
   }
 }
