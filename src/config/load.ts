@@ -89,7 +89,7 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
       trees.push(isKong(written) ? resolveVaults(written, env, problems) : await interpolate(written, { env, readFile, onFile }, problems))
   }
   const readSoFar = (): Read => ({ sources, files: [...asked] })
-  const fail = (): NotLoaded => ({ ...readSoFar(), problems: sortProblems(hideValues(problems, trees)) })
+  const fail = (): NotLoaded => ({ ...readSoFar(), problems: sortProblems(hideValues(withoutEchoes(problems), trees)) })
   // With a part missing, most of what could be said of the rest would be wrong.
   if (!complete) return fail()
   const translated = await translateAll(trees, options, problems)
@@ -98,7 +98,7 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   const merged = mergeTrees(translated.trees, problems)
   const schemas = await loadSchemas(policies, keysIn(merged, new Set(ON_BY_DEFAULT)))
   const schema = nativeSchema(schemas, namedPolicies(merged))
-  const broken = new Set(problems.map(placeOf))
+  const broken = errorPlaces(problems)
   const { tree, result } = check(schema, merged)
   checkReferences(tree, problems)
   if (!result.success) {
@@ -131,6 +131,16 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
     kong: translated.kong,
     display,
   }
+}
+
+function errorPlaces(problems: readonly Problem[]): Set<string> {
+  return new Set(problems.flatMap((problem) => (problem.severity === 'error' ? placeOf(problem) : [])))
+}
+
+/** Of a value that is wrong, such as one whose variable is not set, nothing more is worth saying. */
+function withoutEchoes(problems: readonly Problem[]): Problem[] {
+  const wrong = errorPlaces(problems)
+  return problems.filter((problem) => problem.severity === 'error' || !wrong.has(placeOf(problem)))
 }
 
 function isKong({ entries }: MapNode): boolean {

@@ -313,6 +313,18 @@ consumers:
   assert.ok(problems.includes('6:22 error the environment variable `SERVICE_HOST` is not set'))
 })
 
+test('2.1 of a value whose variable is not set nothing more is said', async () => {
+  const yaml = `
+_format_version: "3.0"
+consumers:
+  - { username: alice, keyauth_credentials: [{ key: "{vault://env/key}" }] }
+`
+  assert.deepEqual(
+    (await problemsOf(yaml)).filter((problem) => problem.startsWith('4:53 ')),
+    ['4:53 error the environment variable `KEY` is not set'],
+  )
+})
+
 test('2.1 what is between braces of the native form is plain text', async () => {
   const document = await documentOf(`
 _format_version: "3.0"
@@ -384,6 +396,15 @@ test('2.1 listeners are those of Kong, or of KONG_PROXY_LISTEN and KONG_TRUSTED_
   assert.match(JSON.stringify(await listenersOf({ KONG_PROXY_LISTEN: 'nowhere' })), /`KONG_PROXY_LISTEN`: expected `address:port`/)
   assert.match(JSON.stringify(await listenersOf({ KONG_PROXY_LISTEN: '0.0.0.0:80 proxy_protocol' })), /expected `address:port`/)
   assert.match(JSON.stringify(await listenersOf({ KONG_PROXY_LISTEN: '0.0.0.0:443 ssl' })), /nothing is listened on/)
+})
+
+test('2.5 with trusted proxies it is told that X-Real-IP does not say who the client is', async () => {
+  const noteOf = async (env: Record<string, string>): Promise<string | undefined> =>
+    (await problemsOf('_format_version: "3.0"', { env })).find((problem) => problem.includes('KONG_TRUSTED_IPS'))
+  assert.match((await noteOf({ KONG_TRUSTED_IPS: '10.0.0.0/8' })) ?? '', /`X-Real-IP` by default/)
+  assert.match((await noteOf({ KONG_TRUSTED_IPS: '::1', KONG_REAL_IP_HEADER: 'CF-Connecting-IP' })) ?? '', /`X-Forwarded-For`/)
+  assert.equal(await noteOf({ KONG_TRUSTED_IPS: '::1', KONG_REAL_IP_HEADER: 'x-forwarded-for' }), undefined)
+  assert.equal(await noteOf({}), undefined)
 })
 
 test('2.1 a file that looks like one of Kong and does not say so is told what it lacks', async () => {

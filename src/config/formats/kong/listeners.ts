@@ -39,6 +39,11 @@ export const LISTENER_RULES = {
     fidelity: 'approximated',
     reason: 'the file has no certificate, so that nothing listens for TLS; Kong shows one that it makes up',
   },
+  'KONG_TRUSTED_IPS#header': {
+    fidelity: 'approximated',
+    reason:
+      'who the client is says `X-Forwarded-For`, read from its end over the proxies that are trusted; Kong takes `KONG_REAL_IP_HEADER`, `X-Real-IP` by default: limits and address lists see other addresses unless the proxy sends both',
+  },
 } as const satisfies FidelityRules
 
 /** The listeners that KONG_PROXY_LISTEN and KONG_TRUSTED_IPS ask for, or Kong's own; null where it has been said why there are none. */
@@ -54,6 +59,8 @@ export function listenersOf(env: Env, { certificates, at }: KongDocument, notes:
   if (open.length === 0) return fail('nothing is listened on: `off`, or `ssl` alone while the file has no certificate')
   if (written !== undefined && open.length < listens.length) notes.note('listeners', LISTENER_RULES, 'KONG_PROXY_LISTEN#ssl', at)
   const trustedProxies = (env['KONG_TRUSTED_IPS'] ?? '').split(',').flatMap((item) => item.trim() || [])
+  if (trustedProxies.length > 0 && env['KONG_REAL_IP_HEADER']?.toLowerCase() !== 'x-forwarded-for')
+    notes.note('listeners', LISTENER_RULES, 'KONG_TRUSTED_IPS#header', at)
   return open.map(({ host, port, tls, http2 }) => ({
     host,
     port,
