@@ -90,16 +90,36 @@ export class KeyMaker {
   }
 }
 
+/** Parameters keep their text: of two that only look the same once they are decoded, `%E8` and `%E9` say, each has its own response. */
 function compileQuery(keyQuery: KeyOptions['keyQuery']): (query: string) => string {
   if (keyQuery === 'as-is') return (query) => query
   const names = keyQuery === 'sorted' ? null : new Set(keyQuery)
   return (query) => {
-    if (query === '') return ''
-    const params = new URLSearchParams(query)
-    const pairs = [...params].filter(([name]) => names === null || names.has(name))
+    const params = query.split('&').flatMap((text) => {
+      const name = nameOf(text)
+      return text === '' || names?.has(name) === false ? [] : [{ name, text: shortest(text) }]
+    })
     // Of one name the order counts: services take the first, or the last.
-    return new URLSearchParams(pairs.sort(([one], [other]) => (one === other ? 0 : one < other ? -1 : 1))).toString()
+    return params
+      .sort(({ name: one }, { name: other }) => (one === other ? 0 : one < other ? -1 : 1))
+      .map(({ text }) => text)
+      .join('&')
   }
+}
+
+function nameOf(parameter: string): string {
+  return new URLSearchParams(parameter).keys().next().value ?? ''
+}
+
+const ENCODED = /%[0-9A-Fa-f]{2}/g
+const UNRESERVED = /^[A-Za-z0-9._~-]$/
+
+/** The same text for what means the same (RFC 3986, 6.2.2). */
+function shortest(text: string): string {
+  return text.replaceAll(ENCODED, (triplet) => {
+    const char = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
+    return UNRESERVED.test(char) ? char : triplet.toUpperCase()
+  })
 }
 
 /** Kinds of policies that read the field Authorization. */
