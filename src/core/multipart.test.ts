@@ -36,6 +36,7 @@ test('what readers could take for different fields is no form', () => {
     `--bc\r\n${part('name="a"', '1')}--b--`,
     `${part('name="a"', '1')}--b--\r\n${part('name="b"', '1')}--b--`,
     part('name="a"', '1').repeat(1_001) + '--b--',
+    ...['\n', '\r', '\n\n', '\r\r'].map((end) => `${part('name="a"', `1${end}--b${end}x`)}--b--`),
   ]
   for (const text of malformed) assert.equal(splitParts(Buffer.from(text), 'b'), null, text.slice(0, 80))
 })

@@ -27,7 +27,7 @@ export function boundaryOf(contentType: string): string | null {
 export function splitParts(bytes: Buffer, boundary: string): readonly MultipartPart[] | null {
   const text = bytes.toString('latin1')
   const delimiter = `--${boundary}`
-  if (!text.startsWith(delimiter)) return null
+  if (!text.startsWith(delimiter) || hasLooseDelimiter(text, delimiter)) return null
   const parts: MultipartPart[] = []
   let at = delimiter.length
   while (!text.startsWith('--', at)) {
@@ -41,6 +41,15 @@ export function splitParts(bytes: Buffer, boundary: string): readonly MultipartP
     at = next + 2 + delimiter.length
   }
   return /^(\r\n)?$/.test(text.slice(at + 2)) ? parts : null
+}
+
+/** Whether a delimiter stands behind half a line end, which some readers take for a whole one. */
+function hasLooseDelimiter(text: string, delimiter: string): boolean {
+  for (let at = text.indexOf(delimiter, 1); at !== -1; at = text.indexOf(delimiter, at + 1)) {
+    const before = text.slice(at - 2, at)
+    if (before !== '\r\n' && /[\r\n]$/.test(before)) return true
+  }
+  return false
 }
 
 function nameOf(head: string): string | null {

@@ -68,6 +68,29 @@ test('a form becomes parameters, which are edited with those of the query', asyn
   assert.deepEqual([exchange.forward.query, exchange.request.headers.has('Content-Type')], ['a=1&b=2', false])
 })
 
+test('a form that becomes parameters stays within the query', async () => {
+  const steps = await compileRequest({ method: 'GET', formToQuery: true })
+  const exchange = exchangeOf({ method: 'POST', query: 'a=1', bodyLength: 10, headers: [FORM] })
+  await steps.requestBody?.run(exchange, Buffer.from('b=1#c&d=<2>&e=%23'))
+  assert.equal(exchange.forward.query, 'a=1&b=1%23c&d=%3C2%3E&e=%23')
+})
+
+test('a value makes no parts of its own', async () => {
+  const steps = await compileRequest({ form: { remove: ['admin'], set: { note: '{query.note}' } } })
+  const body = '--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n--b--\r\n'
+  const send = async (note: string) => {
+    const exchange = exchangeOf({
+      method: 'POST',
+      query: `note=${encodeURIComponent(note)}`,
+      bodyLength: body.length,
+      headers: [['Content-Type', 'multipart/form-data; boundary=b']],
+    })
+    return told((await steps.requestBody?.run(exchange, Buffer.from(body))) ?? undefined)
+  }
+  assert.match((await send('--')) ?? '', /name="note"\r\n\r\n--\r\n/)
+  assert.equal(await send('\r\n--b\r\nContent-Disposition: form-data; name="admin"\r\n\r\ntrue'), 'request_body_invalid')
+})
+
 test('pass-unparsable: what nobody takes for JSON passes, what could be read in two ways does not', async () => {
   const steps = await compileRequest({ body: { remove: ['/a'] }, notJson: 'pass-unparsable' })
   const json = [JSON_TYPE]

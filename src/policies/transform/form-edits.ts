@@ -11,6 +11,8 @@ export type FormEdits = (exchange: Exchange, body: Buffer, headers: Headers) => 
 const URLENCODED = /^[ \t]*application\/x-www-form-urlencoded[ \t]*(;[^,]*)?$/i
 const MULTIPART = /^[ \t]*multipart\/form-data[ \t]*(;.*)?$/i
 const PRINTABLE = /^[\x21-\x7e]*$/
+/** RFC 3986, 3.4. */
+const UNFIT_FOR_QUERY = /["#<>[\\\]^`{|}]/g
 const EMPTY = Buffer.alloc(0)
 
 /** Of which kind a body is by its Content-Type; null for no form. */
@@ -36,7 +38,9 @@ export function compileFormEdits(edits: PairEdits, toQuery: boolean, editQuery: 
     const edited = editText === null ? text : editText(text, exchange)
     if (!toQuery) return edited === text ? null : Buffer.from(edited, 'latin1')
     const { forward } = exchange
-    const query = [forward.query, edited].filter((part) => part !== '').join('&')
+    // A form may hold what no query may: behind a `#` a service would see none of it.
+    const added = edited.replaceAll(UNFIT_FOR_QUERY, encodeURIComponent)
+    const query = [forward.query, added].filter((part) => part !== '').join('&')
     forward.query = editQuery === null ? query : editQuery(query, exchange)
     headers.delete('Content-Type')
     return EMPTY
@@ -58,6 +62,8 @@ function compilePartEdits(edits: PairEdits): FormEdits {
       const value = valueFor(exchange)
       const isThere = parts.some((part) => part.name === name)
       if (when !== 'set' && when !== 'add' && isThere !== (when === 'replace')) continue
+      // Who chooses the boundary could make parts of a value, those that are removed among them.
+      if (value?.includes(`--${boundary}`) === true) return 'malformed'
       if (when === 'set' || when === 'replace') parts = parts.filter((part) => part.name !== name)
       if (value !== null) parts = [...parts, fieldPart(name, value)]
     }
