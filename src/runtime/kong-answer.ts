@@ -25,6 +25,7 @@ export function renderKongRefusal(exchange: Exchange, reply: Reply, code: ErrorC
   if (form === 'empty') return EMPTY
   response.headers.append('Content-Type', CONTENT_TYPES[form])
   if (error.form === 'object') return Buffer.from(JSON.stringify(error.body ?? { message }))
+  if (error.form === 'text') return Buffer.from(message)
   return Buffer.from(TEMPLATES[form](message, exchange.requestId))
 }
 
@@ -77,6 +78,7 @@ function inMarkup(text: string): string {
 function formOf({ form }: KongError, headers: Headers): Form | 'empty' {
   if (form === 'empty') return 'empty'
   if (form === 'object') return 'json'
+  if (form === 'text') return 'text'
   const accept = headers.getJoined('Accept')
   if (form !== 'nginx') return acceptedForm(accept)
   return accept === undefined && !headers.has('Content-Type') ? 'text' : acceptedForm(accept ?? headers.get('Content-Type'))

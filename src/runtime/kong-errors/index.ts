@@ -3,12 +3,13 @@ import type { Reply } from '../../core/reply.ts'
 import { ERRORS } from '../error-table.ts'
 import { AUTHENTICATION_ERRORS } from './authentication.ts'
 import { GATEWAY_ERRORS } from './gateway.ts'
+import { GRPC_ERRORS } from './grpc.ts'
 import type { KongError } from './kong-error.ts'
 import { TRAFFIC_ERRORS } from './traffic.ts'
 
 /** The one table from refusals to what Kong answers. */
 export const KONG_ERRORS: ReadonlyMap<string, KongError> = new Map(
-  [GATEWAY_ERRORS, AUTHENTICATION_ERRORS, TRAFFIC_ERRORS].flatMap((errors) => Object.entries(errors)),
+  [GATEWAY_ERRORS, AUTHENTICATION_ERRORS, TRAFFIC_ERRORS, GRPC_ERRORS].flatMap((errors) => Object.entries(errors)),
 )
 
 /** What Kong answers in place of a refusal; what it has no like of keeps our status and sentence. */

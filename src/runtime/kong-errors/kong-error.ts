@@ -12,9 +12,10 @@ export interface KongError {
    * - `error`, the usual one: text, HTML, XML or JSON as `Accept` asks for it, with the id of the request; JSON where it says nothing.
    * - `nginx`: the same, but `Content-Type` stands in for `Accept`, and where there is neither it is text.
    * - `object`: `{"message":…}`, or `body`, as JSON whatever the client accepts, and without the id.
+   * - `text`: the message alone, as text, whatever the client accepts.
    * - `empty`: no body.
    */
-  readonly form?: 'error' | 'nginx' | 'object' | 'empty'
+  readonly form?: 'error' | 'nginx' | 'object' | 'text' | 'empty'
   /** For `object`, in place of `{"message":…}`. */
   readonly body?: Readonly<Record<string, string>>
   /** Beside those of the refusal. */

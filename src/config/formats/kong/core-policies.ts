@@ -45,10 +45,12 @@ export function corePoliciesOfRoute({ fields, service }: RouteEntity): Policies 
 
 function rewriteOf({ fields, locate }: ServiceEntity, stripPath: boolean, preserveHost: boolean): Written {
   const path = fields.path ?? '/'
+  // Calls keep their path: nginx hands on that of the request.
+  const strips = stripPath && !fields.protocol.startsWith('grpc')
   return {
     basePath: nodeOf(normalisePath(path) ?? path, locate(['path'])),
     keepEmptyQuery: true,
-    ...(stripPath && { stripMatched: true, forwardedPrefix: true }),
+    ...(strips && { stripMatched: true, forwardedPrefix: true }),
     ...(preserveHost && { preserveHost: true }),
   }
 }

@@ -5,6 +5,8 @@ import { botDetection } from './bot-detection.ts'
 import { correlationId } from './correlation-id.ts'
 import { cors } from './cors.ts'
 import { fileLog } from './file-log.ts'
+import { grpcGateway } from './grpc-gateway.ts'
+import { grpcWeb } from './grpc-web.ts'
 import { hmacAuth } from './hmac-auth.ts'
 import { httpLog } from './http-log.ts'
 import { ipRestriction } from './ip-restriction.ts'
@@ -29,6 +31,8 @@ export const PLUGINS: readonly KongPlugin<unknown>[] = [
   correlationId,
   cors,
   fileLog,
+  grpcGateway,
+  grpcWeb,
   hmacAuth,
   httpLog,
   ipRestriction,
