@@ -134,13 +134,14 @@ export function parseQuery<S extends z.ZodType>(
   query: string,
   schema: S,
 ): { readonly ok: true; readonly value: z.output<S> } | { readonly ok: false; readonly reason: string } {
-  const params = new URLSearchParams(query)
-  const values: Record<string, string> = {}
-  for (const [name, value] of params) {
-    if (Object.hasOwn(values, name)) return { ok: false, reason: `${name} stands twice.` }
-    values[name] = value
+  const values = new Map<string, string>()
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (values.has(name)) return { ok: false, reason: `${name} stands twice.` }
+    // A schema passes over it, and it would be taken for nothing.
+    if (name === '__proto__') return { ok: false, reason: `${name}: there is no such parameter.` }
+    values.set(name, value)
   }
-  return parseValue(values, schema)
+  return parseValue(Object.fromEntries(values), schema)
 }
 
 function parseValue<S extends z.ZodType>(value: unknown, schema: S) {

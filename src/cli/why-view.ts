@@ -1,5 +1,5 @@
 import type { NearMiss } from '../compile/near-misses.ts'
-import type { Answerer, AttemptDecision, DecisionRecord, PolicyDecision } from '../core/decision.ts'
+import { type Answerer, type AttemptDecision, type DecisionRecord, type PolicyDecision, wasRouteSought } from '../core/decision.ts'
 import type { Place } from '../core/trace.ts'
 import type { FoundDecision, WhatIf } from '../runtime/decisions/desk.ts'
 import type { Paint, Style } from './explain-view.ts'
@@ -94,8 +94,8 @@ class View {
   }
 
   #route({ record, nearMisses }: Omit<FoundDecision, 'found'>): Row[] {
-    const { route, request, answer } = record
-    if (request.path === '') return [[this.#paint('yellow', 'none was looked for')]]
+    const { route, answer } = record
+    if (!wasRouteSought(record)) return [[this.#paint('yellow', 'none was looked for')]]
     const none = answer.error === 'method_not_allowed' ? 'none takes this method' : 'none'
     const taken: Row =
       route === null ? [this.#paint('yellow', none)] : [this.#paint('green', route.name), route.pattern, this.#place(route.at)]

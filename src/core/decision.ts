@@ -100,6 +100,19 @@ export interface DecisionRecord {
   readonly durationMs: number
 }
 
+/** Whether a route was looked for: not where what came was no request, or where the listener itself answered what can have none. */
+export function wasRouteSought({ route, request, answer: { from, error } }: RouteTrail): boolean {
+  if (route !== null || request.path === '') return route !== null
+  return from.by !== 'gateway' || error === 'route_not_found' || error === 'method_not_allowed'
+}
+
+/** What of a record {@link wasRouteSought} looks at. */
+interface RouteTrail {
+  readonly route: object | null
+  readonly request: { readonly path: string }
+  readonly answer: { readonly from: { readonly by: string }; readonly error: string | null }
+}
+
 /** One line of a list of records. */
 export interface DecisionSummary {
   readonly requestId: string

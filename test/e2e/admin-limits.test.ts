@@ -110,6 +110,7 @@ test('what a consumer, a credential and an address have left is told, over both 
     '?header:Authorization=x': [400, /may be a secret/],
     '?page=2': [400, /no such parameter/],
     '?ip=127.0.0.1&ip=127.0.0.2': [400, /stands twice/],
+    '?__proto__=1': [400, /no such parameter/],
   } as const
   for (const [asked, [wanted, says]] of Object.entries(wrong)) {
     const { status, json: told } = await ask(asked)

@@ -252,6 +252,16 @@ test('what is not kept, or is no request, is told too', { timeout: TIMEOUT }, as
   assert.ok(summary)
   assert.deepEqual([summary.path, summary.route, summary.status], ['', '', 400])
   assert.match(await rig.command(summary.requestId), /none was looked for/)
+
+  // It has a path, and nobody knows of which host.
+  const hostless = connect(Number(new URL(gateway.url).port), '127.0.0.1')
+  hostless.write('GET /keyed/a HTTP/1.1\r\nHost: "><b>\r\n\r\n')
+  assert.match(await text(hostless), /^HTTP\/1\.1 400 /)
+  const [other] = await rig.list('path=/keyed/a')
+  assert.ok(other)
+  assert.match(await rig.command(other.requestId), /none was looked for/)
+  const { json } = await rig.admin(`/decisions/${other.requestId}`)
+  assert.equal((json as { nearMisses: unknown }).nearMisses, null)
   assert.equal((await rig.admin(`/decisions/${summary.requestId}/if`, { headers: { 'X-A': 'b' } })).status, 400)
 })
 

@@ -83,6 +83,12 @@ function clock(seconds: number): string {
   return new Date(seconds * 1_000).toLocaleTimeString('en-GB')
 }
 
+/** From the first point, or somewhat before it, to the newest. */
+function rangeOf(times: ArrayLike<number>): [number, number] {
+  const end = times[times.length - 1] ?? Date.now() / 1_000
+  return [Math.min(times[0] ?? end, end - SPAN_S), end]
+}
+
 /** uPlot draws layers as areas from zero: the whole stack first, and what is below it over that. */
 function dataOf(times: readonly number[], series: readonly Series[], isStack: boolean): uPlot.AlignedData {
   if (!isStack) return [[...times], ...series.map(({ values }) => [...values])]
@@ -127,7 +133,8 @@ function optionsOf(
       },
     ],
     scales: {
-      x: { range: (_, min, max) => [Math.min(min, max - SPAN_S), max] },
+      // Not from what uPlot has found: of a single point it makes a day, and of none the year 1970.
+      x: { range: ({ data: [shown] }) => rangeOf(shown) },
       y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
     },
     series: [

@@ -76,9 +76,9 @@ routes:
   desk.remember(keyed)
   const found = await desk.find('q')
   assert.ok(found.found && found.nearMisses !== null)
-  assert.deepEqual(
-    found.nearMisses.map(({ message }) => message).sort(),
-    ['header x-partner: not as expected; its value is hidden', 'query k: not as expected; its value is hidden'],
-  )
+  assert.deepEqual(found.nearMisses.map(({ message }) => message).sort(), [
+    'header x-partner: not as expected; its value is hidden',
+    'query k: not as expected; its value is hidden',
+  ])
   assert.doesNotMatch(JSON.stringify(found), /guess|sesame/)
 })

@@ -1,7 +1,15 @@
 import type { NearMiss } from '../../compile/near-misses.ts'
 import { compileRouter, type RouteQuery, type Router } from '../../compile/router.ts'
 import type { GatewayIr } from '../../config/ir.ts'
-import type { DecisionFilter, DecisionQuery, DecisionRecord, DecisionSummary, KeptDecision, WorkerDecisions } from '../../core/decision.ts'
+import {
+  type DecisionFilter,
+  type DecisionQuery,
+  type DecisionRecord,
+  type DecisionSummary,
+  type KeptDecision,
+  type WorkerDecisions,
+  wasRouteSought,
+} from '../../core/decision.ts'
 import { Headers } from '../../core/headers.ts'
 import { type DescribedRequest, headOf } from '../described-request.ts'
 import type { Explanation, RequestOrigin } from '../explain.ts'
@@ -56,7 +64,7 @@ export interface FoundDecision {
   readonly worker: number
   /** Older requests with the same id. */
   readonly others: number
-  /** Routes that came near, and where they dropped out; null when that configuration is not kept any more, or what came was no request. */
+  /** Routes that came near, and where they dropped out; null when that configuration is not kept any more, or none was looked for. */
   readonly nearMisses: readonly NearMiss[] | null
 }
 
@@ -169,7 +177,7 @@ export class DecisionDesk {
 
   #nearMisses({ record, head, secrets }: KeptDecision): readonly NearMiss[] | null {
     const ir = this.#revisions.get(record.revision)
-    if (ir === undefined || head.path === '') return null
+    if (ir === undefined || !wasRouteSought(record)) return null
     const query: RouteQuery = { ...head, method: record.request.method, headers: Headers.from(fieldsOf(head.fields)) }
     const places = new Set(secrets)
     return this.#routerOf(ir)

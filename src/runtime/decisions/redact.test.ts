@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { shownFields, shownTarget } from './redact.ts'
+import { isSecretName, shownFields, shownTarget } from './redact.ts'
 
 const SECRETS: ReadonlySet<string> = new Set(['header:x-partner', 'query:k'])
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl'
+
+test('the id of a credential is shown, and what else is named after one is not', () => {
+  for (const name of ['x-credential-id', 'x-credential-identifier']) assert.equal(isSecretName(name), false, name)
+  for (const name of ['x-credential', 'x-credential-idx', 'credentials', 'x-credential-id-token'])
+    assert.equal(isSecretName(name), true, name)
+})
 
 test('fields that hold credentials are hidden, by their names or by what the configuration says', () => {
   const hidden = [

@@ -1,4 +1,3 @@
-import './requests.css'
 import { RequestList } from './requests/list.tsx'
 import { RequestRecord } from './requests/record.tsx'
 import { LiveTap } from './requests/tap.tsx'

@@ -1,4 +1,5 @@
 import { useEffect } from 'preact/hooks'
+import { wasRouteSought } from '../../../../src/core/decision.ts'
 import { type DecisionRecord, foundDecision } from '../../decision-shapes.ts'
 import { bytes, plural } from '../../format.ts'
 import { recordLink, routeLink } from '../../links.ts'
@@ -143,8 +144,8 @@ function Fact({ name, children }: { readonly name: string; readonly children: pr
 }
 
 function Route({ record, nearMisses }: Pick<Found, 'record' | 'nearMisses'>) {
-  const { route, request, service, answer } = record
-  if (request.path === '') return <p class="muted">None was looked for.</p>
+  const { route, service, answer } = record
+  if (!wasRouteSought(record)) return <p class="muted">None was looked for.</p>
   return (
     <>
       <p>

@@ -96,7 +96,7 @@ function Differences({ revision, recordedRevision, differences }: Shaped<typeof 
     <>
       <p class="muted">
         Judged now, with limits that nobody has used, on revision <code>{revision}</code>
-        {revision === recordedRevision ? '.' : ', which is newer than that of the request.'} No service was asked.
+        {revision === recordedRevision ? '.' : ', which is not that of the request.'} No service was asked.
       </p>
       {differences.length === 0 ? (
         <p>Nothing would be different.</p>

@@ -1,4 +1,5 @@
 /** A record in one sentence. */
+import { wasRouteSought } from '../../../../src/core/decision.ts'
 import type { DecisionRecord } from '../../decision-shapes.ts'
 import { ms } from '../../parts.tsx'
 
@@ -23,8 +24,9 @@ export function verdictOf(record: DecisionRecord): string {
   }
 }
 
-function gatewayReason({ route, request, attempts, service }: DecisionRecord): string {
+function gatewayReason(record: DecisionRecord): string {
+  const { route, request, attempts, service } = record
   if (request.path === '') return ': what came was no request'
-  if (route === null) return ': no route takes this request'
+  if (route === null) return wasRouteSought(record) ? ': no route takes this request' : ', and looked for no route'
   return attempts.length > 0 ? `, as the service ${service} could not` : ''
 }

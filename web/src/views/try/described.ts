@@ -1,5 +1,5 @@
 /** A request as the form describes it, the hash that holds it, and what `POST /explain` is asked. */
-import { isSecretName } from '../../../../src/runtime/decisions/redact.ts'
+import { isSecretName, NO_SECRET_PLACES, shownTarget, shownValue } from '../../../../src/runtime/decisions/redact.ts'
 
 export interface Described {
   readonly method: string
@@ -27,8 +27,8 @@ export function readDescribed(query: string): Described {
 
 /** A hash that describes the request again, but for credentials: it is shared, and stays in the browser's history. */
 export function hashOf(described: Described): string {
-  const lines = described.headers.split('\n').filter((line) => !isSecretName(nameOf(line)))
-  const all = { ...described, headers: lines.join('\n') }
+  const lines = described.headers.split('\n').filter((line) => !holdsSecret(line))
+  const all = { ...described, url: shownTarget(described.url, NO_SECRET_PLACES), headers: lines.join('\n') }
   const params = new URLSearchParams(FIELDS.flatMap((name) => (all[name] === '' ? [] : [[name, all[name]]])))
   return `#/try?${params.toString()}`
 }
@@ -75,6 +75,8 @@ export function bodyOf({ method, url, headers, listener, client }: Described): o
   }
 }
 
-function nameOf(line: string): string {
-  return line.slice(0, Math.max(0, line.indexOf(':'))).trim()
+function holdsSecret(line: string): boolean {
+  const colon = Math.max(0, line.indexOf(':'))
+  const [name, value] = [line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1)]
+  return isSecretName(name) || shownValue(name, value, NO_SECRET_PLACES) !== value
 }

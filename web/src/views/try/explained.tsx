@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import { wasRouteSought } from '../../../../src/core/decision.ts'
 import type { ExplainedStep, Explanation } from '../../explanation-shapes.ts'
 import { plural } from '../../format.ts'
 import { routeLink } from '../../links.ts'
@@ -30,7 +31,7 @@ export function Explained({ explanation }: { readonly explanation: Explanation }
       <Card title="Route" wide>
         <p>
           {route === null ? (
-            <b>{answer?.status === 405 ? 'None takes this method.' : 'None takes it.'}</b>
+            <b>{missingRoute(explanation)}</b>
           ) : (
             <>
               <a href={routeLink(route.name)}>{route.name}</a> <code>{route.pattern}</code> <span class="muted">·</span>{' '}
@@ -62,6 +63,12 @@ export function Explained({ explanation }: { readonly explanation: Explanation }
       )}
     </div>
   )
+}
+
+function missingRoute({ route, request, answer }: Explanation): string {
+  const by = answer?.by == null ? 'gateway' : 'policy'
+  if (!wasRouteSought({ route, request, answer: { from: { by }, error: answer?.code ?? null } })) return 'None is looked for.'
+  return answer?.status === 405 ? 'None takes this method.' : 'None takes it.'
 }
 
 function verdictOf({ route, answer, service }: Explanation): string {

@@ -75,7 +75,7 @@ export function TryForm({ described, onTry }: { readonly described: Described; r
       </span>
       <p class="muted">
         Nothing is sent to a service, and no limit is taken. The address of this page holds the request, so that it can be shared: but for
-        headers that sound like credentials.
+        what looks like a credential.
       </p>
     </form>
   )
