@@ -11,7 +11,7 @@ test('2.10 prometheus: Kong’s names and labels are at /metrics of the admin li
 - name: prometheus
   config: ${config}
 `)
-  const consumers = 'consumers:\n  - username: app\n    keyauth_credentials: [{ key: k }]\n'
+  const consumers = 'consumers:\n  - username: app@shop.example\n    keyauth_credentials: [{ key: k }]\n'
   const gateway = await startKongProcess(t, file + consumers)
   const statusOf = async (headers: Record<string, string>): Promise<number> => (await fetch(`${gateway.url}/a`, { headers })).status
   assert.deepEqual([await statusOf({ apikey: 'k' }), await statusOf({ apikey: 'k' }), await statusOf({})], [200, 200, 401])
@@ -21,13 +21,19 @@ test('2.10 prometheus: Kong’s names and labels are at /metrics of the admin li
     (metrics) => metrics.includes('code="401"'),
   )
   const lines = text.split('\n')
-  assert.ok(lines.includes(`kong_http_requests_total{${labels},code="200",source="service",workspace="default",consumer="app"} 2`), text)
+  assert.ok(
+    lines.includes(`kong_http_requests_total{${labels},code="200",source="service",workspace="default",consumer="app@shop.example"} 2`),
+    text,
+  )
   assert.ok(lines.includes(`kong_http_requests_total{${labels},code="401",source="kong",workspace="default",consumer=""} 1`))
   assert.ok(lines.includes(`kong_request_latency_ms_count{${labels},workspace="default"} 3`))
   assert.ok(lines.includes(`kong_upstream_latency_ms_count{${labels},workspace="default"} 2`))
   assert.ok(lines.includes(`kong_kong_latency_ms_bucket{${labels},workspace="default",le="6000"} 3`))
   assert.ok(lines.includes('# TYPE kong_bandwidth_bytes counter'))
-  assert.match(text, /kong_bandwidth_bytes\{service="shop",route="all",direction="egress",workspace="default",consumer="app"\} \d+\n/)
+  assert.match(
+    text,
+    /kong_bandwidth_bytes\{service="shop",route="all",direction="egress",workspace="default",consumer="app@shop\.example"\} \d+\n/,
+  )
 })
 
 test('2.10 prometheus: of the node alone is told by default', async (t) => {

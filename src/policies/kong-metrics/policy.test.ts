@@ -25,7 +25,7 @@ async function counted(
   exchange.route = { name: 'users', pattern: '/', serviceName }
   exchange.requestBytes = 10
   exchange.responseBytes = 99
-  exchange.caller.consumer = { name: 'app', groups: [], hasPolicies: false }
+  exchange.caller.consumer = { name: 'app', groups: [], hasPolicies: false, id: 'i7', labels: { mail: 'a@b.example' } }
   exchange.startedAt = 100
   if (isAsked) Object.assign(exchange, { sentAt: 105, headAt: 125 })
   steps.onFinish?.(exchange, { status, error: null, durationMs: 30 })
@@ -44,6 +44,15 @@ test('requests are counted by status and by who answered', async () => {
   assert.deepEqual(await counted({ statusCodes: true, consumers: true }, { isAsked: false, status: 429 }), {
     [`kong_http_requests_total ${labels},429 source,kong workspace,default consumer,app`]: [1],
   })
+})
+
+test('a consumer is told by its name, its id or a label', async () => {
+  const told = async (consumer: string) =>
+    Object.keys(await counted({ statusCodes: true, consumers: true, consumer })).map((line) => line.split(' consumer,')[1])
+  assert.deepEqual(
+    [await told('name'), await told('id'), await told('label:mail'), await told('label:none')],
+    [['app'], ['i7'], ['a@b.example'], ['']],
+  )
 })
 
 test('times and bytes are told of the service and of the gateway', async () => {

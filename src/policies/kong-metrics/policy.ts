@@ -27,7 +27,7 @@ export const kongMetrics: PolicyDefinition<KongMetricsOptions> = {
         const times = latenciesOf(exchange, outcome)
         const { route } = exchange
         const [service, name] = [route?.serviceName ?? '', route?.name ?? '']
-        const consumer = consumers ? (exchange.caller.consumer?.name ?? '') : ''
+        const consumer = consumers ? consumerOf(exchange, options.consumer) : ''
         if (statusCodes) series.status(service, name, statusOf(outcome), times.service === -1 ? 'kong' : 'service', consumer)
         if (bandwidth) series.bandwidth(service, name, consumer, exchange)
         if (!latencies) return
@@ -38,6 +38,12 @@ export const kongMetrics: PolicyDefinition<KongMetricsOptions> = {
       },
     }
   },
+}
+
+function consumerOf({ caller: { consumer } }: Exchange, by: string): string {
+  if (consumer === null) return ''
+  if (by === 'name') return consumer.name
+  return (by === 'id' ? consumer.id : consumer.labels?.[by.slice('label:'.length)]) ?? ''
 }
 
 /** Who was gone before there was an answer counts as nginx logs it. */

@@ -12,7 +12,7 @@ test('2.10 prometheus: all that costs is off by default', async () => {
   })
   const on = await translated(prometheus, { status_code_metrics: true, per_consumer: true, upstream_health_metrics: true })
   assert.deepEqual(on.policies, {
-    'kong-metrics:prometheus': { statusCodes: true, latencies: false, bandwidth: false, consumers: true },
+    'kong-metrics:prometheus': { statusCodes: true, latencies: false, bandwidth: false, consumers: true, consumer: 'label:username' },
   })
   assert.deepEqual(on.notes, ['config', 'config.upstream_health_metrics'])
 })

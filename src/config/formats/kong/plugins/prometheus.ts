@@ -1,4 +1,5 @@
 import { object, z } from '../../../../core/schema.ts'
+import { USERNAME_LABEL } from '../consumers.ts'
 import type { KongPlugin, TranslatedPlugin } from '../types.ts'
 
 const off = () => z.boolean().default(false)
@@ -40,6 +41,7 @@ export const prometheus: KongPlugin<Config> = {
       latencies: written.latency_metrics,
       bandwidth: written.bandwidth_metrics,
       consumers: written.per_consumer,
+      ...(written.per_consumer && { consumer: `label:${USERNAME_LABEL}` }),
     }
     return { policies: [{ kind: 'kong-metrics', options }], root: { metrics: { kongNames: true } } }
   },
