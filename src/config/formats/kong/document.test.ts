@@ -181,8 +181,8 @@ for (const [what, block, expected] of WRONG) {
 }
 
 test('2.1 a format is text, and one of three', async () => {
-  assert.deepEqual(await problemsOf('_format_version: 3.0'), ['1:18 error expected one of "1.1", "2.1", "3.0"'])
-  assert.deepEqual(await problemsOf('_format_version: 1.1'), ['1:18 error expected text: write it in quotes'])
+  assert.deepEqual(await problemsOf('_format_version: 3.0'), ['1:18 error expected text: write it in quotes, "3.0"'])
+  assert.deepEqual(await problemsOf('_format_version: 1.1'), ['1:18 error expected text: write it in quotes, "1.1"'])
   assert.deepEqual(await problemsOf('_format_version: "4.0"'), ['1:18 error expected one of "1.1", "2.1", "3.0"'])
 })
 

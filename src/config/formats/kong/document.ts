@@ -49,8 +49,8 @@ function checkMeta(root: MapNode, notes: Notes, problems: Problem[]): void {
     void problems.push({ severity: 'error', location: locate(root, path), message })
   const format = nodeAt(root, ['_format_version'])
   const version = format?.kind === 'scalar' ? format.value : null
-  if (!FORMATS.includes(String(version))) error(['_format_version'], 'expected one of "1.1", "2.1", "3.0"')
-  else if (typeof version !== 'string') error(['_format_version'], 'expected text: write it in quotes')
+  if (typeof version === 'number') error(['_format_version'], `expected text: write it in quotes, "${version.toFixed(1)}"`)
+  else if (!FORMATS.includes(String(version))) error(['_format_version'], 'expected one of "1.1", "2.1", "3.0"')
   const transform = nodeAt(root, ['_transform'])
   if (transform !== null && !(transform.kind === 'scalar' && typeof transform.value === 'boolean'))
     error(['_transform'], 'expected true or false')

@@ -131,13 +131,17 @@ function activeOf({ active }: Healthchecks, say: Say): Readonly<Record<string, W
   if (active.type === 'https' || active.type === 'grpcs') told('healthchecks.active.type')
   if (active.https_sni !== undefined) told('healthchecks.active.https_sni')
   if (!active.https_verify_certificate) told('healthchecks.active.https_verify_certificate')
-  return {
-    kind: active.type.startsWith('grpc') ? 'grpc' : active.type === 'tcp' ? 'tcp' : 'http',
+  const http = {
     path: active.http_path,
     ...(active.headers !== undefined && {
       headers: Object.fromEntries(Object.entries(active.headers).map(([name, values]) => [name, values.join(', ')])),
     }),
     statuses: httpStatuses(healthy.http_statuses),
+  }
+  return {
+    kind: active.type.startsWith('grpc') ? 'grpc' : active.type === 'tcp' ? 'tcp' : 'http',
+    // The others ask for nothing by HTTP, whatever is written.
+    ...(active.type.startsWith('http') && http),
     interval: intervalOf(healthy.interval),
     unfitInterval: intervalOf(unhealthy.interval),
     timeout: Math.max(10, Math.round(active.timeout * 1_000)),
