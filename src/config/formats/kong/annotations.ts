@@ -28,9 +28,15 @@ export function annotationsOf({ tree, notes, document }: KongTranslation): {
     const section = nodeAt(tree, [key])
     if (section !== null) writer.say(section, line)
   }
-  const plugins = new Map(document.plugins.map((plugin) => [placeOf(plugin.locate(['name'])), plugin]))
-  forEachPolicy(tree, false, (node) => {
-    const plugin = plugins.get(placeOf(node.at))
+  // Several stand at one place where an alias of YAML repeats them.
+  const plugins = Map.groupBy(document.plugins, (plugin) => placeOf(plugin.locate(['name'])))
+  forEachPolicy(tree, [], (node, [section, name]) => {
+    const found = plugins.get(placeOf(node.at)) ?? []
+    const own = found.find(({ scope: { service, route, consumer } }) => {
+      const place = section === 'services' ? service : section === 'routes' ? route : consumer
+      return place?.fields.name === name
+    })
+    const plugin = own ?? found[0]
     if (plugin !== undefined) writer.add(node, plugin)
   })
   return { comments: writer.comments, rest: notes.filter((note) => !writer.placed.has(note)) }
@@ -93,9 +99,10 @@ function placeOf({ file, line, column }: SourceLocation): string {
   return `${file}:${line}:${column}`
 }
 
-function forEachPolicy(map: MapNode, isPolicies: boolean, visit: (node: ConfigNode) => void): void {
+/** @param visit is told where the policy's place is: `services`, `users` */
+function forEachPolicy(map: MapNode, path: readonly string[], visit: (node: ConfigNode, path: readonly string[]) => void): void {
   for (const [key, { node }] of map.entries) {
-    if (isPolicies) visit(node)
-    else if (node.kind === 'map') forEachPolicy(node, key === 'policies', visit)
+    if (path.at(-1) === 'policies') visit(node, path)
+    else if (node.kind === 'map') forEachPolicy(node, [...path, key], visit)
   }
 }
