@@ -160,6 +160,7 @@ class Compiler {
       name: facts.name,
       pattern: facts.pattern,
       serviceName: facts.service,
+      credentialPlaces: this.#secrets,
       facts,
       ir: route,
       steps,

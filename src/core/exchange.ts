@@ -162,6 +162,8 @@ export interface RouteInfo {
   /** The pattern as configured, for metrics and logs; never the raw path. */
   readonly pattern: string
   readonly serviceName: string
+  /** Where credentials stand in requests: `header:NAME` in lower case, `query:NAME`, `cookie:NAME`. Left out for nowhere that is not known anyway. */
+  readonly credentialPlaces?: ReadonlySet<string>
 }
 
 /** One try against one target. */

@@ -26,13 +26,13 @@ class World {
     options: object,
     shape: ExchangeShape,
     status = 200,
-    { isAsked = true, consumer = null as Consumer | null } = {},
+    { isAsked = true, consumer = null as Consumer | null, credentialPlaces = new Set<string>() } = {},
   ): Promise<Record<string, unknown>> {
     const steps = await compilePolicy(kongLog, options, this.context)
     const exchange = exchangeOf(shape)
     exchange.startedAt = this.nowMs
     exchange.requestId = 'id'
-    exchange.route = { name: 'users', pattern: '/users', serviceName: 'user-service' }
+    exchange.route = { name: 'users', pattern: '/users', serviceName: 'user-service', credentialPlaces }
     exchange.caller.consumer = consumer
     this.nowMs += 5
     onRequest(steps, exchange)
@@ -136,4 +136,13 @@ test('a consumer is told by its id and labels, or else by its name', async () =>
   }
   assert.deepEqual(await consumerOf({}), { username: 'app' })
   assert.deepEqual(await consumerOf({ id: '1', labels: { username: 'u', customId: 'c' } }), { id: '1', username: 'u', custom_id: 'c' })
+})
+
+test('what stands where the configuration looks for credentials is not told, whatever it is called', async () => {
+  const shape: ExchangeShape = { query: 'pass=p&%70ass=p&Pass=1&x=2', headers: [['X-Pass', 'p'] as const, ['X-Other', '1'] as const] }
+  const credentialPlaces = new Set(['header:x-pass', 'query:pass'])
+  const { request, upstream_uri: uri } = await new World().recordOf({ file: '/x' }, shape, 200, { credentialPlaces })
+  assert.doesNotMatch(JSON.stringify([request, uri]), /"p"|=p\b/)
+  assert.match(JSON.stringify(request), /Pass=1&x=2/)
+  assert.match(JSON.stringify(request), /"x-other":"1"/)
 })

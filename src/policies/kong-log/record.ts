@@ -18,6 +18,7 @@ export interface Recorded {
 
 const REDACTED = 'REDACTED'
 const SECRETS: ReadonlySet<string> = new Set(SECRET_PARAMETERS)
+const NO_PLACES: ReadonlySet<string> = new Set()
 
 /** What Kong's log plugins tell of an exchange. Values of headers and parameters that may be secret are not told. */
 export function recordOf(recorded: Recorded): JsonObject {
@@ -26,13 +27,14 @@ export function recordOf(recorded: Recorded): JsonObject {
   const startedAt = Math.round(nowMs - outcome.durationMs)
   const isAnswered = latencies.service !== -1
   const serviceName = route?.serviceName ?? ''
+  const places = route?.credentialPlaces ?? NO_PLACES
   return {
-    request: requestOf(exchange, requestBytes),
+    request: requestOf(exchange, requestBytes, places),
     ...(attempts.length > 0 && {
-      upstream_uri: shownTarget(forward.path, forward.query),
+      upstream_uri: shownTarget(forward.path, forward.query, places),
       upstream_status: attempts.map(({ status }) => (status === 0 ? 502 : status)).join(', '),
     }),
-    response: { status: outcome.status === 0 ? 499 : outcome.status, headers: grouped(head), size: exchange.responseBytes },
+    response: { status: outcome.status === 0 ? 499 : outcome.status, headers: grouped(head, places), size: exchange.responseBytes },
     latencies: {
       request: Math.round(latencies.total),
       kong: Math.round(latencies.before),
@@ -54,16 +56,17 @@ export function recordOf(recorded: Recorded): JsonObject {
   }
 }
 
-function requestOf({ request, requestId, listener, client }: Exchange, bodyBytes: number): JsonObject {
+/** @param places see `RouteInfo.credentialPlaces` */
+function requestOf({ request, requestId, listener, client }: Exchange, bodyBytes: number, places: ReadonlySet<string>): JsonObject {
   const { method, path, query, host, headers } = request
-  const uri = shownTarget(path, query)
+  const uri = shownTarget(path, query, places)
   return {
     ...(requestId !== '' && { id: requestId }),
     method,
     uri,
     url: `${listener.scheme}://${host}:${listener.port}${uri}`,
-    querystring: queryOf(query),
-    headers: grouped(headers.toPairs()),
+    querystring: queryOf(query, places),
+    headers: grouped(headers.toPairs(), places),
     ...(client.tls !== null && {
       tls: {
         version: `TLSv${client.tls.version}`,
@@ -98,27 +101,32 @@ function tryOf({ target, startedAt, status, error }: Attempt, zeroMs: number): J
 }
 
 /** With the values of parameters hidden that may be secret. */
-function shownTarget(path: string, query: string): string {
+function shownTarget(path: string, query: string, places: ReadonlySet<string>): string {
   if (query === '') return path
   const shown = query.split('&').map((pair) => {
     const equals = pair.indexOf('=')
-    return equals !== -1 && isSecretParameter(pair.slice(0, equals)) ? `${pair.slice(0, equals)}=${REDACTED}` : pair
+    const name = pair.slice(0, Math.max(0, equals))
+    return equals !== -1 && isSecretParameter(decodedName(name), places) ? `${name}=${REDACTED}` : pair
   })
   return `${path}?${shown.join('&')}`
 }
 
-function isSecretParameter(name: string): boolean {
-  return SECRETS.has(new URLSearchParams(`${name}=`).keys().next().value?.toLowerCase() ?? '')
+function decodedName(name: string): string {
+  return new URLSearchParams(`${name}=`).keys().next().value ?? ''
+}
+
+function isSecretParameter(name: string, places: ReadonlySet<string>): boolean {
+  return SECRETS.has(name.toLowerCase()) || places.has(`query:${name}`)
 }
 
 type Told = string | true
 
 /** A name without a value is `true`. */
-function queryOf(query: string): JsonObject {
+function queryOf(query: string, places: ReadonlySet<string>): JsonObject {
   const all = new Map<string, Told | Told[]>()
   for (const pair of query === '' ? [] : query.split('&')) {
     for (const [name, text] of new URLSearchParams(pair)) {
-      const value = !pair.includes('=') ? true : SECRETS.has(name.toLowerCase()) ? REDACTED : text
+      const value = !pair.includes('=') ? true : isSecretParameter(name, places) ? REDACTED : text
       const known = all.get(name)
       all.set(name, known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value])
     }
@@ -127,12 +135,13 @@ function queryOf(query: string): JsonObject {
 }
 
 /** Names in lower case; what came several times is a list. */
-function grouped(pairs: readonly (readonly [string, string])[]): JsonObject {
+function grouped(pairs: readonly (readonly [string, string])[], places: ReadonlySet<string>): JsonObject {
   const all = new Map<string, string | string[]>()
   for (const [written, value] of pairs) {
     const name = written.toLowerCase()
     // What is said about credentials is none.
-    const shown = isSecretHeader(name) && !name.startsWith('access-control-') ? REDACTED : value
+    const isSecret = places.has(`header:${name}`) || (isSecretHeader(name) && !name.startsWith('access-control-'))
+    const shown = isSecret ? REDACTED : value
     const known = all.get(name)
     all.set(name, known === undefined ? shown : [...(Array.isArray(known) ? known : [known]), shown])
   }
