@@ -68,6 +68,8 @@ const FILE_BYTES_MAX = 32 * 2 ** 20
 const ON_BY_DEFAULT = ['request-id', 'forwarded-headers', 'identity-headers']
 /** There only what authenticates says who calls. */
 const ON_BY_DEFAULT_KONG = ['request-id', 'forwarded-headers']
+const BESIDE_KONG =
+  'beside a Kong file these routes have the ways of Kong too: policies act in its order, `ip-access` and `rate-limit` behind authentication, and refusals have its form'
 
 /**
  * Loads one or several documents as one configuration: names of files (YAML or JSON; `.ts`, `.mts`, `.js` and `.mjs` are run), and what stores have
@@ -112,7 +114,11 @@ export async function loadConfig(documents: readonly (string | Fragment)[], opti
   await resolveTls(result.data, tree, { readFile, onFile, nowMs: Date.now() }, problems)
   // Of options whose file is missing nothing more can be said.
   const isResolved = problems.length === before
-  const onByDefault = result.data.compatibility === 'kong' ? ON_BY_DEFAULT_KONG : ON_BY_DEFAULT
+  const nativeRoutes = translated.kong.length === 0 ? [] : trees.flatMap((tree) => (isKong(tree) ? [] : (tree.entries.get('routes') ?? [])))
+  for (const { keyAt } of nativeRoutes) problems.push({ severity: 'warning', location: keyAt, message: BESIDE_KONG })
+  // What services behind native routes believe, no client may send, also where a Kong file stands beside.
+  const isAllKong = result.data.compatibility === 'kong' && nativeRoutes.length === 0
+  const onByDefault = isAllKong ? ON_BY_DEFAULT_KONG : ON_BY_DEFAULT
   const defaultPolicies = new Map(onByDefault.flatMap((kind) => defaultOptions(kind, schemas)))
   const availableCpus = options.availableCpus ?? availableParallelism()
   await hashPasswords(result.data.consumers, tree, problems)
@@ -156,8 +162,7 @@ function saidBy(tree: MapNode): string[] {
 
 /** What a file of Kong's without its format looks like to us. */
 function checkFormat(tree: MapNode, problems: Problem[]): boolean {
-  const lists = ['services', 'routes', 'consumers', 'plugins'].filter((key) => tree.entries.get(key)?.node.kind === 'list')
-  const [first] = lists
+  const first = ['services', 'routes', 'consumers', 'plugins'].find((key) => tree.entries.get(key)?.node.kind === 'list')
   if (first === undefined) return true
   const location = tree.entries.get(first)?.keyAt ?? tree.at
   problems.push({
