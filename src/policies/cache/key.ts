@@ -8,7 +8,7 @@ import type { CacheOptions } from './schema.ts'
 /** Claims that a user's next token has anew though it says the same. */
 const PASSING_CLAIMS: ReadonlySet<string> = new Set(['iat', 'exp', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 'auth_time'])
 
-export type KeyOptions = Pick<CacheOptions, 'keyHeaders' | 'keyQuery' | 'ignorePathCase' | 'ttl' | 'shareAuthenticated'>
+type KeyOptions = Pick<CacheOptions, 'keyHeaders' | 'keyQuery' | 'ignorePathCase' | 'ttl' | 'shareAuthenticated'>
 
 /** Who is given the same response, beside what the service says. */
 type Sharing = 'all' | 'consumer' | 'caller'

@@ -4,7 +4,7 @@ import type { KongPlugin, PluginSurroundings } from '../types.ts'
 import { filled, headerName } from './config-schema.ts'
 
 /** A tag of the plugin, which means nothing to Kong, by which a file says that it wants answers shared as Kong shares them. */
-export const SHARING_TAG = 'turnpike-share-authenticated'
+const SHARING_TAG = 'turnpike-share-authenticated'
 
 /** What the native form takes at most. */
 const TTL_MAX_S = 30 * 86_400
