@@ -65,6 +65,18 @@ test('2.2 a service whose host is the name of an upstream goes to its targets, w
   assert.deepEqual([all.filter((body) => body === 'a').length, all.filter((body) => body === 'b').length], [3, 3])
 })
 
+test('2.6 an upstream that no service has for its host is told', async () => {
+  const file = {
+    _format_version: '3.0',
+    upstreams: [{ name: 'poool', targets: [{ target: 'a.internal' }] }],
+    services: [{ name: 's', host: 'pool' }],
+    routes: [{ name: 'r', service: 's', paths: ['/'] }],
+  }
+  const problems = await problemsOfKong(JSON.stringify(file, null, 1))
+  assert.equal(problems.length, 1)
+  assert.match(problems[0] ?? '', /^4:3 warning upstream poool is not quite what Kong does: no service has its name/)
+})
+
 test('2.6 a target without a port is on port 8000', async () => {
   const file = {
     _format_version: '3.0',

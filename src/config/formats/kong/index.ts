@@ -15,6 +15,7 @@ import { rankRoutes } from './route-ranks.ts'
 import { nativeRoutes } from './routes.ts'
 import { nativeService } from './services.ts'
 import type { Env, FidelityNote, KongDocument, RouteEntity, Written } from './types.ts'
+import { noteUnusedUpstreams } from './upstreams.ts'
 
 export interface TranslationOptions {
   readonly env: Env
@@ -41,6 +42,7 @@ export function translateKong(written: MapNode, options: TranslationOptions, pro
   const root = format?.kind === 'scalar' && (format.value === '1.1' || format.value === '2.1') ? migrate(written) : written
   const notes = new Notes(problems, options.skipUnsupported)
   const document = readDocument(root, notes, problems)
+  noteUnusedUpstreams(document, notes)
   const placed = new PluginPlacer(document, PLUGINS, notes, problems).place()
   const tree = nodeOf(rootOf(document, placed, notes, options, problems), document.at)
   if (problems.slice(before).some(({ severity }) => severity === 'error') || tree.kind !== 'map') return null

@@ -3,7 +3,7 @@ import type { Healthchecks } from './healthcheck-schema.ts'
 import { nodeOf } from './nodes.ts'
 import type { Notes } from './notes.ts'
 import { parseTarget } from './texts.ts'
-import type { FidelityRules, UpstreamEntity, UpstreamFields, Written } from './types.ts'
+import type { FidelityRules, KongDocument, UpstreamEntity, UpstreamFields, Written } from './types.ts'
 
 export const UPSTREAM_RULES = {
   'algorithm#latency': {
@@ -44,12 +44,22 @@ export const UPSTREAM_RULES = {
     fidelity: 'approximated',
     reason: 'an upstream without a target is written with one that has no weight, so that it is 503 as with Kong',
   },
+  '#unused': {
+    fidelity: 'approximated',
+    reason: 'no service has its name for its `host`: it is left out, and its targets are not checked',
+  },
 } as const satisfies FidelityRules
 
 /** Kong's default. */
 const SLOTS = 10_000
 
 type Say = (rule: keyof typeof UPSTREAM_RULES, path: readonly (string | number)[]) => void
+
+/** Tells of upstreams that no service goes to: mostly a name that is written in two ways. */
+export function noteUnusedUpstreams({ services, upstreams }: Pick<KongDocument, 'services' | 'upstreams'>, notes: Notes): void {
+  const used = new Set(services.map(({ upstream }) => upstream))
+  for (const upstream of upstreams) if (!used.has(upstream)) notes.note(upstream.label, UPSTREAM_RULES, '#unused', upstream.at)
+}
 
 /** What a service says of its targets. */
 export function nativeUpstream(upstream: UpstreamEntity, notes: Notes): Readonly<Record<string, Written | undefined>> {
