@@ -21,6 +21,14 @@ const STREAM = ['tcp', 'tls', 'udp', 'tls_passthrough']
 const WEBSOCKET = ['ws', 'wss']
 const STREAM_ADVICE = 'this gateway carries HTTP and gRPC; put streams of TCP, TLS and UDP behind a proxy for them'
 const WEBSOCKET_ADVICE = 'of Kong Enterprise; WebSockets pass through `http` and `https`'
+const EXPRESSIONS_ADVICE = 'routes of the `expressions` flavour are not read: write the classic fields'
+
+/** What of services and routes is not carried over, and what to do; for docs/kong.md. */
+export const UNSUPPORTED_FIELDS: readonly (readonly [what: string, reason: string])[] = [
+  [`the protocols ${STREAM.map((protocol) => `\`${protocol}\``).join(', ')}`, STREAM_ADVICE],
+  [`the protocols ${WEBSOCKET.map((protocol) => `\`${protocol}\``).join(', ')}`, WEBSOCKET_ADVICE],
+  ['`expression` and `priority` of routes', EXPRESSIONS_ADVICE],
+]
 
 /** Of protocols that are not carried why not; null where all are. */
 function foreignProtocol(protocols: readonly string[]): string | null {
@@ -82,8 +90,7 @@ export function checkRoute(read: ReadEntity, notes: Notes, problems: Problem[]):
   }
   for (const key of ['expression', 'priority'] as const) {
     if (fields[key] === undefined) continue
-    const reason = 'routes of the `expressions` flavour are not read: write the classic fields'
-    notes.unsupported(read.label, key, locate(read.node, [key]), reason)
+    notes.unsupported(read.label, key, locate(read.node, [key]), EXPRESSIONS_ADVICE)
     return null
   }
   const foreign = foreignProtocol(protocols)

@@ -6,7 +6,8 @@ const AI = 'no language models are asked here; put a gateway for them behind the
 const LUA = 'code in Lua is not run; put its work into the service, or use `transform`'
 const LOG = 'logs go to files, standard output, HTTP and OpenTelemetry (`accessLog`); let an agent pass them on'
 
-const ADVICE: ReadonlyMap<string, string> = new Map([
+/** Plugins by name: why they are not carried over, and what to do. */
+export const ADVICE: ReadonlyMap<string, string> = new Map([
   ['pre-function', LUA],
   ['post-function', LUA],
   ['zipkin', 'traces are OpenTelemetry: use the plugin opentelemetry, which collectors of Zipkin take'],
