@@ -234,6 +234,8 @@ export class Exchange {
   readonly caller = new Caller()
   /** What the `rate-limit` policy decided; null while it has not. */
   limit: LimitDecision | null = null
+  /** Whose decision that is, where several policies of the kind act. */
+  limitBy: object | null = null
   /**
    * Set by a request step that gives the request a body of its own: the service gets it in place of the client's, of which steps on the whole
    * body have what they want and nothing else is read. The fields that describe it, but for its length, are the step's to set.
@@ -337,6 +339,7 @@ export class Exchange {
     this.error = null
     this.caller.reset()
     this.limit = null
+    this.limitBy = null
     this.attempts.length = 0
     this.sentAt = 0
     this.headAt = 0

@@ -140,7 +140,9 @@ export class RateLimiter {
 
   /** Tells clients what is left, and charges those who were refused before the take: who guesses passwords, or probes for what is forbidden. */
   respond(exchange: Exchange): undefined {
-    const { limit, response, attempts, caller } = exchange
+    const { limit, limitBy, response, attempts, caller } = exchange
+    // Of another policy of the kind: its limits are not these.
+    if (limit !== null && limitBy !== this) return
     if (limit !== null) this.#write?.(response.headers, limit, this.#context.clock.epochMs())
     else if (attempts.length > 0 || !this.#options.guard) return
     else if (response.status === 401 && this.guards && this.#readGuardKeys(exchange)) this.#charge()
@@ -197,6 +199,7 @@ export class RateLimiter {
 
   #decide(exchange: Exchange, decision: LimitDecision): Verdict {
     exchange.limit = decision
+    exchange.limitBy = this
     exchange.trace?.note(this.#note)
     if (decision.admitted) return undefined
     const { refusedBy, retryAfterMs } = decision

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compilePolicy, exchangeOf, onRequest, onResponse, problemsOf } from '../testing.ts'
+import type { PolicySteps } from '../../core/policy.ts'
+import { compilePolicy, exchangeOf, fieldsOf, onRequest, onResponse, problemsOf } from '../testing.ts'
 import { rateLimit } from './policy.ts'
 import { respond, World } from './testing.ts'
 
@@ -86,4 +87,19 @@ test('a named counter takes the place of the place', async () => {
   const world = new World()
   await compilePolicy(rateLimit, { name: 'all', by: 'ip', window: 'hour', limit: 9, counter: 'shared' }, world.context)
   assert.deepEqual(world.groups, ['memory: rate-limit shared all'])
+})
+
+test('of two policies of the kind each tells its own limits, whoever refuses', async () => {
+  const world = new World()
+  const one = await compilePolicy(rateLimit, { by: 'ip', window: 'minute', limit: 1, headers: 'x-ratelimit' }, world.context)
+  const other = await compilePolicy(rateLimit, { by: 'route', window: 'hour', limit: 9, headers: 'x-ratelimit' }, world.context)
+  const limitsTold = (steps: readonly PolicySteps[]): readonly string[] => {
+    const exchange = exchangeOf()
+    exchange.route = { name: 'list', pattern: '/', serviceName: 'users' }
+    for (const step of steps) if (onRequest(step, exchange) !== undefined) break
+    for (const step of steps) respond(step, exchange)
+    return fieldsOf(exchange.response.headers).filter((line) => line.startsWith('x-ratelimit-limit:'))
+  }
+  assert.deepEqual(limitsTold([one, other]), ['x-ratelimit-limit: 9'])
+  assert.deepEqual(limitsTold([one, other]), ['x-ratelimit-limit: 1'], 'the first one refuses now')
 })
