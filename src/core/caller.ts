@@ -72,7 +72,7 @@ export class Caller {
 
   /** Whether a further policy need not look: one credential was enough and is there. */
   get isSettled(): boolean {
-    return this.anyOf && this.method !== ''
+    return this.anyOf && this.isVerified
   }
 
   reset(): void {

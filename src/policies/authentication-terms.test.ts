@@ -51,3 +51,14 @@ test('a later consumer is refused, unless it replaces the one before', () => {
   const { method, consumer: found, credentialId, credentialName } = exchange.caller
   assert.deepEqual([method, found?.name, credentialId, credentialName], ['api-key,hmac', 'partner', 'h-1', 'key'])
 })
+
+test('where one credential is enough, a stranger who is taken for somebody may still show one', () => {
+  const lenient = termsOf({ anonymous: 'nobody', replaces: false }, consumers)
+  const exchange = exchangeOf()
+  exchange.caller.anyOf = true
+  assert.equal(turnAway(exchange, REFUSAL, lenient), undefined)
+  assert.equal(isSpared(exchange, termsOf({ replaces: false }, consumers)), false)
+  admit(exchange, { method: 'basic', consumer: consumer('app') })
+  assert.equal(exchange.caller.consumer?.name, 'app')
+  assert.equal(isSpared(exchange, termsOf({ replaces: false }, consumers)), true)
+})
