@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { nodeOf } from './formats/kong/nodes.ts'
 import type { Written } from './formats/kong/types.ts'
 import { parseYaml } from './parse-yaml.ts'

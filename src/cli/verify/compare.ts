@@ -17,13 +17,17 @@ export function compare(kong: Outcome, native: Outcome, known: ReadonlySet<strin
   })
 }
 
-/** Times, the port that is listened on, and ids. */
+/** Times, the port that is listened on, and ids, those of `generator: tracker` among them. */
 const VARYING = /^(date|x-kong-.*-latency|x-forwarded-port)$/
+const TRACKER = /-\d+-\d+-\d+-\d+-\d+\.\d{3}\b/g
 const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}/g
 
 function shownOf({ status, headers, body, upstream }: Outcome, known: ReadonlySet<string>): Map<string, string> {
   const plain = (text: string): string =>
-    text.replaceAll(ID, (id) => (known.has(id) ? id : '<id>')).replaceAll(/(?<=<id>)#\d+/g, '#<count>')
+    text
+      .replaceAll(ID, (id) => (known.has(id) ? id : '<id>'))
+      .replaceAll(/(?<=<id>)#\d+/g, '#<count>')
+      .replaceAll(TRACKER, '-<tracker>')
   const shown = new Map<string, string>([
     ['status', String(status)],
     ['body', plain(body)],

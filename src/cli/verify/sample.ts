@@ -81,8 +81,6 @@ class Sampler {
 
   #class(): string {
     const from = this.#at - 1
-    if (this.#source[this.#at] === '^') this.#at++
-    if (this.#source[this.#at] === ']') this.#at++
     while (this.#source[this.#at] !== ']') {
       if (this.#at >= this.#source.length) throw new Error('no end')
       this.#at += this.#source[this.#at] === '\\' ? 2 : 1
