@@ -149,7 +149,7 @@ test('2.8 a plugin has one configuration for each place', async () => {
   const plugin = { name: 'request-termination', service: 's' }
   const document = { _format_version: '3.0', services: [{ name: 's', url: 'http://a' }], plugins: [plugin, plugin] }
   const problems = await problemsOfKong(JSON.stringify(document))
-  assert.match(problems.join('\n'), /uniqueness violation: 'plugins' entity with primary key set to/)
+  assert.match(problems.join('\n'), /another plugin `[\w-]+` is for the same route, service and consumer/)
 })
 
 test('2.8 other plugins are refused by name with what to do, or left out with a warning', async (t) => {

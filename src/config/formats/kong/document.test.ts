@@ -70,6 +70,19 @@ const WRONG: readonly (readonly [string, string, readonly string[]])[] = [
     `services:\n  - name: a\n    host: b\n    plugins:\n      - { name: request-termination, id: 0855b320-0dd2-547d-891d-601e9b38647f }\n      - { name: request-termination, id: 0855b320-0dd2-547d-891d-601e9b386470 }`,
     ['7:17 error another plugin `request-termination` is for the same route, service and consumer: there is one for each place'],
   ],
+  [
+    'two configurations of a plugin for one place, without ids',
+    `plugins:\n  - { name: request-termination }\n  - { name: request-termination }`,
+    ['4:13 error another plugin `request-termination` is for the same route, service and consumer: there is one for each place'],
+  ],
+  [
+    'what is wrong within a url',
+    `services:\n  - { name: a, url: "ftp://a" }\n  - { name: b, url: "http://b:99999" }`,
+    [
+      '3:21 error protocol: expected one of `grpc`, `grpcs`, `http`, `https`, `tcp`, `tls`, `tls_passthrough`, `udp`, `ws`, `wss`, found `ftp`',
+      '4:21 error port: expected at most 65535, found 99999',
+    ],
+  ],
   ['a credential of nobody', `acls:\n  - group: a`, ['3:5 error the key `consumer` is missing']],
   [
     'a consumer without a name',

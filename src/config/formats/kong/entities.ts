@@ -74,13 +74,13 @@ const common = {
   _ignore: z.array(z.unknown()).optional(),
 }
 
-const protocols = ['grpc', 'grpcs', 'http', 'https', 'tcp', 'tls', 'tls_passthrough', 'udp', 'ws', 'wss'] as const
-const protocolList = () => list(oneOf(protocols), { min: 1, max: 10 })
+export const PROTOCOLS = ['grpc', 'grpcs', 'http', 'https', 'tcp', 'tls', 'tls_passthrough', 'udp', 'ws', 'wss'] as const
+const protocolList = () => list(oneOf(PROTOCOLS), { min: 1, max: 10 })
 
 export const SERVICE = z.object({
   ...common,
   name: name().optional(),
-  protocol: oneOf(['http', 'https', 'grpc', 'grpcs', 'tcp', 'tls', 'tls_passthrough', 'udp', 'ws', 'wss']).default('http'),
+  protocol: oneOf(PROTOCOLS).default('http'),
   host: checked(hostProblem, 256),
   port: z.int().min(0).max(65_535).default(80),
   path: checked(pathProblem).optional(),

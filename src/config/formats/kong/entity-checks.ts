@@ -2,7 +2,7 @@
 import type { z } from '../../../core/schema.ts'
 import type { Problem } from '../../diagnostics.ts'
 import { type ConfigPath, locate, type MapNode } from '../../tree.ts'
-import { JWT_SECRET, ROUTE, SERVICE, type UPSTREAM } from './entities.ts'
+import { JWT_SECRET, PROTOCOLS, ROUTE, SERVICE, type UPSTREAM } from './entities.ts'
 import { checkFields, type ReadEntity } from './entity-reader.ts'
 import type { Notes } from './notes.ts'
 import { hostProblem, pathProblem } from './texts.ts'
@@ -57,7 +57,9 @@ export function checkService(read: ReadEntity, notes: Notes, problems: Problem[]
   return fields
 }
 
-/** `protocol`, `host`, `port` and `path` of the short form. */
+const PORT_MAX = 65_535
+
+/** `protocol`, `host`, `port` and `path` of the short form; without those that are wrong. */
 function urlParts(url: unknown, tell: Tell): Readonly<Record<string, unknown>> {
   if (typeof url !== 'string') return {}
   const [, scheme, host, digits, path] = /^(?:([a-z_]+):)?\/\/(?:[^@/]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?([^?#]*)/.exec(url) ?? []
@@ -68,8 +70,17 @@ function urlParts(url: unknown, tell: Tell): Readonly<Record<string, unknown>> {
   const protocol = scheme ?? (digits === '443' ? 'https' : 'http')
   const problem = path === undefined || path === '' ? null : pathProblem(path)
   if (problem !== null) tell(['url'], `path: ${problem}`)
+  const isKnown = PROTOCOLS.some((known) => known === protocol)
+  if (!isKnown) tell(['url'], `protocol: expected one of ${PROTOCOLS.map((known) => `\`${known}\``).join(', ')}, found \`${protocol}\``)
   const port = digits === undefined ? (protocol === 'https' ? 443 : 80) : Number(digits)
-  return { protocol, host, port, ...(path !== undefined && path !== '' && problem === null && { path }) }
+  const isPort = port <= PORT_MAX
+  if (!isPort) tell(['url'], `port: expected at most ${PORT_MAX}, found ${port}`)
+  return {
+    host,
+    ...(isKnown && { protocol }),
+    ...(isPort && { port }),
+    ...(path !== undefined && path !== '' && problem === null && { path }),
+  }
 }
 
 const HTTPS_LIKE = ['grpcs', 'https']

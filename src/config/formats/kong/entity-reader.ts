@@ -119,7 +119,9 @@ export class EntityReader {
       if (taken !== undefined) {
         this.#error(locate(found.node, [taken]), violation(kind, taken, String(found.plain[taken])))
       } else if (this.#byId.has(`${kind} ${found.id}`)) {
-        this.#error(locate(found.node, ['id']), violation(kind, 'primary key', found.id))
+        // Plugins for one place have one id unless they say another: that is told of the place.
+        if (kind !== 'plugins' || typeof written === 'string')
+          this.#error(locate(found.node, ['id']), violation(kind, 'primary key', found.id))
       } else {
         this.#byId.set(`${kind} ${found.id}`, found)
       }
