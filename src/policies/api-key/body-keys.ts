@@ -54,12 +54,16 @@ function jsonFields(body: Buffer): BodyFields {
 }
 
 function formFields(body: Buffer): BodyFields {
-  const pairs = body.toString('latin1').split('&')
+  // Each name is decoded once, however many places keys are looked for in.
+  const pairs = body
+    .toString('latin1')
+    .split('&')
+    .map((text) => ({ text, name: nameIn(text) }))
   return {
-    valuesOf: (name) => pairs.flatMap((pair) => (nameIn(pair) === name ? [valueIn(pair)] : [])),
+    valuesOf: (wanted) => pairs.flatMap(({ text, name }) => (name === wanted ? [valueIn(text)] : [])),
     without(names) {
-      const others = pairs.filter((pair) => !names.includes(nameIn(pair)))
-      return others.length === pairs.length ? null : Buffer.from(others.join('&'), 'latin1')
+      const others = pairs.filter(({ name }) => !names.includes(name))
+      return others.length === pairs.length ? null : Buffer.from(others.map(({ text }) => text).join('&'), 'latin1')
     },
   }
 }
@@ -75,6 +79,7 @@ function valueIn(pair: string): string {
 }
 
 function decoded(text: string): string {
+  if (!text.includes('%') && !text.includes('+')) return text
   const spaced = text.replaceAll('+', ' ')
   try {
     return decodeURIComponent(spaced)

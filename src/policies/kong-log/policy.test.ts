@@ -146,3 +146,8 @@ test('what stands where the configuration looks for credentials is not told, wha
   assert.match(JSON.stringify(request), /Pass=1&x=2/)
   assert.match(JSON.stringify(request), /"x-other":"1"/)
 })
+
+test('a name that comes ten thousand times is one list, and takes no time that grows with its square', async () => {
+  const { request } = await new World().recordOf({ file: '/x' }, { query: 'a&'.repeat(30_000) })
+  assert.match(JSON.stringify(request), /"querystring":\{"a":\[true,true,/)
+})

@@ -127,8 +127,7 @@ function queryOf(query: string, places: ReadonlySet<string>): JsonObject {
   for (const pair of query === '' ? [] : query.split('&')) {
     for (const [name, text] of new URLSearchParams(pair)) {
       const value = !pair.includes('=') ? true : isSecretParameter(name, places) ? REDACTED : text
-      const known = all.get(name)
-      all.set(name, known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value])
+      put(all, name, value)
     }
   }
   return Object.fromEntries(all)
@@ -142,8 +141,14 @@ function grouped(pairs: readonly (readonly [string, string])[], places: Readonly
     // What is said about credentials is none.
     const isSecret = places.has(`header:${name}`) || (isSecretHeader(name) && !name.startsWith('access-control-'))
     const shown = isSecret ? REDACTED : value
-    const known = all.get(name)
-    all.set(name, known === undefined ? shown : [...(Array.isArray(known) ? known : [known]), shown])
+    put(all, name, shown)
   }
   return Object.fromEntries(all)
+}
+
+/** What comes several times becomes a list; without a copy for each, since one name may come ten thousand times. */
+function put<Value>(all: Map<string, Value | Value[]>, name: string, value: Value): void {
+  const known = all.get(name)
+  if (Array.isArray(known)) known.push(value)
+  else all.set(name, known === undefined ? value : [known, value])
 }

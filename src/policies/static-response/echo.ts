@@ -29,7 +29,9 @@ function grouped(pairs: Iterable<readonly [string, string]>): Record<string, str
   for (const [name, value] of pairs) {
     const key = name.toLowerCase()
     const known = all.get(key)
-    all.set(key, known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value])
+    // No copy for each: one name may come ten thousand times.
+    if (Array.isArray(known)) known.push(value)
+    else all.set(key, known === undefined ? value : [known, value])
   }
   return Object.fromEntries(all)
 }

@@ -9,6 +9,7 @@ const REPEATED = refuse('request_malformed', 'Only one User-Agent header allowed
 
 /** Verdicts that are kept: programs call themselves the same in each request. */
 const KNOWN_MAX = 1_000
+const KNOWN_CHARS_MAX = 512
 
 export const userAgent: PolicyDefinition<UserAgentOptions> = {
   kind: 'user-agent',
@@ -35,7 +36,7 @@ export const userAgent: PolicyDefinition<UserAgentOptions> = {
           reason = judge(agent)
           // Clients choose these texts: none of them stays for ever.
           if (verdicts.size >= KNOWN_MAX) verdicts.clear()
-          verdicts.set(agent, reason)
+          if (agent.length <= KNOWN_CHARS_MAX) verdicts.set(agent, reason)
         }
         if (reason === null) return undefined
         trace?.note(`User-Agent ${agent} ${reason}`)
