@@ -13,50 +13,73 @@ const PLAIN_WITH_DIGITS = /^(?:\d+(?:ms|s|m|h|KiB|MiB|GiB)|[0-9a-f]{8}(?:-[0-9a-
 
 /** YAML 1.2 that reads as the same tree; texts that come from interpolations are written as these, and others never look like one. */
 export function yamlText(root: MapNode, comments: Comments = new Map()): string {
-  return `${blockMap(root, '', comments).join('\n')}\n`
+  const writer = new Writer(comments)
+  writer.map(root, '')
+  return `${writer.lines.join('\n')}\n`
 }
 
-function blockMap({ entries }: MapNode, indent: string, comments: Comments): string[] {
-  const lines: string[] = []
-  for (const [key, { node }] of entries) {
-    const isTop = indent === ''
-    if (isTop && lines.length > 0) lines.push('')
-    lines.push(...commentLines(comments.get(node), indent), ...entryLines(`${indent}${keyText(key)}:`, node, indent, comments))
+class Writer {
+  readonly lines: string[] = []
+  readonly #comments: Comments
+
+  constructor(comments: Comments) {
+    this.#comments = comments
   }
-  return lines
-}
 
-function commentLines(texts: readonly string[] = [], indent: string): string[] {
-  return texts.flatMap((text) => wrapped(text, LINE_CHARS - indent.length - 2).map((line) => `${indent}# ${line}`.trimEnd()))
-}
-
-function entryLines(head: string, node: ConfigNode, indent: string, comments: Comments): string[] {
-  const inline = hasComments(node, comments) ? null : inlineText(node)
-  if (inline !== null && (node.kind === 'scalar' || head.length + 1 + inline.length <= LINE_CHARS)) return [`${head} ${inline}`]
-  const inner = indent + INDENT
-  if (node.kind === 'map') return [head, ...blockMap(node, inner, comments)]
-  if (node.kind === 'list') return [head, ...blockList(node, inner, comments)]
-  return [
-    `${head} ${blockScalarHead(String(node.value))}`,
-    ...String(node.value)
-      .replace(/\n$/, '')
-      .split('\n')
-      .map((line) => (line === '' ? '' : inner + line)),
-  ]
-}
-
-function blockList({ items }: ListNode, indent: string, comments: Comments): string[] {
-  return items.flatMap((item) => {
-    const inline = hasComments(item, comments) ? null : inlineText(item)
-    const above = commentLines(comments.get(item), indent)
-    if (inline !== null && (item.kind === 'scalar' || indent.length + 2 + inline.length <= LINE_CHARS))
-      return [...above, `${indent}- ${inline}`]
-    if (item.kind === 'map') {
-      const [first = '', ...rest] = blockMap(item, indent + INDENT, comments)
-      return [...above, `${indent}- ${first.trimStart()}`, ...rest]
+  map({ entries }: MapNode, indent: string): void {
+    for (const [key, { node }] of entries) {
+      if (indent === '' && this.lines.length > 0) this.lines.push('')
+      this.#comment(node, indent)
+      this.#entry(`${indent}${keyText(key)}:`, node, indent)
     }
-    return [...above, ...entryLines(`${indent}-`, item, indent, comments)]
-  })
+  }
+
+  #comment(node: ConfigNode, indent: string): void {
+    for (const text of this.#comments.get(node) ?? [])
+      for (const line of wrapped(text, LINE_CHARS - indent.length - 2)) this.lines.push(`${indent}# ${line}`.trimEnd())
+  }
+
+  #entry(head: string, node: ConfigNode, indent: string): void {
+    const inline = this.#inline(node, head.length + 1)
+    const inner = indent + INDENT
+    if (inline !== null) this.lines.push(`${head} ${inline}`)
+    else if (node.kind === 'scalar') this.#block(head, String(node.value), inner)
+    else {
+      this.lines.push(head)
+      if (node.kind === 'map') this.map(node, inner)
+      else this.#list(node, inner)
+    }
+  }
+
+  #block(head: string, text: string, indent: string): void {
+    this.lines.push(`${head} ${text.endsWith('\n') ? '|' : '|-'}`)
+    for (const line of text.replace(/\n$/, '').split('\n')) this.lines.push(line === '' ? '' : indent + line)
+  }
+
+  #list({ items }: ListNode, indent: string): void {
+    for (const item of items) {
+      this.#comment(item, indent)
+      const inline = this.#inline(item, indent.length + 2)
+      const from = this.lines.length
+      if (inline !== null) this.lines.push(`${indent}- ${inline}`)
+      else if (item.kind === 'map' && !this.#beginsWithComment(item)) {
+        // The first key stands behind the dash.
+        this.map(item, indent + INDENT)
+        this.lines[from] = `${indent}- ${this.lines[from]?.trimStart() ?? ''}`
+      } else this.#entry(`${indent}-`, item, indent)
+    }
+  }
+
+  #beginsWithComment({ entries }: MapNode): boolean {
+    const [first] = entries.values()
+    return first !== undefined && this.#comments.has(first.node)
+  }
+
+  /** In what is left of a line behind so many characters; null where it does not fit, or has comments within. */
+  #inline(node: ConfigNode, charsBefore: number): string | null {
+    const text = hasComments(node, this.#comments) ? null : inlineText(node)
+    return text !== null && (node.kind === 'scalar' || charsBefore + text.length <= LINE_CHARS) ? text : null
+  }
 }
 
 /** Whether something within has comments, so that it cannot stand in one line. */
@@ -110,10 +133,6 @@ function isBlock(value: Scalar, written: string | null): boolean {
     !/[ \t]$/m.test(value) &&
     !value.includes('${')
   )
-}
-
-function blockScalarHead(value: string): string {
-  return value.endsWith('\n') ? '|' : '|-'
 }
 
 /** A text in lines of at most so many characters, broken between words. */
