@@ -1,4 +1,6 @@
 /** Makes the part of docs/kong.md that says what is not quite what Kong does, from the rules that the translation goes by. */
+
+import { TTL_ADVICE } from '../src/config/formats/kong/consumers.ts'
 import { UNSUPPORTED_FIELDS } from '../src/config/formats/kong/entity-checks.ts'
 import { ENTITY_RULES } from '../src/config/formats/kong/entity-rules.ts'
 import { OTHER_KINDS } from '../src/config/formats/kong/other-kinds.ts'
@@ -30,7 +32,12 @@ function generated(): string {
     'Each is an error that names it, or with `--skip-unsupported` a warning: the gateway then runs without it.',
     table(
       ['What', 'Why, and what to do'],
-      [...UNSUPPORTED_FIELDS, ...grouped(OTHER_KINDS, ''), ...grouped(ADVICE, 'plugin ')].map(([what, reason]) => [what, capital(reason)]),
+      [
+        ...UNSUPPORTED_FIELDS,
+        ['`ttl` of `keyauth_credentials`', TTL_ADVICE],
+        ...grouped(OTHER_KINDS, ''),
+        ...grouped(ADVICE, 'plugin '),
+      ].map(([what, reason]) => [what, capital(reason)]),
     ),
   ].join('\n\n')
 }

@@ -66,12 +66,18 @@ export function nativeConsumer(
 
 type Credentials = ConsumerEntity['credentials']
 
+/** A key that holds for longer than its owner was told is worse than none. */
+export const TTL_ADVICE =
+  'keys have no lifetime that begins with the start of the gateway: take it out, or give the key an end natively, `expires`'
+
 /** Keys that the native form takes as they are: those that can be sent in a header. */
 const SENDABLE = /^[\x21-\x7e]{1,4096}$/
 
 function keyOf(entity: Credentials['keyAuth'][number], notes: Notes): readonly Written[] {
   const { key } = entity.fields
   if (key === '') return leftOut(entity, 'key#generated', notes)
+  const ttl = nodeAt(entity.node, ['ttl'])
+  if (ttl?.kind === 'scalar' && typeof ttl.value === 'number' && ttl.value > 0) notes.unsupported(entity.label, 'ttl', ttl.at, TTL_ADVICE)
   if (SENDABLE.test(key)) return [credential(entity, { key: written(entity, 'key', key) })]
   const hash = `sha256:${createHash('sha256').update(key).digest('hex')}`
   return [credential(entity, { hash: nodeOf(hash, entity.locate(['key'])) })]

@@ -9,6 +9,7 @@ export const CORE_RULES = {
     reason: 'where stripping leaves a dot segment (`/foo` of `/foo../x`), Kong drops the dots; here the request is refused with 400',
   },
   'headers#names': { fidelity: 'approximated', reason: '`Via` and `Server` name turnpike' },
+  'headers#error': { fidelity: 'approximated', reason: 'refusals carry `Turnpike-Error` besides, which names their cause' },
   'headers#claims': {
     fidelity: 'approximated',
     reason: '`Forwarded`, `X-Forwarded-Scheme` and `X-Forwarded-Ssl` of clients that are not trusted do not reach services',
