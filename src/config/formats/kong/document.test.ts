@@ -326,6 +326,24 @@ consumers:
   assert.ok(problems.includes('6:22 error the environment variable `SERVICE_HOST` is not set'))
 })
 
+test('2.1 what decK puts in is put in here, and is no text that stands for itself', async () => {
+  const yaml = (key: string): string => `
+_format_version: "3.0"
+services: [{ name: s, url: 'http://\${{ env "DECK_HOST" }}:81/x' }]
+consumers: [{ username: alice, keyauth_credentials: [{ key: '${key}' }] }]
+`
+  const placed = (name: string): string => `\${{ env "${name}" }}`
+  const env = { DECK_HOST: 'inner.example', DECK_KEY: 'a-key-that-is-long-enough', KEY: 'another' }
+  const loaded = await load(yaml(placed('DECK_KEY')), { env })
+  assert.ok('ir' in loaded)
+  assert.deepEqual(loaded.ir.services[0]?.targets, [{ host: 'inner.example', port: 81, weight: 1 }])
+  assert.match(JSON.stringify(loaded.display()), /"key":"\$\{env:DECK_KEY\}"/)
+  const errorsOf = async (key: string): Promise<string[]> =>
+    (await problemsOf(yaml(key), { env })).filter((problem) => problem.includes(' error '))
+  assert.deepEqual(await errorsOf(placed('DECK_NONE')), ['4:61 error the environment variable `DECK_NONE` is not set'])
+  assert.match((await errorsOf(placed('KEY'))).join(), /^4:61 error of what decK puts in `\$\{\{ env "DECK_NAME" \}\}` alone is taken/)
+})
+
 test('2.1 of a value whose variable is not set nothing more is said', async () => {
   const yaml = `
 _format_version: "3.0"

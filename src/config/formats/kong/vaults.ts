@@ -1,9 +1,11 @@
-/** `{vault://env/NAME}`: values that a Kong file leaves to the environment. */
+/** `{vault://env/NAME}`, and decK's `${{ env "DECK_NAME" }}`: values that a Kong file leaves to the environment. */
 import type { Problem } from '../../diagnostics.ts'
 import { type ConfigNode, type MapEntry, type MapNode, nodeAt, type ScalarNode } from '../../tree.ts'
 import type { Env } from './types.ts'
 
 const REFERENCE = /^\{vault:\/\/([^/{}?#]+)\/([^/{}?#]+)(\/[^{}?#]*)?(?:\?([^{}#]*))?(?:#\d+)?\}$/
+/** decK puts values in anywhere in a text, and takes none but variables that begin so. */
+const DECK_REFERENCE = /\$\{\{\s*env\s+["'](DECK_[A-Za-z0-9_]+)["']\s*\}\}/g
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
@@ -49,7 +51,26 @@ class Resolver {
   #node(node: ConfigNode): ConfigNode {
     if (node.kind === 'map') return this.map(node)
     if (node.kind === 'list') return { ...node, items: node.items.map((item) => this.#node(item)) }
-    return typeof node.value === 'string' && node.value.startsWith('{vault://') ? this.#scalar(node, node.value) : node
+    if (typeof node.value !== 'string') return node
+    if (node.value.startsWith('{vault://')) return this.#scalar(node, node.value)
+    return node.value.includes('${{') ? this.#deck(node, node.value) : node
+  }
+
+  /** Left as it is, such a text would be a password that everybody knows. */
+  #deck(node: ScalarNode, text: string): ScalarNode {
+    const names = [...text.matchAll(DECK_REFERENCE)].map(([, name = '']) => name)
+    const missing = names.filter((name) => this.#env[name] === undefined)
+    const value = text.replaceAll(DECK_REFERENCE, (_, name: string) => this.#env[name] ?? '')
+    const fail = (message: string): ScalarNode => {
+      this.#problems.push({ severity: 'error', location: node.at, message })
+      return { ...node, value: 'unknown', written: text }
+    }
+    if (missing.length > 0) return fail(missing.map((name) => `the environment variable \`${name}\` is not set`).join(', '))
+    if (text.replaceAll(DECK_REFERENCE, '').includes('${{'))
+      return fail(
+        `of what decK puts in \`\${{ env "DECK_NAME" }}\` alone is taken: \`deck file render --populate-env-vars\` puts in the rest`,
+      )
+    return { ...node, value, written: text.replaceAll(DECK_REFERENCE, (_, name: string) => `\${env:${name}}`) }
   }
 
   #scalar(node: ScalarNode, reference: string): ScalarNode {
