@@ -213,5 +213,6 @@ test('what is written for proxies counts first where it names somebody, and only
   assert.equal(await ask(both, encoded('anna:right')), 'anna')
   assert.equal(await ask(both, encoded('anna:wrong'), login('anna', 'right')), 'login-wrong')
   assert.equal(await ask(both, encoded('berta:x'), login('anna', 'right')), 'anna')
+  assert.equal(await ask(both, encoded('berta:x')), 'login-wrong', 'as a name that somebody has')
   assert.equal(await ask(both, `${encoded('anna:right')}, ${encoded('anna:right')}`), 'login-missing')
 })

@@ -81,11 +81,12 @@ class PasswordGate {
 
   /** What is written for proxies counts before what is written for us, where it names somebody. */
   #loginOf({ request }: Exchange): UserPass | null | string {
-    if (this.#options.proxyAuthorization && request.proxyAuthorization !== '') {
-      const login = readField([request.proxyAuthorization])
-      if (typeof login === 'object' && login !== null && this.#context.consumers.byUsername(login.username).length > 0) return login
-    }
-    return readCredentials(request.headers)
+    const own = readCredentials(request.headers)
+    if (!this.#options.proxyAuthorization || request.proxyAuthorization === '') return own
+    const login = readField([request.proxyAuthorization])
+    if (typeof login === 'string' || login === null) return own
+    // Alone it is judged also where it names nobody: an answer like that to no login at all would tell which names there are.
+    return own === null || this.#context.consumers.byUsername(login.username).length > 0 ? login : own
   }
 
   async #compare(exchange: Exchange, login: UserPass, candidates: readonly Owned<BasicCredential>[]): Promise<Verdict> {
