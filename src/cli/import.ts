@@ -41,14 +41,14 @@ export async function importCommand(file: string, options: ImportOptions): Promi
   const translation = loaded.kong[0]
   if (translation === undefined) return fail(`${file} is no Kong file: it has no \`_format_version\``)
   const text = nativeText(basename(file), translation)
-  const native = await loadText(options.output ?? file.replace(/(\.\w+)?$/, '.turnpike.yaml'), text, {
-    policies: POLICIES,
-    env: process.env,
-  })
-  if (!('ir' in native) || native.ir.revision !== loaded.ir.revision) {
-    const said = 'ir' in native ? '' : `\n${renderProblems(native.problems, native)}`
-    return fail(`the native form does not mean what ${file} means, which is a mistake of turnpike: please report it${said}`)
+  const target = options.output ?? file.replace(/(\.\w+)?$/, '.turnpike.yaml')
+  const native = await loadText(target, text, { policies: POLICIES, env: process.env })
+  if (!('ir' in native)) {
+    stderr.write(`${renderProblems(native.problems, { sources: native.sources, ...terminalOf(stderr) })}\n`)
+    return fail(`this is wrong in ${target}, which is not written. Paths in it start at its folder: write it beside ${file}`)
   }
+  if (native.ir.revision !== loaded.ir.revision)
+    return fail(`the native form does not mean what ${file} means, which is a mistake of turnpike: please report it`)
   const rest = loaded.warnings.filter((warning) => !isNote(warning, translation))
   if (rest.length > 0) stderr.write(`${renderProblems(rest, { sources: loaded.sources, ...terminalOf(stderr) })}\n`)
   try {

@@ -1,7 +1,7 @@
 /** `turnpike import` as a user runs it. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -151,6 +151,27 @@ test('no line of the report is longer than a terminal of 80 columns', () => {
   const { stderr } = turnpike(['import', write('kong.yml', UNSUPPORTED), '--skip-unsupported'])
   const report = stderr.slice(stderr.indexOf('Fidelity of'))
   for (const line of report.split('\n')) assert.ok(line.length <= 80, line)
+})
+
+test('a file that names another by a relative path is to stand beside it', () => {
+  mkdirSync(join(folder, 'elsewhere'), { recursive: true })
+  copyFileSync(join(ROOT, 'examples', 'grpc-transcoding', 'library.proto'), join(folder, 'library.proto'))
+  const text = `_format_version: "3.0"
+services:
+  - name: library
+    protocol: grpc
+    host: library.internal
+    port: 50051
+    routes: [{ name: library, protocols: [http], paths: [/v1] }]
+    plugins: [{ name: grpc-gateway, config: { proto: library.proto } }]
+`
+  const kong = write('grpc.yml', text)
+  const beside = turnpike(['import', kong, '-o', 'grpc.yaml', '--force'])
+  assert.equal(beside.status, 0, beside.stderr)
+  const elsewhere = turnpike(['import', kong, '-o', 'elsewhere/grpc.yaml'])
+  assert.equal(elsewhere.status, 1)
+  assert.match(elsewhere.stderr, /which is not written\. Paths in it start at its folder: write it beside grpc\.yml/)
+  assert.equal(existsSync(join(folder, 'elsewhere', 'grpc.yaml')), false)
 })
 
 test('what Kong would refuse is told with its place, and nothing is written', () => {
