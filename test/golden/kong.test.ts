@@ -15,7 +15,7 @@ import { fidelityReport } from '../../src/config/formats/kong/fidelity.ts'
 import type { KongTranslation } from '../../src/config/formats/kong/index.ts'
 import { nativeText } from '../../src/config/formats/kong/native-text.ts'
 import type { Loaded } from '../../src/config/load.ts'
-import type { MapEntry, MapNode } from '../../src/config/tree.ts'
+import { type MapEntry, type MapNode, nodeAt, toPlain } from '../../src/config/tree.ts'
 import { yamlText } from '../../src/config/yaml-text.ts'
 import { POLICIES } from '../../src/policies/index.ts'
 
@@ -23,7 +23,7 @@ const FOLDER = join(import.meta.dirname, 'kong')
 const ENV = { BACKEND_HOST: 'backend.internal', API_KEY: 'value-of-API_KEY', MY_KEY: 'value-of-MY_KEY' }
 const OPTIONS = { policies: POLICIES, env: ENV, availableCpus: 4 }
 /** Of every file. */
-const SAME_ROOT = new Set(['compatibility', 'listeners', 'limits'])
+const SAME_ROOT = new Set(['compatibility', 'limits'])
 /** Of every service. */
 const SAME_SERVICE = new Set(['retryBudget', 'connectionsMax'])
 
@@ -66,9 +66,11 @@ async function checkImport(file: string, { ir, kong: [translation] }: Loaded): P
 function nativeOf(translation: KongTranslation | undefined): string {
   if (translation === undefined) return assert.fail('this is no Kong file')
   const { comments } = annotationsOf(translation)
+  const listeners = nodeAt(translation.tree, ['listeners'])
+  const hasTls = listeners !== null && JSON.stringify(toPlain(listeners)).includes('"tls"')
   const own = without(translation.tree, (path) => {
     const [first = '', second = '', third = ''] = path
-    if (path.length === 1) return SAME_ROOT.has(first)
+    if (path.length === 1) return SAME_ROOT.has(first) || (first === 'listeners' && !hasTls)
     if (first === 'policies' && path.length === 2) return second in CORE_POLICIES
     return first === 'services' && path.length === 3 && SAME_SERVICE.has(third)
   })
