@@ -69,8 +69,8 @@ test('2.10 rate-limiting: what Kong refuses is refused in its words', async () =
     'minute: The limit for minute(10.0) cannot be lower than the limit for second(20.0)',
   ])
   assert.deepEqual(await errors({ second: 0 }), ['second: value must be greater than 0'])
-  assert.deepEqual(await errors({ minute: 1, policy: 'redis' }), ['redis.host: required field missing'])
-  assert.deepEqual(await errors({ minute: 1, limit_by: 'header' }), ['header_name: required field missing'])
+  assert.deepEqual(await errors({ minute: 1, policy: 'redis' }), ['redis.host: `config.redis.host`: required field missing'])
+  assert.deepEqual(await errors({ minute: 1, limit_by: 'header' }), ['header_name: `config.header_name`: required field missing'])
   assert.match((await errors({ minute: 1, policy: 'cluster' })).join(), /needs a database/)
   assert.match((await errors({ minute: 1, sync_rate: 0.01, policy: 'redis', redis: { host: 'a' } })).join(), /sync_rate/)
   assert.match((await errors({ minut: 1 })).join(), /did you mean .minute./)

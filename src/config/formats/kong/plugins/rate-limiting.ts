@@ -60,9 +60,11 @@ const schema = object({
       }
     }
   }
-  if (written.limit_by === 'header' && written.header_name === undefined) tell('required field missing', 'header_name')
-  if (written.limit_by === 'path' && written.path === undefined) tell('required field missing', 'path')
-  if (written.policy === 'redis' && redisOf(written).host === undefined) tell('required field missing', 'redis', 'host')
+  if (written.limit_by === 'header' && written.header_name === undefined)
+    tell('`config.header_name`: required field missing', 'header_name')
+  if (written.limit_by === 'path' && written.path === undefined) tell('`config.path`: required field missing', 'path')
+  if (written.policy === 'redis' && redisOf(written).host === undefined)
+    tell('`config.redis.host`: required field missing', 'redis', 'host')
   if (written.policy === 'cluster') tell('`cluster` needs a database, and a file has none: expected one of: local, redis', 'policy')
   if (written.sync_rate !== -1 && written.sync_rate < 0.02) tell('Config option sync_rate must be -1, or 0.02 or more', 'sync_rate')
 })

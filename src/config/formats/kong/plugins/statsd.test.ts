@@ -36,7 +36,7 @@ test('2.10 statsd: chosen metrics, statuses and tags are carried, and what tells
 
 test('2.10 statsd: a counter has a sample rate, and users are a set', async () => {
   assert.deepEqual((await translated(statsd, { metrics: [{ name: 'request_count', stat_type: 'counter' }] })).errors, [
-    'metrics.0.sample_rate: required field missing',
+    'metrics.0.sample_rate: `sample_rate`: required field missing',
   ])
   assert.deepEqual((await translated(statsd, { metrics: [{ name: 'unique_users', stat_type: 'timer' }] })).errors, [
     'metrics.0.stat_type: value must be set',

@@ -44,7 +44,7 @@ const metric = object({
   if (name === 'unique_users' && type !== 'set') tell('value must be set', 'stat_type')
   if (['status_count', 'status_count_per_user', 'request_per_user'].includes(name) && type !== 'counter')
     tell('value must be counter', 'stat_type')
-  if ((type === 'counter' || type === 'gauge') && rate === undefined) tell('required field missing', 'sample_rate')
+  if ((type === 'counter' || type === 'gauge') && rate === undefined) tell('`sample_rate`: required field missing', 'sample_rate')
 })
 
 const range = z.string().regex(/^\d{3}-\d{3}$/, { error: 'invalid value, expected a range such as 200-299' })
