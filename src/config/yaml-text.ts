@@ -138,7 +138,7 @@ function isBlock(value: Scalar, written: string | null): boolean {
 /** A text in lines of at most so many characters, broken between words. */
 export function wrapped(text: string, charsMax: number): string[] {
   const lines: string[] = []
-  for (const paragraph of text.split('\n')) {
+  for (const paragraph of text.split(/\r\n|[\r\n\u0085\u2028\u2029]/)) {
     let line = ''
     for (const word of paragraph.split(' ')) {
       if (line !== '' && line.length + 1 + word.length > charsMax) {

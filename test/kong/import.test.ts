@@ -197,3 +197,12 @@ test('the file of the mission is imported, and both forms answer the same', () =
     /verified: (\d+) requests through both forms, (\d+) of them to a service, the same answers/.exec(stderr) ?? []
   assert.ok(Number(requests) >= 100 && Number(proxied) >= 50, stderr)
 })
+
+test('what a Kong file calls things stays within the comments', () => {
+  const odd = '"odd\\ncompatibility: x\\r\\u2028admin: {}"'
+  const kong = write('odd.yml', `${FILE}plugins:\n  - name: ${odd}\n`)
+  const { stdout, stderr } = turnpike(['import', kong, '--skip-unsupported'])
+  assert.match(stdout, /^# plugin odd compatibility: x admin: \{\}: /m, stderr)
+  assert.doesNotMatch(stdout, /^(compatibility: x|admin:)/m)
+  assert.doesNotMatch(stdout, /[\r\u2028]/)
+})

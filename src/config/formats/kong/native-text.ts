@@ -16,6 +16,9 @@ export function nativeText(file: string, translation: KongTranslation): string {
   )}\n${yamlText(tree.node, tree.comments)}`
 }
 
+/** Those of YAML 1.1 too. */
+const LINE_ENDS = /[\r\n\u0085\u2028\u2029]+/g
+
 function headerOf(file: string, translation: KongTranslation, rest: readonly string[]): string {
   const lost = lostReferences(translation).map(
     ({ reference, at }) => `${reference} of ${at.file}:${at.line} is part of a longer value here, and written as it was at the import.`,
@@ -28,7 +31,8 @@ function headerOf(file: string, translation: KongTranslation, rest: readonly str
       : []),
     ...(lost.length > 0 || rest.length > 0 ? ['', ...lost, ...rest] : []),
   ]
-  return lines.map((line) => `# ${line}`.trimEnd()).join('\n')
+  // A name in a Kong file may hold a line end, behind which it would be no comment any more.
+  return lines.map((line) => `# ${line.replaceAll(LINE_ENDS, ' ')}`.trimEnd()).join('\n')
 }
 
 function hasSecrets({ document }: KongTranslation): boolean {
