@@ -359,6 +359,21 @@ test('the review warns of limits that never apply, and refuses those that nothin
     /^warning limits\.1: limit `user` counts by user, .* never applies$/,
   )
   assert.match((await remarks({ rate: 1 }, { authenticates: false })).join(), /counts by address only/)
+  const both = { by: 'consumer', otherwise: 'ip', window: 'minute', limit: 1 }
+  assert.deepEqual(
+    (
+      await remarks(
+        {
+          limits: [
+            { name: 'a', ...both },
+            { name: 'b', ...both },
+          ],
+        },
+        { authenticates: false },
+      )
+    ).map((told) => told.slice(0, 51)),
+    ['warning limits.0: limit `a` (and `b`) counts by con'],
+  )
   assert.match((await remarks({ by: 'header:X-A', rate: 1 })).join(), /^warning : limit `header-X-A` counts by what clients say/)
   assert.deepEqual(await remarks({ by: 'header:X-A', rate: 1, otherwise: 'ip' }), [])
   assert.match((await remarks({ by: 'api-key', rate: 1 })).join(), /what clients say/)
