@@ -116,12 +116,12 @@ export class Bench {
   }
 }
 
-/** With listeners of this process alone, and services that are echoes. */
+/** With a listener of this process alone, which takes its word for the protocol that a request came by, and services that are echoes. */
 function withEchoes(ir: GatewayIr, ports: ReadonlyMap<string, number>): GatewayIr {
-  const listener = ir.listeners.find(({ tls }) => tls === null)
+  const listener = ir.listeners.find(({ tls }) => tls === null) ?? ir.listeners[0]
   return {
     ...ir,
-    listeners: listener === undefined ? [] : [{ ...listener, host: HOST, port: 0 }],
+    listeners: listener === undefined ? [] : [{ ...listener, host: HOST, port: 0, tls: null, trustedProxies: [HOST] }],
     services: ir.services.map((service) => ({
       ...service,
       targets: [{ host: HOST, port: ports.get(service.name) ?? 0, weight: 1 }],

@@ -1,4 +1,5 @@
 /** Requests that say whether two forms of a configuration do the same: what a Kong file's routes take, and what nearly is that. */
+import { isIP } from 'node:net'
 import type { KongDocument, RouteEntity } from '../../config/formats/kong/types.ts'
 import { joined, type Proof, proofsOf } from './credentials.ts'
 import { sampleHost, sampleOf, samplePath } from './sample.ts'
@@ -27,9 +28,14 @@ const SEED = 0x7ea1_05ee
 /** The same requests each time: at most {@link REQUESTS_MAX}, spread over all routes. */
 export function requestsFor(document: KongDocument): VerifyRequest[] {
   const random = randomOf(SEED)
+  const addresses = sampled(
+    addressesIn(document).filter((address) => isIP(address) !== 0),
+    VALUES_MAX,
+    random,
+  )
   const proofs = proofsOf(document, sampled(document.consumers, CONSUMERS_MAX, random))
   const all = sampled(document.routes, ROUTES_MAX, random).flatMap((route) => [
-    ...requestsOf(route, proofs, wantedBy(route, document, proofs)),
+    ...requestsOf(route, proofs, wantedBy(route, document, proofs), addresses),
   ])
   const general = { ...BLANK, name: 'no route', target: '/a-path-of-nobody', host: 'nobody.example' }
   return [
@@ -57,12 +63,29 @@ function wantedBy(route: RouteEntity, { plugins }: KongDocument, proofs: readonl
   return joined([...names].flatMap((name) => proofs.find(({ plugin }) => plugin === name) ?? []))
 }
 
-/** @param wanted what opens the route, if anything has to */
-function* requestsOf(route: RouteEntity, proofs: readonly Proof[], wanted: Proof | null): Generator<VerifyRequest> {
+/** Addresses that lists of the file begin with. */
+function addressesIn({ plugins }: KongDocument): string[] {
+  const lists = plugins.filter(({ fields }) => fields.name === 'ip-restriction').map(({ fields }) => JSON.stringify(fields.config))
+  return [...new Set(lists.flatMap((list) => [...list.matchAll(/"([0-9a-f.:]+)(?:\/\d+)?"/g)].map(([, address = '']) => address)))]
+}
+
+/**
+ * @param wanted what opens the route, if anything has to
+ * @param addresses of clients that the file tells apart
+ */
+function* requestsOf(
+  route: RouteEntity,
+  proofs: readonly Proof[],
+  wanted: Proof | null,
+  addresses: readonly string[],
+): Generator<VerifyRequest> {
   const base = { ...baseOf(route), proof: wanted }
   const of = (name: string, change: Partial<VerifyRequest> = {}): VerifyRequest => ({ ...base, name: `${route.label}: ${name}`, ...change })
   yield of('as it asks')
   yield of('as it asks, by nobody', { proof: null })
+  const { 'x-forwarded-proto': scheme = 'http', ...others } = base.headers
+  yield of('by the other protocol', { headers: { ...others, 'x-forwarded-proto': scheme === 'http' ? 'https' : 'http' } })
+  for (const address of addresses) yield of(`from ${address}`, { headers: { ...base.headers, 'x-forwarded-for': address } })
   yield* pathsOf(route, of)
   yield* predicatesOf(route, base, of)
   const origin = { origin: 'https://app.example' }
@@ -128,6 +151,7 @@ function baseOf({ fields }: RouteEntity): VerifyRequest {
   const [path = '/'] = fields.paths
   const [host = BLANK.host] = fields.hosts
   const isGrpc = fields.protocols.some((protocol) => protocol.startsWith('grpc'))
+  const isHttps = !fields.protocols.some((protocol) => protocol === 'http' || protocol === 'grpc')
   const headers = Object.entries(fields.headers).map(([name, [value = '']]) => [name, headerSample(value)] as const)
   return {
     ...BLANK,
@@ -135,7 +159,11 @@ function baseOf({ fields }: RouteEntity): VerifyRequest {
     method: fields.methods[0] ?? (isGrpc ? 'POST' : 'GET'),
     target: targetOf(samplePath(path) ?? '/'),
     host: sampleHost(host),
-    headers: { ...Object.fromEntries(headers), ...(isGrpc && { 'content-type': 'application/grpc' }) },
+    headers: {
+      ...Object.fromEntries(headers),
+      ...(isGrpc && { 'content-type': 'application/grpc' }),
+      ...(isHttps && { 'x-forwarded-proto': 'https' }),
+    },
   }
 }
 

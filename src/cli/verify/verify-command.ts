@@ -47,8 +47,8 @@ export async function verify(
 /** `--verify`: what differs, on standard error. @returns the exit status */
 export async function verifyCommand(translation: KongTranslation, kong: GatewayIr, native: GatewayIr): Promise<number> {
   const { stderr } = process
-  if (!kong.listeners.some(({ tls }) => tls === null)) {
-    stderr.write(`${paint('red', '✖', stderr)} not verified: requests come without TLS, and no listener takes these\n`)
+  if (kong.listeners.length === 0) {
+    stderr.write(`${paint('red', '✖', stderr)} not verified: there is no listener that would take a request\n`)
     return EXIT_DIFFERENT
   }
   const { requests, proxied, differing } = await verify(translation, kong, native, progressOn(stderr))
