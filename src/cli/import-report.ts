@@ -1,5 +1,6 @@
 /** The fidelity report as text, for terminals of 80 columns and more. */
 import { styleText } from 'node:util'
+import { printable } from '../config/diagnostics.ts'
 import type { EntityFidelity, FidelityReport, FieldFidelity } from '../config/formats/kong/fidelity.ts'
 import type { Fidelity } from '../config/formats/kong/types.ts'
 import { wrapped } from '../config/yaml-text.ts'
@@ -23,13 +24,13 @@ export function renderReport(report: FidelityReport, { colour, width }: ReportLo
   const chars = Math.min(Math.max(width, 40), WIDTH_MAX)
   const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text
-  const lines = [paint('bold', `Fidelity of ${report.file}`), '', ...countsOf(report, paint)]
+  const lines = [paint('bold', `Fidelity of ${printable(report.file)}`), '', ...countsOf(report, paint)]
   for (const [kind, entities] of Map.groupBy(report.details, (entity) => entity.kind)) {
     lines.push('', kindLine(kind, entities, paint))
     for (const { fidelity, field, reason, names } of differences(entities)) {
-      const head = `${MARKS[fidelity]} ${field === '' ? fidelity : field}`
+      const head = printable(`${MARKS[fidelity]} ${field === '' ? fidelity : field}`)
       lines.push(...hung(namesOf(names), `  ${paint(STYLES[fidelity], head)}  `, 2 + head.length + 2, chars))
-      lines.push(...wrapped(reason, chars - 6).map((line) => `      ${paint('dim', line)}`))
+      lines.push(...wrapped(printable(reason), chars - 6).map((line) => `      ${paint('dim', line)}`))
     }
   }
   lines.push('', paint('bold', 'For every request'))
@@ -80,7 +81,7 @@ export function differences(entities: readonly EntityFidelity[]): readonly Diffe
       const key = `${fidelity} ${field} ${reason}`
       const known = found.get(key) ?? { fidelity, field, reason, names: [] }
       found.set(key, known)
-      known.names.push(`${entity.entity} (line ${line})`)
+      known.names.push(printable(`${entity.entity} (line ${line})`))
     }
   }
   for (const entity of entities) {

@@ -79,6 +79,6 @@ function excerpt(source: string, column: number, charsMax: number): { text: stri
 }
 
 /** What a file says goes to a terminal: its control characters do not. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\t]/gu, '\ufffd')
 }

@@ -1,4 +1,5 @@
 /** A tree as YAML for people: short things in one line, comments where they belong. */
+import { printable } from './diagnostics.ts'
 import type { ConfigNode, ListNode, MapNode, Scalar } from './tree.ts'
 
 /** Lines, without the `#`, that stand above a value's key. */
@@ -36,7 +37,7 @@ class Writer {
 
   #comment(node: ConfigNode, indent: string): void {
     for (const text of this.#comments.get(node) ?? [])
-      for (const line of wrapped(text, LINE_CHARS - indent.length - 2)) this.lines.push(`${indent}# ${line}`.trimEnd())
+      for (const line of wrapped(text, LINE_CHARS - indent.length - 2)) this.lines.push(printable(`${indent}# ${line}`.trimEnd()))
   }
 
   #entry(head: string, node: ConfigNode, indent: string): void {

@@ -105,6 +105,16 @@ test('nobody else may read the file that is written', () => {
   assert.equal(statSync(join(folder, 'fresh.yaml')).mode & 0o077, 0)
 })
 
+test('control characters of a name reach no terminal, and no comment', () => {
+  const { status, stdout, stderr } = turnpike([
+    'import',
+    write('kong.yml', `${FILE}plugins:\n  - { name: "p\\e[2J" }\n`),
+    '--skip-unsupported',
+  ])
+  assert.equal(status, 0, stderr)
+  assert.ok(!`${stdout}${stderr}`.includes('\u001b'), `${stdout}${stderr}`)
+})
+
 test('what is unsupported keeps the file from being written, and is reported all the same', () => {
   const { status, stdout, stderr } = turnpike(['import', write('kong.yml', UNSUPPORTED), '-o', 'never.yaml'])
   assert.equal(status, 1)

@@ -1,3 +1,4 @@
+import { printable } from '../../config/diagnostics.ts'
 import type { KongTranslation } from '../../config/formats/kong/index.ts'
 import type { KongDocument } from '../../config/formats/kong/types.ts'
 import type { GatewayIr } from '../../config/ir.ts'
@@ -53,9 +54,9 @@ export async function verifyCommand(translation: KongTranslation, kong: GatewayI
   }
   const { requests, proxied, differing } = await verify(translation, kong, native, progressOn(stderr))
   for (const { request, differences } of differing.slice(0, SHOWN_MAX)) {
-    stderr.write(`${paint('red', '✖', stderr)} ${request.name}: ${request.method} ${request.host} ${request.target}\n`)
+    stderr.write(`${paint('red', '✖', stderr)} ${printable(`${request.name}: ${request.method} ${request.host} ${request.target}`)}\n`)
     for (const { what, kong: was, native: is } of differences)
-      stderr.write(`    ${what}\n      kong    ${shortened(was)}\n      native  ${shortened(is)}\n`)
+      stderr.write(`    ${printable(what)}\n      kong    ${shortened(was)}\n      native  ${shortened(is)}\n`)
   }
   if (differing.length > SHOWN_MAX) stderr.write(`  and ${differing.length - SHOWN_MAX} more\n`)
   const tally = `${count(requests, 'request')} through both forms, ${proxied} of them to a service`
@@ -88,5 +89,5 @@ function idsOf({ consumers }: KongDocument): Set<string> {
 }
 
 function shortened(text: string): string {
-  return text.length <= VALUE_CHARS_MAX ? text : `${text.slice(0, VALUE_CHARS_MAX)}…`
+  return printable(text.length <= VALUE_CHARS_MAX ? text : `${text.slice(0, VALUE_CHARS_MAX)}…`)
 }

@@ -1,4 +1,5 @@
 /** A Kong file's translation as a native file that people can read and go on with. */
+import { printable } from '../../diagnostics.ts'
 import type { ConfigNode, MapEntry, MapNode } from '../../tree.ts'
 import { yamlText } from '../../yaml-text.ts'
 import { annotationsOf, noteText } from './annotations.ts'
@@ -32,7 +33,7 @@ function headerOf(file: string, translation: KongTranslation, rest: readonly str
     ...(lost.length > 0 || rest.length > 0 ? ['', ...lost, ...rest] : []),
   ]
   // A name in a Kong file may hold a line end, behind which it would be no comment any more.
-  return lines.map((line) => `# ${line.replaceAll(LINE_ENDS, ' ')}`.trimEnd()).join('\n')
+  return lines.map((line) => printable(`# ${line.replaceAll(LINE_ENDS, ' ')}`.trimEnd())).join('\n')
 }
 
 function hasSecrets({ document }: KongTranslation): boolean {
