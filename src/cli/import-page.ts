@@ -60,17 +60,14 @@ ${exact.length === 0 ? '' : `<details${differing.length === 0 ? '' : ''}><summar
 function article({ entity, line, fidelity, reasons, fields }: EntityFidelity, isOpen: boolean): string {
   const shown = fields.filter((field) => field.reasons.length > 0)
   const exact = fields.filter((field) => field.fidelity === 'exact').map(({ field }) => `<code>${escaped(field)}</code>`)
-  const rows = shown.map(
+  const items = shown.map(
     (field) =>
-      `<tr><th scope="row"><code>${escaped(field.field)}</code></th><td>${badge(field.fidelity)}</td><td>${field.reasons.map(code).join('<br>')}</td><td class="line">${field.line}</td></tr>`,
+      `<li><div><code>${escaped(field.field)}</code> <span class="line">line ${field.line}</span><br>${badge(field.fidelity)}</div><div>${field.reasons.map((reason) => `<p>${code(reason)}</p>`).join('')}</div></li>`,
   )
-  const table =
-    rows.length === 0
-      ? ''
-      : `<div class="scroll" tabindex="0" role="group" aria-label="Fields of ${escaped(entity)}"><table class="fields"><thead><tr><th scope="col">Field</th><th scope="col">Carried</th><th scope="col">What differs</th><th scope="col">Line</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`
+  const list = items.length === 0 ? '' : `<ul class="fields">${items.join('')}</ul>`
   const whole = reasons.map((reason) => `<p>${code(reason)}</p>`).join('')
   const rest = exact.length === 0 ? '' : `<p class="exact-fields">Exact: ${exact.join(' ')}</p>`
-  return `<article><h3>${isOpen ? `${badge(fidelity)} ` : ''}${escaped(entity)} <span class="line">line ${line}</span></h3>${whole}${table}${rest}</article>`
+  return `<article><h3>${isOpen ? `${badge(fidelity)} ` : ''}${escaped(entity)} <span class="line">line ${line}</span></h3>${whole}${list}${rest}</article>`
 }
 
 function badge(fidelity: Fidelity): string {
@@ -113,11 +110,11 @@ table{border-collapse:collapse}
 .counts th,.counts td{padding:.35rem .9rem;text-align:right;border-bottom:1px solid var(--edge)}
 .counts th[scope=row]{text-align:left;padding-left:0}
 .counts tbody td{font-size:1.15rem;font-weight:600;font-variant-numeric:tabular-nums}
-.fields{width:100%;font-size:.9375rem}
-.fields th,.fields td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-top:1px solid var(--edge)}
-.fields thead th{border-top:0;color:var(--soft);font-weight:400;font-size:.8125rem}
-.fields tbody th{font-weight:400;white-space:nowrap}
-.fields th code{overflow-wrap:normal}
+.fields{list-style:none;margin:.5rem 0 0;padding:0;font-size:.9375rem}
+.fields li{display:grid;grid-template-columns:minmax(12rem,1fr) 3fr;gap:0 1.5rem;padding:.5rem 0;border-top:1px solid var(--edge)}
+.fields p{margin:0 0 .25rem}
+.fields .badge{display:inline-block;margin-top:.25rem}
+@media (max-width:40rem){.fields li{grid-template-columns:1fr;gap:.35rem}.counts th,.counts td{padding:.35rem .3rem}.counts .badge{font-size:.75rem;border:0;padding:0}}
 summary{cursor:pointer;padding:.25rem 0}
 :focus-visible{outline:2px solid var(--approximated);outline-offset:2px}
 @media print{details>*{display:block}}
