@@ -70,7 +70,7 @@ class Resolver {
       return fail(
         `of what decK puts in \`\${{ env "DECK_NAME" }}\` alone is taken: \`deck file render --populate-env-vars\` puts in the rest`,
       )
-    return { ...node, value, written: text.replaceAll(DECK_REFERENCE, (_, name: string) => `\${env:${name}}`) }
+    return { ...node, value, written: nativeReferences(text) }
   }
 
   #scalar(node: ScalarNode, reference: string): ScalarNode {
@@ -90,4 +90,14 @@ class Resolver {
     const value = this.#env[name]
     return value === undefined ? fail(`the environment variable \`${name}\` is not set`) : { ...node, value, written: `\${env:${name}}` }
   }
+}
+
+/**
+ * A text with decK's references as native ones, and nothing else in it that would be one: what stands in a Kong file as it is, `${file:…}` say, means
+ * nothing there. Null where that cannot be written: behind a dollar a reference is none.
+ */
+function nativeReferences(text: string): string | null {
+  const parts = text.split(DECK_REFERENCE)
+  if (parts.some((part, index) => index % 2 === 0 && index < parts.length - 1 && part.endsWith('$'))) return null
+  return parts.map((part, index) => (index % 2 === 0 ? part.replaceAll('${', () => '$${') : `\${env:${part}}`)).join('')
 }
