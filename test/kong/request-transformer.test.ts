@@ -192,7 +192,7 @@ test('2.10 request-transformer: what is Lua is refused, and what to write is tol
   assert.equal(problems.filter((problem) => problem.includes(' error ')).length, 3)
   assert.match(
     problems.join('\n'),
-    /`\$\(headers\["a"\] or "b"\)` cannot be carried over: templates are no Lua here: `\$\(headers\.name\)`/,
+    /`config\.add\.headers\.0` of .* cannot be carried over: `\$\(headers\["a"\] or "b"\)`: templates are no Lua here: `\$\(headers\.name\)`/,
   )
   assert.match(problems.join('\n'), /captures have names/)
   assert.match(problems.join('\n'), /nothing is shared between plugins/)

@@ -98,7 +98,9 @@ function entityFidelity({ kind, label, node, children }: WrittenEntity, own: rea
     else if (!isNull(entry.node)) written.set(key, entry.keyAt)
   }
   const said = notes.filter(({ field }) => field !== '')
-  const names = new Set([...written.keys(), ...said.map(({ field }) => field)])
+  // Of a list in which an item is not carried, that item is told.
+  const whole = [...written.keys()].filter((field) => !said.some((note) => note.field.startsWith(`${field}.`)))
+  const names = new Set([...whole, ...said.map(({ field }) => field)])
   const fields = [...names].map((field) =>
     fieldFidelity(
       field,

@@ -136,6 +136,8 @@ export class PluginPlacer {
       hasBeside: (name) => this.#document.plugins.some((other) => other.fields.name === name && covers(other.scope, plugin.scope)),
       locate: (path) => plugin.locate(['config', ...path]),
       note: (rule, path) => this.#notes.note(plugin.label, rules, rule, plugin.locate(['config', ...(path ?? pathOf(rule))])),
+      unsupported: (reason, path) =>
+        void this.#notes.unsupported(plugin.label, ['config', ...path].join('.'), plugin.locate(['config', ...path]), reason),
       error: (message, path = []) => error(['config', ...path], message),
     }
   }

@@ -230,6 +230,8 @@ export interface PluginSurroundings {
   readonly locate: (path: ConfigPath) => SourceLocation
   /** A rule of the plugin applies here. @param rule its key. @param path from `config` down */
   readonly note: (rule: string, path?: ConfigPath) => void
+  /** Kong takes this and it cannot be carried: the file is not taken, or with `--skip-unsupported` it is left out. @param path from `config` down */
+  readonly unsupported: (reason: string, path: ConfigPath) => void
   /** Kong would refuse this, or it cannot be carried and must not be left out: the file is not taken. */
   readonly error: (message: string, path?: ConfigPath) => void
 }

@@ -22,7 +22,7 @@ export const redirect: KongPlugin<Config> = {
   translate({ status_code: status, location, keep_incoming_path: keeps }, around) {
     if (status < 200 || (keeps && !STATUSES.has(status))) {
       const expected = keeps ? [...STATUSES].join(', ') : '200 to 599'
-      around.error(`a redirect with status ${status} cannot be carried over: expected ${expected}`, ['status_code'])
+      around.unsupported(`a redirect has no status ${status} here: expected ${expected}`, ['status_code'])
       return { policies: [] }
     }
     // A template would read braces as its own, and has no statuses but those of redirects.

@@ -113,7 +113,7 @@ function templates(around: PluginSurroundings): Template {
     told.add(place)
     if ('rule' in found) {
       const { reason } = requestTransformer.rules[found.rule] ?? { reason: '' }
-      if (isNew) around.error(`\`${found.part}\` cannot be carried over: ${reason}`, path)
+      if (isNew) around.unsupported(`\`${found.part}\`: ${reason}`, path)
       return null
     }
     if (found.mayBeEmpty && isNew && path[1] !== 'uri') around.note('config#empty', path)

@@ -48,6 +48,7 @@ export async function translated<Config>(
       assert.ok(plugin.rules[rule] !== undefined, `there is no rule ${rule}`)
       notes.push(rule)
     },
+    unsupported: (reason) => void errors.push(reason),
     error: (message) => void errors.push(message),
   }
   const { policies, root } = plugin.translate(checked.data, around)
