@@ -33,6 +33,7 @@ test('a Host header counts for more than the host of the URL', () => {
 
 test('what a URL may not hold is encoded, and dot segments stay', () => {
   assert.equal(linesOf('/a/../grüße und so?q=€')[0], 'GET /a/../gr%C3%BC%C3%9Fe%20und%20so?q=%E2%82%AC HTTP/1.1')
+  assert.equal(linesOf('/a<b>?q={"c":[1|2]}')[0], 'GET /a%3Cb%3E?q=%7B%22c%22:[1%7C2]%7D HTTP/1.1')
 })
 
 test('what would end a line, or is no request, is told', () => {

@@ -11,6 +11,8 @@ export interface DescribedRequest {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** What no URL holds as it is (RFC 3986, 2). */
+const NO_URL = /[^!-~]+|["<>\\^`{|}]/g
 
 /**
  * The head that an ordinary client would send for it: no fragment, what a URL may not hold percent-encoded, and a Host, which a header
@@ -35,7 +37,7 @@ export function headOf({ method, url, headers }: DescribedRequest, defaultHost: 
     return { problem: `${JSON.stringify(authority)} is no host` }
   if (!fields.some((field) => /^host:/i.test(field))) fields.unshift(`Host: ${authority ?? defaultHost}`)
   const path = target.startsWith('/') ? target : `/${target}`
-  const encoded = path.toWellFormed().replaceAll(/[^!-~]+/g, encodeURIComponent)
+  const encoded = path.toWellFormed().replaceAll(NO_URL, encodeURIComponent)
   return Buffer.from(`${method} ${encoded} HTTP/1.1\r\n${fields.map((field) => `${field}\r\n`).join('')}\r\n`)
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/policy.ts'
 import { fitsTap, type TappedExchange, type TapRule } from '../core/tap.ts'
+import { shownText } from './decisions/redact.ts'
 
 /** Most exchanges told at once, and how often: no watcher has a worker say more. */
 const BATCH_MAX = 500
@@ -60,7 +61,8 @@ export class TrafficTap {
       client: client.address,
       method: request.method,
       host: request.authority,
-      path: request.path,
+      // As records tell it: a token may stand in a path too.
+      path: shownText(request.path),
       route: plan.facts?.name ?? '',
       service: plan.serviceName,
       consumer: caller.consumer?.name ?? '',

@@ -82,3 +82,23 @@ routes:
   ])
   assert.doesNotMatch(JSON.stringify(found), /guess|sesame/)
 })
+
+test('between two requests that are judged, others have their turn', async () => {
+  let turns = 0
+  const turnsBefore: number[] = []
+  const explain = async (): Promise<Explanation> => {
+    turnsBefore.push(turns)
+    return EXPLANATION
+  }
+  const desk = new DecisionDesk({ ask: async () => [], explain })
+  desk.remember(ir)
+  let isOver = false
+  const turn = (): void => {
+    turns++
+    if (!isOver) setImmediate(turn)
+  }
+  setImmediate(turn)
+  await Promise.all(Array.from({ length: 4 }, () => desk.judge(DESCRIBED, ORIGIN)))
+  isOver = true
+  assert.equal(new Set(turnsBefore).size, 4, `turns before each: ${turnsBefore.join(' ')}`)
+})

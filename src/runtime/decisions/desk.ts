@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { NearMiss } from '../../compile/near-misses.ts'
 import { compileRouter, type RouteQuery, type Router } from '../../compile/router.ts'
 import type { GatewayIr } from '../../config/ir.ts'
@@ -139,8 +140,8 @@ export class DecisionDesk {
     if ('problem' in asItWas) return wrong(asItWas.problem)
     const origin = { peerAddress: record.client.peer, listener: record.listener, scheme: record.request.scheme }
     const judged = await this.#inTurn(async () => {
-      const before = await this.#parts.explain(ir, asItWas, origin)
-      return { before, after: await this.#parts.explain(ir, changed, origin) }
+      const before = await this.#explain(ir, asItWas, origin)
+      return { before, after: await this.#explain(ir, changed, origin) }
     })
     if (judged === null) return BUSY
     const { before, after } = judged
@@ -161,7 +162,7 @@ export class DecisionDesk {
     if (unfit !== null) return wrong(unfit)
     const head = headOf(described, '')
     if ('problem' in head) return wrong(head.problem)
-    const explanation = await this.#inTurn(() => this.#parts.explain(ir, head, origin))
+    const explanation = await this.#inTurn(() => this.#explain(ir, head, origin))
     return explanation === null ? BUSY : { revision: ir.revision, explanation }
   }
 
@@ -173,6 +174,12 @@ export class DecisionDesk {
     const turn = this.#lastJudged.then(task, task).finally(() => this.#judging--)
     this.#lastJudged = turn
     return turn
+  }
+
+  /** Others are served first: a row of these would hold up the answer to a probe of whether the process lives. */
+  async #explain(ir: GatewayIr, head: Buffer, origin: RequestOrigin): Promise<Explanation> {
+    await nextTurn()
+    return this.#parts.explain(ir, head, origin)
   }
 
   #nearMisses({ record, head, secrets }: KeptDecision): readonly NearMiss[] | null {

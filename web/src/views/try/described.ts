@@ -56,20 +56,21 @@ export function tryLink(
 export function bodyOf({ method, url, headers, listener, client }: Described): object | string {
   const [, scheme, authority, target = ''] = /^(?:(https?):\/\/([^/?#\s]+))?([/?][^#]*)?(?:#.*)?$/i.exec(url.trim()) ?? []
   if (authority === undefined && !target.startsWith('/')) return 'The URL begins with http://, https:// or, for a path alone, with /.'
-  const fields: Record<string, string[]> = {}
+  // No object: `constructor` is a name that a header may have.
+  const fields = new Map<string, string[]>()
   let host = authority ?? 'localhost'
   for (const line of headers.split('\n').filter((one) => one.trim() !== '')) {
     const colon = line.indexOf(':')
     if (colon < 1) return `“${line}” is no header: it is written as Name: value.`
     const [name, value] = [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
     if (name.toLowerCase() === 'host') host = value
-    else fields[name] = [...(fields[name] ?? []), value]
+    else fields.set(name, [...(fields.get(name) ?? []), value])
   }
   return {
     method: method.trim(),
     host,
     path: target.startsWith('/') ? target : `/${target}`,
-    headers: fields,
+    headers: Object.fromEntries(fields),
     ...(listener === '' ? scheme !== undefined && { scheme: scheme.toLowerCase() } : { listener }),
     ...(client.trim() !== '' && { client: client.trim() }),
   }
