@@ -32,8 +32,8 @@ export function policyOrder(definitions: readonly PolicyDefinition<unknown>[], c
 }
 
 /** Whether a policy acts before the consumer is known. */
-export function isEarly({ positionOf, identityEnd }: PolicyOrder, name: string): boolean {
-  return positionOf(name) <= identityEnd
+export function isEarly(order: PolicyOrder, name: string): boolean {
+  return order.positionOf(name) <= order.identityEnd
 }
 
 /** A policy called `kind:plugin` stands where Kong has that plugin, any other where Kong has what does the same. */
