@@ -41,6 +41,7 @@ const texts = fc.oneof(
     '- a',
     'a: b',
     'a #b',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of a configuration
     '${env:X}',
     '$${',
     '\n',
@@ -75,9 +76,13 @@ test('what is written is read as the same, whatever the texts are', async () => 
 })
 
 test('an interpolation is written as it stood, and a text that looks like one is not one', async () => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of a configuration
   const secret = { kind: 'scalar', at: AT, value: 'from the environment', written: '${env:KEY}' } as const
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of a configuration
   const text = yamlText(treeOf({ secret, plain: '${env:KEY}' }))
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of a configuration
   assert.equal(text, 'secret: "${env:KEY}"\n\nplain: "$${env:KEY}"\n')
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: an interpolation of a configuration
   assert.deepEqual(await read(text, { KEY: 'now' }), { secret: 'now', plain: '${env:KEY}' })
 })
 
