@@ -1,6 +1,6 @@
 /**
  * `npm run example -- NAME`: the services of `examples/NAME`, and Turnpike in front of them with the configuration there. Ctrl-C or SIGTERM
- * stops everything. An example is a folder with `turnpike.yaml` and `example.ts`, which exports what {@link Example} says.
+ * stops everything. An example is a folder with `turnpike.yaml`, or `kong.yml`, and `example.ts`, which exports what {@link Example} says.
  */
 import './node-guard.ts'
 import { existsSync, readdirSync } from 'node:fs'
@@ -23,7 +23,7 @@ const name = process.argv[2] ?? ''
 if (!names.includes(name)) fail(`Which example? ${names.map((known) => `npm run example -- ${known}`).join(', ')}`)
 
 const { startServices, commands } = (await import(pathToFileURL(join(EXAMPLES, name, 'example.ts')).href)) as Example
-const config = `examples/${name}/turnpike.yaml`
+const config = `examples/${name}/${existsSync(join(EXAMPLES, name, 'kong.yml')) ? 'kong.yml' : 'turnpike.yaml'}`
 
 async function startServicesOrExit(): Promise<() => void> {
   try {

@@ -15,6 +15,7 @@ import { POLICIES } from '../src/policies/index.ts'
 import { ERRORS } from '../src/runtime/error-table.ts'
 import { buildDashboard } from '../web/build.ts'
 import { errorsPage } from './errors.ts'
+import { kongPage } from './kong-page.ts'
 import { configurationReference } from './reference.ts'
 import { paint } from './terminal.ts'
 
@@ -29,6 +30,7 @@ const FILES: readonly (readonly [string, () => Promise<string>])[] = [
   ],
   ['docs/admin-openapi.json', async () => JSON.stringify(openApiDocument(ENDPOINTS))],
   ['docs/errors.md', async () => errorsPage(ERRORS)],
+  ['docs/kong.md', async () => kongPage(readFileSync(join(ROOT, 'docs/kong.md'), 'utf8'))],
 ]
 
 /** Like FILES, and left as they are made: what a browser gets. */

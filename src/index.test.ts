@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { defineGateway, type Policies } from './index.ts'
+import { defineGateway, type PolicyKinds } from './index.ts'
 import { POLICIES } from './policies/index.ts'
 
 test('the type of a configuration knows every kind of policy', () => {
-  const kinds: Record<keyof Policies, true> = {
+  const kinds: Record<keyof PolicyKinds, true> = {
     'request-id': true,
     'request-size': true,
     'ip-access': true,
@@ -31,6 +31,12 @@ test('the type of a configuration knows every kind of policy', () => {
     'grpc-transcoding': true,
     soap: true,
     headers: true,
+    'user-agent': true,
+    'latency-headers': true,
+    'kong-statsd': true,
+    'kong-metrics': true,
+    'kong-log': true,
+    'correlation-id': true,
   }
   assert.deepEqual(Object.keys(kinds).sort(), POLICIES.map(({ kind }) => kind).sort())
 })

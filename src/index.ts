@@ -7,6 +7,7 @@ import type { schema as authorize } from './policies/authorize/schema.ts'
 import type { schema as basic } from './policies/basic/schema.ts'
 import type { schema as cache } from './policies/cache/schema.ts'
 import type { schema as clientCertificate } from './policies/client-certificate/schema.ts'
+import type { schema as correlationId } from './policies/correlation-id/schema.ts'
 import type { schema as cors } from './policies/cors/schema.ts'
 import type { schema as forwardedHeaders } from './policies/forwarded-headers/schema.ts'
 import type { schema as grpcTranscoding } from './policies/grpc-transcoding/schema.ts'
@@ -16,6 +17,10 @@ import type { schema as hmac } from './policies/hmac/schema.ts'
 import type { schema as identityHeaders } from './policies/identity-headers/schema.ts'
 import type { schema as ipAccess } from './policies/ip-access/schema.ts'
 import type { schema as jwt } from './policies/jwt/schema.ts'
+import type { schema as kongLog } from './policies/kong-log/schema.ts'
+import type { schema as kongMetrics } from './policies/kong-metrics/schema.ts'
+import type { schema as kongStatsd } from './policies/kong-statsd/schema.ts'
+import type { schema as latencyHeaders } from './policies/latency-headers/schema.ts'
 import type { schema as rateLimit } from './policies/rate-limit/schema.ts'
 import type { schema as redirect } from './policies/redirect/schema.ts'
 import type { schema as requestId } from './policies/request-id/schema.ts'
@@ -26,13 +31,14 @@ import type { schema as securityHeaders } from './policies/security-headers/sche
 import type { schema as soap } from './policies/soap/schema.ts'
 import type { schema as staticResponse } from './policies/static-response/schema.ts'
 import type { schema as transform } from './policies/transform/schema.ts'
+import type { schema as userAgent } from './policies/user-agent/schema.ts'
 import type { schema as users } from './policies/users/schema.ts'
 
 /** A policy's block: its options and `mode`, or `false` for `mode: 'off'`. */
 type Block<Schema extends z.ZodType> = false | (z.input<Schema> & { readonly mode?: 'enforce' | 'shadow' | 'off' | undefined })
 
 /** Policies by kind. */
-export interface Policies {
+export interface PolicyKinds {
   readonly 'request-id'?: Block<typeof requestId>
   readonly 'ip-access'?: Block<typeof ipAccess>
   readonly 'forwarded-headers'?: Block<typeof forwardedHeaders>
@@ -59,7 +65,16 @@ export interface Policies {
   readonly 'grpc-transcoding'?: Block<typeof grpcTranscoding>
   readonly soap?: Block<typeof soap>
   readonly headers?: Block<typeof headers>
+  readonly 'user-agent'?: Block<typeof userAgent>
+  readonly 'latency-headers'?: Block<typeof latencyHeaders>
+  readonly 'kong-statsd'?: Block<typeof kongStatsd>
+  readonly 'kong-metrics'?: Block<typeof kongMetrics>
+  readonly 'kong-log'?: Block<typeof kongLog>
+  readonly 'correlation-id'?: Block<typeof correlationId>
 }
+
+/** Policies by kind, and by `kind:name` beside others of the kind. */
+export type Policies = PolicyKinds & { readonly [Kind in keyof PolicyKinds as `${Kind}:${string}`]?: PolicyKinds[Kind] }
 
 type WithPolicies<T> = Omit<T, 'policies'> & { readonly policies?: Policies }
 type Entry<Key extends 'services' | 'routes' | 'consumers'> = NonNullable<NativeInput[Key]>[string]

@@ -20,7 +20,7 @@ export function explanationSchema() {
     nearMisses: z.array(
       z.object({
         route: z.string(),
-        failed: z.enum(['host', 'path', 'method', 'headers', 'query', 'order']),
+        failed: z.enum(['host', 'path', 'port', 'server-name', 'method', 'headers', 'query', 'order']),
         message: z.string().describe('The first thing that was not so.'),
       }),
     ),

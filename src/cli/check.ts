@@ -8,11 +8,11 @@ import { count, paint, terminalOf } from './terminal.ts'
  * `turnpike check SOURCE…`: problems on standard error, and on standard output one line that says the configuration is good.
  * @returns the exit status: 0, or 1 when something is wrong
  */
-export async function checkCommand(names: readonly string[]): Promise<number> {
+export async function checkCommand(names: readonly string[], skipUnsupported = false): Promise<number> {
   const { stdout, stderr } = process
   let checked: CheckedConfig
   try {
-    checked = await checkDocuments(await readSources(names, { env: process.env, log: SILENT_LOG }), process.env)
+    checked = await checkDocuments(await readSources(names, { env: process.env, log: SILENT_LOG }), { env: process.env, skipUnsupported })
   } catch (error) {
     stderr.write(`${paint('red', '✖', stderr)} ${error instanceof Error ? error.message : String(error)}\n`)
     return 1

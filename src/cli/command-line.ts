@@ -1,11 +1,12 @@
 /** argv to command. Each command is loaded when it is called, so that `--help` and `check` do not wait for what `start` needs. */
-import { Argument, Command, CommanderError } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import { readVersion } from './version.ts'
 
 /** What a command answers: the exit status. */
 type Run = () => Promise<number>
 
 const EXIT_USAGE = 2
+const SKIP_UNSUPPORTED = 'of a Kong file, leave out what cannot be carried over, with a warning each'
 const ADMIN_URL_DEFAULT = 'http://127.0.0.1:9901'
 
 function buildProgram(run: (command: Run) => void): Command {
@@ -21,7 +22,7 @@ function buildProgram(run: (command: Run) => void): Command {
       'after',
       `
 A source is a file (YAML or JSON, or TypeScript that exports
-defineGateway({ … })), or a key or prefix/ in a store:
+defineGateway({ … }), or one of Kong's), or a key or prefix/ in a store:
 etcd://host:2379/turnpike/, consul://host:8500/turnpike/ or
 kubernetes://namespace/configmap. Several are read as one configuration.
 docs/sources.md says the rest.
@@ -35,6 +36,7 @@ Examples:
   turnpike explain turnpike.yaml GET https://shop.example/users/7 -H 'X-Beta: 1'
   turnpike why 4f1c0a92-6f0e-4c53-9c6e-2f1f7a0b8d3e
   turnpike openapi turnpike.yaml > openapi.yaml
+  turnpike import kong.yml -o turnpike.yaml --verify
   turnpike hash password < password.txt
   turnpike schema > turnpike.schema.json`,
     )
@@ -47,13 +49,17 @@ Examples:
       '--state-dir <folder>',
       'where the last good configuration of stores is kept (default: TURNPIKE_STATE_DIR, or a folder of the user)',
     )
+    .option('--skip-unsupported', SKIP_UNSUPPORTED)
     .action((sources: string[], options: StartFlags) => run(async () => (await import('./start.ts')).startCommand(sources, options)))
   program
     .command('check')
     .summary('find mistakes in a configuration')
     .description('Reads a configuration and says all that is wrong with it, each with document, line and column, without running it.')
     .argument('<sources...>', 'configuration files, or stores')
-    .action((sources: string[]) => run(async () => (await import('./check.ts')).checkCommand(sources)))
+    .option('--skip-unsupported', SKIP_UNSUPPORTED)
+    .action((sources: string[], { skipUnsupported = false }: KongFlags) =>
+      run(async () => (await import('./check.ts')).checkCommand(sources, skipUnsupported)),
+    )
   program
     .command('explain')
     .summary('say what would happen to a request')
@@ -67,8 +73,9 @@ Examples:
     .option('-H, --header <header>', 'a header as `Name: value`; may be given several times', collect)
     .option('--from <address>', 'address the request comes from (default: 192.0.2.1)')
     .option('--json', 'print it as JSON')
-    .action((source: string, method: string, url: string, { header = [], from, json = false }: ExplainFlags) =>
-      run(async () => (await import('./explain.ts')).explainCommand(source, method, url, { header, from, json })),
+    .option('--skip-unsupported', SKIP_UNSUPPORTED)
+    .action((source: string, method: string, url: string, { header = [], from, json = false, skipUnsupported = false }: ExplainFlags) =>
+      run(async () => (await import('./explain.ts')).explainCommand(source, method, url, { header, from, json, skipUnsupported })),
     )
   program
     .command('why')
@@ -102,6 +109,26 @@ Examples:
       run(async () => (await import('./openapi.ts')).openApiCommand(sources, { route, json })),
     )
   program
+    .command('import')
+    .summary('turn a Kong file into the native form')
+    .description(
+      'Prints a Kong file in the native form, with comments that say where each thing comes from, and a report on how well each is carried over. ' +
+        'What cannot be carried is an error: nothing is written.',
+    )
+    .argument('<file>', "one of Kong's declarative files, YAML or JSON")
+    .option('-o, --output <file>', 'where the native form goes (default: standard output, and the report to standard error)')
+    .addOption(new Option('--report <form>', 'the form of the report').choices(['text', 'json', 'html']).default('text'))
+    .option('--report-file <file>', 'where the report goes')
+    .option('--skip-unsupported', SKIP_UNSUPPORTED)
+    .option('--verify', 'run generated requests through both forms in this process, and compare what they come to')
+    .option('--force', 'write over files that are there')
+    .action((file: string, options: ImportFlags) =>
+      run(async () => {
+        const { skipUnsupported = false, verify = false, force = false, ...rest } = options
+        return (await import('./import.ts')).importCommand(file, { ...rest, skipUnsupported, verify, force })
+      }),
+    )
+  program
     .command('schema')
     .summary('print the JSON Schema for editors')
     .description('Prints the JSON Schema (2020-12) of configuration files, for editors and other tools.')
@@ -115,11 +142,23 @@ Examples:
   return program
 }
 
-interface StartFlags {
+interface KongFlags {
+  readonly skipUnsupported?: boolean
+}
+
+interface ImportFlags extends KongFlags {
+  readonly output?: string
+  readonly report: 'text' | 'json' | 'html'
+  readonly reportFile?: string
+  readonly verify?: boolean
+  readonly force?: boolean
+}
+
+interface StartFlags extends KongFlags {
   readonly stateDir?: string
 }
 
-interface ExplainFlags {
+interface ExplainFlags extends KongFlags {
   readonly header?: string[]
   readonly from?: string
   readonly json?: boolean

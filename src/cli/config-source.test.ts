@@ -13,7 +13,7 @@ test('a store whose documents say nothing is an emptied one, also where a file h
   const file = join(folder, 'base.yaml')
   await writeFile(file, 'routes: { root: { path: /, policies: { static-response: { body: base } } } }\n')
   const check = (...texts: string[]) =>
-    checkDocuments([file, { name: STORE, fragments: texts.map((text, i) => ({ name: `${STORE}${i}`, text })) }], {})
+    checkDocuments([file, { name: STORE, fragments: texts.map((text, i) => ({ name: `${STORE}${i}`, text })) }], { env: {} })
   for (const texts of [[], [''], ['\n', '# moved\n'], ['---\n{ } # nothing\n'], ['null']]) {
     const { ir, problems } = await check(...texts)
     assert.equal(ir, null, JSON.stringify(texts))

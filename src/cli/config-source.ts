@@ -47,18 +47,23 @@ export async function readSources(names: readonly string[], context: SourceConte
   return Promise.all(reads)
 }
 
+/** What a command line says of how a configuration is read. */
+export type ReadSettings = Pick<LoadOptions, 'env' | 'skipUnsupported'>
+
 /** Says all that is wrong with a configuration, or that may be. */
-export async function checkDocuments(documents: readonly SourceDocuments[], env: LoadOptions['env']): Promise<CheckedConfig> {
+export async function checkDocuments(documents: readonly SourceDocuments[], settings: ReadSettings): Promise<CheckedConfig> {
   const written = documents.flatMap((document): readonly (string | Fragment)[] =>
     typeof document === 'string' ? [document] : document.fragments,
   )
-  const loaded = await loadConfig(written, { policies: POLICIES, env })
+  const loaded = await loadConfig(written, { policies: POLICIES, ...settings })
   const { sources, files } = loaded
   const missing = 'ir' in loaded && loaded.allowsEmpty ? [] : emptied(documents, 'ir' in loaded ? loaded.ir : null)
   if (!('ir' in loaded)) {
     return { ir: null, problems: sortProblems([...loaded.problems, ...missing]), sources, files, display: () => null }
   }
-  const findings = analyseRoutes(loaded.ir.routes).map(({ severity, at, message }): Problem => ({ severity, location: at, message }))
+  const findings = analyseRoutes(loaded.ir.routes, loaded.ir.compatibility).map(
+    ({ severity, at, message }): Problem => ({ severity, location: at, message }),
+  )
   const problems = [...loaded.warnings, ...findings, ...missing]
   const isWrong = problems.some(({ severity }) => severity === 'error')
   return { ir: isWrong ? null : loaded.ir, problems, sources, files, display: loaded.display }
@@ -88,8 +93,8 @@ function problemAt(file: string, message: string): Problem {
 }
 
 /** Reads the configuration and says what `turnpike check` would say of it. */
-export async function loadDocuments(documents: readonly SourceDocuments[], env: LoadOptions['env']): Promise<LoadedConfig> {
-  const { ir, problems, sources, files, display } = await checkDocuments(documents, env)
+export async function loadDocuments(documents: readonly SourceDocuments[], settings: ReadSettings): Promise<LoadedConfig> {
+  const { ir, problems, sources, files, display } = await checkDocuments(documents, settings)
   const said = problems.length === 0 ? '' : renderProblems(problems, { sources, ...terminalOf(process.stderr) })
   if (ir === null) return { ok: false, problems: said, files, warnings: '', text: null }
   const [first, ...others] = documents

@@ -12,6 +12,8 @@ export interface ConfigurationOptions {
   readonly sources: readonly string[]
   /** Where documents of stores are kept; null for the usual folder. */
   readonly stateDir: string | null
+  /** See `LoadOptions.skipUnsupported`. */
+  readonly skipUnsupported: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: Logger
   readonly metrics: Metrics
@@ -131,7 +133,7 @@ export class Configuration {
 
   async #loadOf(documents: readonly SourceDocuments[]): Promise<LoadedConfig> {
     this.#toKeep = null
-    const load = await loadDocuments(documents, this.#options.env)
+    const load = await loadDocuments(documents, this.#options)
     await this.#watcher.setFiles([...this.#sources.files, ...load.files])
     if (load.ok && load.text !== null) this.#remember(load.ir.revision, load.text)
     return load

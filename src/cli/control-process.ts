@@ -13,6 +13,7 @@ import { Discoveries } from '../runtime/discoveries.ts'
 import type { WorkerProcess } from '../runtime/worker-process.ts'
 import { type SharedState, WorkerPool, type WorkerPoolOptions } from '../runtime/workers.ts'
 import { createEventLog, type EventLog } from '../telemetry/event-log.ts'
+import { kongNodeMetrics } from '../telemetry/kong-node-metrics.ts'
 import { type MetricsDump, MetricsRegistry, mergeDumps, mergeDumpsInTurns, withoutGauges } from '../telemetry/metrics.ts'
 import { PrometheusRenderer } from '../telemetry/prometheus.ts'
 import { StatsdReporter } from '../telemetry/statsd.ts'
@@ -23,11 +24,14 @@ import { ControlMetrics } from './control-metrics.ts'
 import { SharedLimits } from './shared-limits.ts'
 import { listenToSignals } from './signals.ts'
 import { count, paint } from './terminal.ts'
+import { readVersion } from './version.ts'
 
 export interface ControlProcessOptions {
   /** Files, and addresses of stores. */
   readonly sources: readonly string[]
   readonly stateDir: string | null
+  /** See `LoadOptions.skipUnsupported`. */
+  readonly skipUnsupported: boolean
   readonly env: Readonly<Record<string, string | undefined>>
   readonly fork: () => WorkerProcess
   /** One that has been started already. */
@@ -72,6 +76,7 @@ class ControlProcess {
   /** What is counted in this process. */
   readonly #metrics = new MetricsRegistry()
   readonly #controlMetrics = new ControlMetrics()
+  readonly #kongNode = { id: crypto.randomUUID(), version: readVersion() }
   readonly #scrapes = new PrometheusRenderer(() => this.#dumpMetrics())
   readonly #signals = listenToSignals({
     reload: () => {
@@ -118,7 +123,7 @@ class ControlProcess {
     this.#configDesk = new ConfigDesk({
       sources: options.sources,
       // Never as a file: nothing of what is sent is run.
-      check: (name, text) => checkDocuments([{ name, fragments: [{ name, text }] }], env),
+      check: (name, text) => checkDocuments([{ name, fragments: [{ name, text }] }], { env, skipUnsupported: options.skipUnsupported }),
       reload: (cause) => this.#reload(cause),
       running: () => this.#control.running,
       lastError: () => this.#control.status().lastError,
@@ -193,11 +198,12 @@ class ControlProcess {
 
   /** @returns what is wrong with the addresses of sources when it cannot be opened. */
   async #openConfiguration(): Promise<Configuration | string> {
-    const { sources, stateDir, env } = this.#options
+    const { sources, stateDir, skipUnsupported, env } = this.#options
     try {
       this.#configuration = await Configuration.open({
         sources,
         stateDir,
+        skipUnsupported,
         env,
         log: this.#log,
         metrics: this.#metrics,
@@ -300,7 +306,8 @@ class ControlProcess {
     const ofWorkers = await this.#pool.collectMetrics()
     const ir = this.#control.running
     const own = this.#controlMetrics.dump({ ir, workersServing: this.#pool.servingCount, workerDeaths: this.#pool.deaths })
-    return mergeDumps([ofWorkers, this.#metrics.dump(), own], ir?.metrics.seriesMax)
+    const ofKong = ir?.metrics.kongNames === true ? kongNodeMetrics(ofWorkers, this.#kongNode) : []
+    return mergeDumps([ofWorkers, this.#metrics.dump(), own, ofKong], ir?.metrics.seriesMax)
   }
 
   /** @returns why it cannot be opened, or null. */

@@ -3,6 +3,7 @@ import { compileSnapshot, loadPolicies, type Snapshot } from '../compile/snapsho
 import type { GatewayIr } from '../config/ir.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { Metrics } from '../core/observe.ts'
+import { NO_OUTPUTS } from '../core/record-output.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { POLICIES } from '../policies/index.ts'
 import { sentenceOf } from '../runtime/control-protocol.ts'
@@ -26,6 +27,8 @@ export interface ExplainCommandOptions {
   readonly from?: string | undefined
   /** Print the explanation as JSON. */
   readonly json: boolean
+  /** See `LoadOptions.skipUnsupported`. */
+  readonly skipUnsupported: boolean
 }
 
 const EXIT_CONFIG = 1
@@ -41,7 +44,7 @@ const CLOCK: Clock = { ...systemClock, random: () => 0, uuid: () => '00000000-00
  */
 export async function explainCommand(source: string, method: string, url: string, options: ExplainCommandOptions): Promise<number> {
   const { stdout, stderr } = process
-  const loaded = await load(source)
+  const loaded = await load(source, options.skipUnsupported)
   const problems = loaded.ok ? loaded.warnings : loaded.problems
   if (problems !== '') stderr.write(`${problems}\n`)
   if (!loaded.ok) return EXIT_CONFIG
@@ -57,9 +60,9 @@ export async function explainCommand(source: string, method: string, url: string
   return 0
 }
 
-async function load(source: string): Promise<LoadedConfig> {
+async function load(source: string, skipUnsupported: boolean): Promise<LoadedConfig> {
   try {
-    return await loadDocuments(await readSources([source], { env: process.env, log: SILENT_LOG }), process.env)
+    return await loadDocuments(await readSources([source], { env: process.env, log: SILENT_LOG }), { env: process.env, skipUnsupported })
   } catch (error) {
     return { ok: false, problems: sentenceOf(error), files: [], warnings: '', text: null }
   }
@@ -126,6 +129,8 @@ function compileForShow(ir: GatewayIr, resources: Lease): Snapshot {
     ...parts,
     policies: POLICIES,
     http: httpClient,
+    // What is asked about has not happened.
+    outputs: NO_OUTPUTS,
     // Counting where the running gateway counts would change what it does: every store is a memory of this process alone.
     stores: { limits: () => stores.limits('memory'), values: () => null, responses: () => stores.responses('memory') },
     service(name) {

@@ -38,7 +38,7 @@ export async function openApiCommand(names: readonly string[], { route, json }: 
 
 async function load(names: readonly string[]): Promise<LoadedConfig> {
   try {
-    return await loadDocuments(await readSources(names, { env: process.env, log: SILENT_LOG }), process.env)
+    return await loadDocuments(await readSources(names, { env: process.env, log: SILENT_LOG }), { env: process.env })
   } catch (error) {
     return { ok: false, problems: sentenceOf(error), files: [], warnings: '', text: null }
   }

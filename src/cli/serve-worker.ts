@@ -8,6 +8,7 @@ import { createEventLog } from '../telemetry/event-log.ts'
 import { MetricsRegistry } from '../telemetry/metrics.ts'
 import type { MetricsPosition } from '../telemetry/metrics-mirror.ts'
 import { ProcessMetrics } from '../telemetry/process-metrics.ts'
+import { RecordSinks } from '../telemetry/record-sinks.ts'
 import { Tracing } from '../telemetry/tracing.ts'
 import { LoggedPlane, type WorkerTelemetry } from './worker-plane.ts'
 
@@ -17,6 +18,7 @@ export interface PlaneParts {
   readonly metrics: BoundedMetrics
   readonly accessLog: AccessLog
   readonly tracing: Tracing
+  readonly outputs: RecordSinks
   /** Says something to the control process. */
   readonly tell: (notice: Notice) => void
 }
@@ -34,7 +36,8 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
   const metrics = new MetricsRegistry()
   const accessLog = new AccessLog({ log })
   const tracing = new Tracing({ clock: systemClock, log })
-  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, tracing, tell }), { accessLog, eventLog: log, tracing })
+  const outputs = new RecordSinks({ log, metrics })
+  const plane = new LoggedPlane(createPlane({ log, metrics, accessLog, tracing, outputs, tell }), { accessLog, eventLog: log, tracing })
   new WorkerHost({
     plane,
     channel: process,
@@ -42,10 +45,11 @@ export function serveWorker(createPlane: (parts: PlaneParts) => DataPlane): void
     dumpMetrics: metricsDumper(metrics, { accessLog, eventLog: log, tracing }),
     reopenLogs: () => {
       accessLog.reopen()
+      outputs.reopen()
       log.reopen()
     },
     exit: async () => {
-      await Promise.all([accessLog.close(), tracing.close(), log.close()])
+      await Promise.all([accessLog.close(), tracing.close(), outputs.close(), log.close()])
       process.exit(0)
     },
   }).start()

@@ -8,6 +8,8 @@ export interface StartOptions {
   readonly workerFile?: string
   /** Where the last good configuration of stores is kept; see `stateFolderName` for the default. */
   readonly stateDir?: string
+  /** Leave out what of a Kong file cannot be carried over, with a warning. */
+  readonly skipUnsupported?: boolean
 }
 
 /**
@@ -22,7 +24,14 @@ export async function startCommand(sources: readonly string[], options: StartOpt
   // A worker takes about as long to get ready as the configuration to be read: both begin at once.
   const firstWorker = fork()
   const { runControlProcess } = await import('./control-process.ts')
-  return runControlProcess({ sources, stateDir: options.stateDir ?? null, env: process.env, fork, firstWorker })
+  return runControlProcess({
+    sources,
+    stateDir: options.stateDir ?? null,
+    skipUnsupported: options.skipUnsupported ?? false,
+    env: process.env,
+    fork,
+    firstWorker,
+  })
 }
 
 /** The published package holds JavaScript, a clone TypeScript. */

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import type { RouteIr } from '../config/ir.ts'
+import type { RouteIr, RouteMatchIr } from '../config/ir.ts'
 import { matchesPath } from '../core/path-pattern.ts'
 import { analyseRoutes } from './analysis.ts'
 import { commonRequest } from './common-request.ts'
-import { compareSpecificity, expandCandidates, matchesHost, type RouterEntry, takesMethod } from './route-match.ts'
+import { matchesHost } from './host-pattern.ts'
+import { compareSpecificity, expandCandidates, type RouterEntry, takesMethod, takesPort, takesServerName } from './route-match.ts'
 import { compileRouter } from './router.ts'
 import { entry, exact } from './testing.ts'
 import { randomRequest, randomRoutes } from './testing-arbitraries.ts'
@@ -15,6 +16,7 @@ function route({ name, match, priority }: RouterEntry<string>): RouteIr {
     name,
     match,
     priority,
+    protocols: null,
     at: { file: 'test.yaml', line: 1, column: 1 },
     service: 's',
     split: null,
@@ -78,6 +80,58 @@ test('a route is named with the one that takes all of its requests', () => {
     ),
     ['warning one: no request reaches this route: `present` wins: its priority is higher'],
   )
+})
+
+test('hosts of several labels, ports and server names cover those that lie within them', () => {
+  const line = (covering: Partial<RouteMatchIr>, covered: Partial<RouteMatchIr>) =>
+    findings(entry('wide', covering, 1), entry('narrow', covered)).map((text) => text.split(':')[0])
+  const pairs: readonly (readonly [Partial<RouteMatchIr>, Partial<RouteMatchIr>, boolean])[] = [
+    [{ hosts: ['**.com'] }, { hosts: ['a.com', '*.a.com', '**.a.com', 'x.y.com'] }, true],
+    [{ hosts: ['**.a.com'] }, { hosts: ['a.com'] }, false],
+    [{ hosts: ['*.com'] }, { hosts: ['**.com'] }, false],
+    [{ hosts: ['a.**'] }, { hosts: ['a.com', 'a.b.com', 'a.b.**'] }, true],
+    [{ hosts: ['a.**'] }, { hosts: ['*.a.com'] }, false],
+    [{ hosts: ['**.com', 'a.**'] }, { hosts: ['a.**'] }, true],
+    [{ ports: [80, 443] }, { ports: [443] }, true],
+    [{ ports: [443] }, { ports: [80, 443] }, false],
+    [{ ports: [443] }, {}, false],
+    [{ serverNames: ['**.com'] }, { serverNames: ['a.com', '*.a.com'] }, true],
+    [{ serverNames: ['a.com'] }, {}, false],
+    [{ serverNames: ['a.com'] }, { serverNames: ['a.com', 'b.com'] }, false],
+    [{ paths: ['~/foo'] }, { paths: ['~/foobar', '~/foo/[0-9]+$', '/foox'] }, true],
+    [{ paths: ['~/foo$'] }, { paths: ['~/foobar'] }, false],
+  ]
+  for (const [covering, covered, is] of pairs) {
+    assert.deepEqual(line(covering, covered), is ? ['warning narrow'] : [], JSON.stringify([covering, covered]))
+  }
+})
+
+test('routes told apart by port, by server name or by the priorities of their paths are not ambiguous', () => {
+  assert.deepEqual(findings(entry('a', { ports: [80] }), entry('b', { ports: [443] })), [])
+  assert.deepEqual(findings(entry('a', { serverNames: ['a.com'] }), entry('b', { serverNames: ['b.com'] })), [])
+  assert.deepEqual(
+    findings(entry('a', { methods: ['GET', 'PUT'], pathPriorities: [1] }), entry('b', { methods: ['GET', 'POST'], pathPriorities: [2] })),
+    [],
+  )
+  assert.deepEqual(findings(entry('a', { ports: [80, 8080] }), entry('b', { ports: [8080, 443], serverNames: ['*.b.com'] })), [])
+  assert.deepEqual(
+    findings(
+      entry('a', { ports: [80, 8080], serverNames: ['x.b.com', 'c.com'] }),
+      entry('b', { ports: [8080, 443], serverNames: ['*.b.com'] }),
+    ),
+    ['warning b: `a` takes GET :8080/ with the server name x.b.com as well, and only the name decides: give one a `priority`'],
+  )
+})
+
+test('where a route for GET does not take HEAD, it hides no route that does', () => {
+  const routes = [entry('get', { paths: ['/x'], methods: ['GET'] }, 1), entry('head', { paths: ['/x'], methods: ['HEAD'] })].map(route)
+  assert.equal(analyseRoutes(routes).length, 1)
+  assert.deepEqual(analyseRoutes(routes, 'kong'), [])
+})
+
+test('ten thousand textual prefixes are looked at in linear time', () => {
+  const routes = Array.from({ length: 10_000 }, (_, i) => entry(`r${i}`, { paths: [`~/api/${i}/`] }))
+  assert.deepEqual(findings(...routes), [])
 })
 
 test('a route that is the same as another but for its name is an error', () => {
@@ -147,6 +201,7 @@ test('an example is a request that both routes match', () => {
           examples++
           for (const { host, path, predicates } of [a, b]) {
             assert.ok(matchesHost(host, example.host) && matchesPath(path, example.path) && takesMethod(predicates, example.method))
+            assert.ok(takesPort(predicates, example.port ?? 0) && takesServerName(predicates, example.serverName))
             assert.ok(predicates.headers.every((predicate) => predicate.test(example.headers.get(predicate.name) ?? null)))
             assert.ok(predicates.query.every((predicate) => predicate.test(example.query.get(predicate.name) ?? null)))
           }

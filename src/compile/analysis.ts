@@ -1,14 +1,18 @@
 import type { RouteIr, SourceLocation } from '../config/ir.ts'
 import { matchesPath, type PathPattern, type PatternSegment } from '../core/path-pattern.ts'
+import type { Compatibility } from '../core/policy-order.ts'
 import { commonRequest, showRequest } from './common-request.ts'
+import { coveringHosts, hostText } from './host-pattern.ts'
+import { addByPrefix, newPrefixNode, nextByPrefix, type PrefixNode } from './prefix-tree.ts'
 import {
   type Candidate,
   compareCandidates,
   compareSpecificity,
   expandCandidates,
-  type HostPattern,
+  type RoutePredicates,
   type RouterEntry,
   reasonOfOrder,
+  routingRules,
   takesMethod,
   type ValuePredicate,
 } from './route-match.ts'
@@ -36,14 +40,15 @@ interface Ranked {
  * Unreachable is a warning, since a route for maintenance may well hide all others for a while; it is an error where only the name decides, for
  * then no order was ever stated. What is said is true of every request; not all that is true is said: a route that several others hide only
  * together, or that an expression hides, is not found.
+ * @param compatibility whose way of routing; null for our own
  */
-export function analyseRoutes(routes: readonly RouteIr[]): readonly RouteFinding[] {
+export function analyseRoutes(routes: readonly RouteIr[], compatibility: Compatibility | null = null): readonly RouteFinding[] {
   const findings: RouteFinding[] = []
   const candidates: Candidate<RouteIr>[] = []
   for (const route of routes) {
     const entry: RouterEntry<RouteIr> = { name: route.name, match: route.match, priority: route.priority, value: route }
     try {
-      candidates.push(...expandCandidates([entry]))
+      candidates.push(...expandCandidates([entry], routingRules(compatibility)))
     } catch (error) {
       findings.push(finding('error', route, error instanceof Error ? error.message : String(error)))
     }
@@ -105,21 +110,12 @@ function findAmbiguous(ranked: readonly Ranked[], unreachable: ReadonlySet<strin
 }
 
 /** Candidates of equal specificity that meet at all have the same priority, host and path, but for the names of captures. */
-function groupKey({ entry, host, path }: Candidate<RouteIr>): string {
-  return JSON.stringify([
-    entry.priority,
-    hostKey(host),
-    path.kind,
-    path.kind === 'regex' ? path.regex.source : segmentsOf(path).map(segmentKey),
-  ])
+function groupKey({ priority, host, path }: Candidate<RouteIr>): string {
+  return JSON.stringify([priority, hostText(host), path.kind, path.kind === 'regex' ? path.regex.source : segmentsOf(path).map(segmentKey)])
 }
 
 function segmentKey(segment: PatternSegment): string | null {
   return 'param' in segment ? null : segment.literal
-}
-
-function hostKey(host: HostPattern): string {
-  return host.kind === 'any' ? '' : host.kind === 'exact' ? host.host : `*${host.suffix}`
 }
 
 /** The segments of a pattern, an exact path's too. */
@@ -141,7 +137,7 @@ interface CoverNode {
 
 interface CoverTable {
   readonly root: CoverNode
-  readonly regexes: Ranked[]
+  readonly regexes: PrefixNode<Ranked>
 }
 
 /** Finds, for a candidate, one that takes all of its requests and wins. */
@@ -154,11 +150,11 @@ class CoverIndex {
 
   #add(one: Ranked): void {
     const { host, path } = one.candidate
-    const key = hostKey(host)
-    const table = this.#tables.get(key) ?? { root: newCoverNode(), regexes: [] }
+    const key = hostText(host)
+    const table = this.#tables.get(key) ?? { root: newCoverNode(), regexes: newPrefixNode() }
     this.#tables.set(key, table)
     if (path.kind === 'regex') {
-      table.regexes.push(one)
+      addByPrefix(table.regexes, path.literalPrefix, one, one.rank)
       return
     }
     let node = table.root
@@ -195,13 +191,6 @@ function childFor(node: CoverNode, segment: PatternSegment): CoverNode {
   return child
 }
 
-/** Keys of the hosts that take all that `host` takes, itself first. */
-function coveringHosts(host: HostPattern): readonly string[] {
-  if (host.kind === 'any') return ['']
-  const dot = host.kind === 'exact' ? host.host.indexOf('.') : -1
-  return dot > 0 && host.kind === 'exact' ? [host.host, `*${host.host.slice(dot)}`, ''] : [hostKey(host), '']
-}
-
 /** Down the trie along a candidate's own segments: a literal is covered by itself and by a capture, a capture by a capture alone. */
 function walk(node: CoverNode, segments: readonly PatternSegment[], depth: number, one: Ranked): Ranked | null {
   const below = coverIn(node.below, one)
@@ -225,22 +214,46 @@ function coverIn(list: readonly Ranked[], one: Ranked): Ranked | null {
   return null
 }
 
-/** An expression covers the same expression and single paths; of anything else it is hard to tell. */
-function regexCover(list: readonly Ranked[], one: Ranked): Ranked | null {
+/**
+ * An expression covers the same expression and single paths; one that is plain text covers what begins with it. Of anything else it is hard to tell.
+ * Whichever covers has a literal prefix that all of the candidate's paths begin with.
+ */
+function regexCover(root: PrefixNode<Ranked>, one: Ranked): Ranked | null {
   const { path } = one.candidate
   if (path.kind !== 'exact' && path.kind !== 'regex') return null
-  const covering = list.filter(({ candidate, rank }) => {
-    if (rank >= one.rank || candidate.path.kind !== 'regex') return false
-    return path.kind === 'exact' ? matchesPath(candidate.path, path.path) : candidate.path.regex.source === path.regex.source
-  })
-  return coverIn(covering, one)
+  const begin = path.kind === 'exact' ? path.path : path.literalPrefix
+  let at = 0
+  for (let node: PrefixNode<Ranked> | null = root; node !== null && node.rankMin < one.rank; node = nextByPrefix(node, begin, at)) {
+    at += node.label.length
+    const covering = node.items.slice(0, COMPARED_MAX).filter(({ candidate, rank }) => rank < one.rank && coversPath(candidate.path, path))
+    const winner = coverIn(covering, one)
+    if (winner !== null) return winner
+  }
+  return null
+}
+
+/** @param regex with a literal prefix that the other path begins with */
+function coversPath(regex: PathPattern, path: PathPattern): boolean {
+  if (regex.kind !== 'regex') return false
+  return regex.isLiteral || (path.kind === 'exact' ? matchesPath(regex, path.path) : regex.text === path.text)
 }
 
 function coversPredicates(winner: Candidate<RouteIr>, loser: Candidate<RouteIr>): boolean {
   if (winner.entry === loser.entry) return false
   const [a, b] = [winner.predicates, loser.predicates]
   if (a.methods.length > 0 && (b.methods.length === 0 || !b.methods.every((method) => takesMethod(a, method)))) return false
+  if (!coversPorts(a, b) || !coversServerNames(a, b)) return false
   return impliesAll(b.headers, a.headers) && impliesAll(b.query, a.query)
+}
+
+function coversPorts({ ports }: RoutePredicates, other: RoutePredicates): boolean {
+  return ports.length === 0 || (other.ports.length > 0 && other.ports.every((port) => ports.includes(port)))
+}
+
+function coversServerNames({ serverNames }: RoutePredicates, other: RoutePredicates): boolean {
+  if (serverNames.length === 0) return true
+  const texts = serverNames.map(hostText)
+  return other.serverNames.length > 0 && other.serverNames.every((name) => coveringHosts(name).some((text) => texts.includes(text)))
 }
 
 /** Whether whatever fulfils all of `known` fulfils all of `wanted`. */

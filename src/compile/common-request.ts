@@ -1,11 +1,16 @@
 import { matchesPath, type PathPattern } from '../core/path-pattern.ts'
-import { type Candidate, type HostPattern, matchesHost, takesMethod, type ValuePredicate } from './route-match.ts'
+import { exampleHost, type HostPattern, matchesHost } from './host-pattern.ts'
+import { type Candidate, takesMethod, takesPort, type ValuePredicate } from './route-match.ts'
 
 /** A request, as an example for people. Header and query values are plain text, by name. */
 export interface ExampleRequest {
   readonly method: string
   readonly host: string
   readonly path: string
+  /** Null for any. */
+  readonly port: number | null
+  /** Null for any, or none. */
+  readonly serverName: string | null
   readonly headers: ReadonlyMap<string, string>
   readonly query: ReadonlyMap<string, string>
 }
@@ -19,9 +24,25 @@ export function commonRequest(a: Candidate<unknown>, b: Candidate<unknown>): Exa
   const method = methods.find((name) => takesMethod(a.predicates, name) && takesMethod(b.predicates, name))
   const headers = commonValues([...a.predicates.headers, ...b.predicates.headers])
   const query = commonValues([...a.predicates.query, ...b.predicates.query])
+  const ports = [...a.predicates.ports, ...b.predicates.ports]
+  const port = ports.find((port) => takesPort(a.predicates, port) && takesPort(b.predicates, port)) ?? null
   const [host, path] = [exampleHost(a.host), examplePath(a.path)]
+  const serverName = commonServerName(a.predicates.serverNames, b.predicates.serverNames)
   const bothMatch = [a, b].every((candidate) => matchesHost(candidate.host, host) && matchesPath(candidate.path, path))
-  return method === undefined || headers === null || query === null || !bothMatch ? null : { method, host, path, headers, query }
+  const isReal = method !== undefined && headers !== null && query !== null && serverName !== undefined
+  if (!isReal || !bothMatch || (ports.length > 0 && port === null)) return null
+  return { method, host, path, port, serverName, headers, query }
+}
+
+/**
+ * A name that both take; null where neither asks for one, undefined for none. Without TLS both take any request, but who tells routes apart by
+ * this name hardly serves without.
+ */
+function commonServerName(a: readonly HostPattern[], b: readonly HostPattern[]): string | null | undefined {
+  const takes = (patterns: readonly HostPattern[], name: string) =>
+    patterns.length === 0 || patterns.some((pattern) => matchesHost(pattern, name))
+  if (a.length === 0 && b.length === 0) return null
+  return [...a, ...b].map(exampleHost).find((name) => takes(a, name) && takes(b, name))
 }
 
 /** Values that fulfil all predicates at once. */
@@ -40,19 +61,17 @@ function commonValues(predicates: readonly ValuePredicate[]): ReadonlyMap<string
   return values
 }
 
-function exampleHost(host: HostPattern): string {
-  return host.kind === 'any' ? '' : host.kind === 'exact' ? host.host : `any${host.suffix}`
-}
-
 function examplePath(path: PathPattern): string {
   if (path.kind === 'exact') return path.path
   if (path.kind === 'regex') return path.literalPrefix === '' ? '/' : path.literalPrefix
   return `/${path.segments.map((segment) => ('param' in segment ? segment.param : segment.literal)).join('/')}`
 }
 
-/** `GET any.example.com/a?v=1 with x-version: 2`. */
-export function showRequest({ method, host, path, headers, query }: ExampleRequest): string {
+/** `GET any.example.com:8080/a?v=1 with x-version: 2`. */
+export function showRequest({ method, host, path, port, serverName, headers, query }: ExampleRequest): string {
   const pairs = [...query].map(([name, value]) => `${encodeURIComponent(name.toWellFormed())}=${encodeURIComponent(value.toWellFormed())}`)
   const fields = [...headers].map(([name, value]) => `${name}: ${value}`)
-  return `${method} ${host}${path}${pairs.length === 0 ? '' : `?${pairs.join('&')}`}${fields.length === 0 ? '' : ` with ${fields.join(', ')}`}`
+  if (serverName !== null) fields.unshift(`the server name ${serverName}`)
+  const target = `${host}${port === null ? '' : `:${port}`}${path}${pairs.length === 0 ? '' : `?${pairs.join('&')}`}`
+  return `${method} ${target}${fields.length === 0 ? '' : ` with ${fields.join(', ')}`}`
 }

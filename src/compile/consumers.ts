@@ -9,7 +9,7 @@ import type {
   KeyCredential,
   Owned,
 } from '../core/consumers.ts'
-import { parsePasswordHash, type ScryptCost } from '../core/password-hash.ts'
+import { type PasswordCost, passwordCostOf } from '../core/password-hash.ts'
 
 /** Makes the directory of consumers: what authentication looks credentials up in. */
 export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory {
@@ -19,9 +19,15 @@ export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory 
   const hmacKeyIds = new Map<string, Owned<HmacCredential>[]>()
   const jwtKeys = new Map<string, Owned<JwtCredential>[]>()
   const certificates = new Map<string, Owned<CertificateCredential>>()
-  const costs = new Map<string, ScryptCost>()
-  for (const { name, groups, credentials, policies, routes } of irs) {
-    const consumer: Consumer = { name, groups, hasPolicies: policies.length > 0 || routes.length > 0 }
+  const costs = new Map<string, PasswordCost>()
+  for (const { name, id, labels, groups, credentials, policies, routes } of irs) {
+    const consumer: Consumer = {
+      name,
+      groups,
+      ...(id !== null && { id }),
+      ...(labels !== null && { labels }),
+      hasPolicies: policies.length > 0 || routes.length > 0,
+    }
     consumers.set(name, consumer)
     for (const credential of credentials) {
       switch (credential.kind) {
@@ -51,17 +57,15 @@ export function compileConsumers(irs: readonly ConsumerIr[]): ConsumerDirectory 
     byJwtKey: (key) => jwtKeys.get(key) ?? NONE,
     byCertificate: (by, value) => certificates.get(`${by} ${value}`),
     byName: (name) => consumers.get(name),
-    scryptCosts: [...costs.values()],
+    passwordCosts: [...costs.values()],
   }
 }
 
 const NONE: readonly never[] = []
 
-function addCost(costs: Map<string, ScryptCost>, { passwordHash }: BasicCredential): void {
-  const parsed = parsePasswordHash(passwordHash)
-  if (parsed === null) return
-  const { cost, blockSize, parallelization } = parsed
-  costs.set(`${cost}:${blockSize}:${parallelization}`, { cost, blockSize, parallelization })
+function addCost(costs: Map<string, PasswordCost>, { passwordHash }: BasicCredential): void {
+  const cost = passwordCostOf(passwordHash)
+  if (cost !== null) costs.set(JSON.stringify(cost), cost)
 }
 
 function push<T>(map: Map<string, T[]>, key: string, value: T): void {

@@ -16,8 +16,8 @@ export function findRoute({ router }: Snapshot, request: RequestHead): RouteMatc
 
 function routeOfPreflight(match: RouteMatch<RoutePlan>, router: Snapshot['router'], request: RequestHead): RouteMatch<RoutePlan> {
   if (match.kind === 'found' && match.value.ir?.match.methods.includes('OPTIONS') === true) return match
-  const { host, path, query, headers } = request
-  const asked = router.match({ method: headers.get('Access-Control-Request-Method') ?? '', host, path, query, headers })
+  const { host, path, query, headers, port, serverName } = request
+  const asked = router.match({ method: headers.get('Access-Control-Request-Method') ?? '', host, path, query, headers, port, serverName })
   if (asked.kind !== 'found' || asked.value.preflight === null) return match
   // The same route for both methods: it takes `OPTIONS` too, and its service may be asked.
   if (match.kind === 'found' && match.value === asked.value) return match

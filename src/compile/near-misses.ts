@@ -1,20 +1,21 @@
 import { matchesPath, matchingSegments, type PathPattern } from '../core/path-pattern.ts'
+import { type HostPattern, hostText, hostWanted, matchesHost } from './host-pattern.ts'
 import {
   type Candidate,
   failingHeader,
   failingQuery,
-  type HostPattern,
   headerValue,
-  matchesHost,
   queryValue,
   type RouteQuery,
   reasonOfOrder,
   takesMethod,
+  takesPort,
+  takesServerName,
   type ValuePredicate,
 } from './route-match.ts'
 
 /** Where a route dropped out; `order` when it matches and another wins. */
-export type FailedPredicate = 'host' | 'path' | 'method' | 'headers' | 'query' | 'order'
+export type FailedPredicate = 'host' | 'path' | 'port' | 'server-name' | 'method' | 'headers' | 'query' | 'order'
 
 /** A route that nearly takes a request. */
 export interface NearMiss {
@@ -32,7 +33,7 @@ interface Nearness {
 
 interface Miss extends NearMiss, Nearness {}
 
-const STAGES: readonly FailedPredicate[] = ['host', 'path', 'method', 'headers', 'query', 'order']
+const STAGES: readonly FailedPredicate[] = ['host', 'path', 'port', 'server-name', 'method', 'headers', 'query', 'order']
 const SHOWN_CHARS_MAX = 200
 
 /** See `Router.explain`. @param candidates in the order in which they win. */
@@ -61,6 +62,12 @@ function missOf(candidate: Candidate<unknown>, request: RouteQuery): Miss | null
   const { host, path, predicates } = candidate
   if (!matchesHost(host, request.host)) return miss(candidate, 'host', hostMessage(host, request.host), request)
   if (!matchesPath(path, request.path)) return miss(candidate, 'path', pathMessage(path, request.path), request)
+  if (!takesPort(predicates, request.port)) {
+    return miss(candidate, 'port', `port: ${request.port} is not ${predicates.ports.join(' or ')}`, request)
+  }
+  if (!takesServerName(predicates, request.serverName)) {
+    return miss(candidate, 'server-name', serverNameMessage(predicates.serverNames, request.serverName ?? ''), request)
+  }
   if (!takesMethod(predicates, request.method)) {
     return miss(candidate, 'method', `method: ${show(request.method)} is not ${predicates.methods.join(' or ')}`, request)
   }
@@ -92,8 +99,13 @@ function sharedSegments(pattern: Exclude<PathPattern, { kind: 'regex' }>, path: 
 }
 
 function hostMessage(pattern: HostPattern, host: string): string {
-  const wanted = pattern.kind === 'exact' ? pattern.host : pattern.kind === 'wildcard' ? `one label before ${pattern.suffix}` : 'any'
+  const wanted = hostWanted(pattern)
   return host === '' ? `host: expected ${wanted}, the request names none` : `host: ${show(host)} is not ${wanted}`
+}
+
+function serverNameMessage(patterns: readonly HostPattern[], name: string): string {
+  const wanted = patterns.map(hostText).join(' or ')
+  return name === '' ? `server name: expected ${wanted}, the client names none` : `server name: ${show(name)} is not ${wanted}`
 }
 
 function pathMessage(pattern: PathPattern, path: string): string {

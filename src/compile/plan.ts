@@ -1,7 +1,9 @@
 import type { PolicyIr, RouteIr } from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
 import type { Attempt, Exchange, RouteInfo } from '../core/exchange.ts'
-import type { BodyVerdict, Outcome, PolicyDefinition, PolicySteps, RequestBodyStep, Verdict } from '../core/policy.ts'
+import type { BodyVerdict, Outcome, PolicySteps, RequestBodyStep, Verdict } from '../core/policy.ts'
+import { policyKind } from '../core/policy-name.ts'
+import { type Compatibility, type PolicyOrder, policyOrder } from '../core/policy-order.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Phase, Place, PolicyFacts, StepFacts } from '../core/trace.ts'
 import type { Service } from '../upstream/service.ts'
@@ -101,39 +103,30 @@ export interface RoutePlan extends RouteInfo {
   readonly preflight: RoutePlan | null
   /** What there is to say when neither a policy nor a service answers. */
   readonly unanswered: Reply
+  /** Looked at once a request is routed, before all guards: the refusal of one that does not come as the route asks for it. Null for nothing. */
+  readonly admission: ((exchange: Exchange) => Reply | null) | null
+  /** In whose form refusals are written; null for our own. */
+  readonly compatibility: Compatibility | null
   /** The plan once this consumer is known: its own policies in place of others. The same plan for one that has none. */
   forConsumer(consumer: Consumer): RoutePlan
   /** For the runtime: what it keeps of a route. */
   metrics: unknown
 }
 
-export interface IdentityBounds {
-  /** Kinds that act before the guards, and kinds that act before the consumer is known. */
-  readonly arrival: ReadonlySet<string>
-  readonly identity: ReadonlySet<string>
+/** Where in an order the steps of policies go. */
+export interface StepOrder {
+  readonly order: PolicyOrder
   /** Kinds that translate: the first to act on a service's response. */
   readonly translating: ReadonlySet<string>
 }
 
 /** No policy at all. */
-export const NO_STEPS: PlanSteps = planSteps([], { arrival: new Set(), identity: new Set(), translating: new Set() })
-
-/** Where in the order of policies the guards run, and from where on the consumer is known. */
-export function identityBounds(policies: readonly PolicyDefinition<unknown>[]): IdentityBounds {
-  const first = policies.findIndex(({ identifies }) => identifies === true)
-  const last = policies.findLastIndex(({ identifies }) => identifies === true)
-  const kinds = policies.map(({ kind }) => kind)
-  return {
-    arrival: new Set(kinds.slice(0, Math.max(0, first))),
-    identity: new Set(kinds.slice(0, last + 1)),
-    translating: new Set(policies.filter(({ translates }) => translates === true).map(({ kind }) => kind)),
-  }
-}
+export const NO_STEPS: PlanSteps = planSteps([], { order: policyOrder([], null), translating: new Set() })
 
 /** @param compiled the policies in force, in the order in which they act, each with the name of its place */
 export function planSteps(
   compiled: readonly { policy: PolicyIr; scope: string; steps: PolicySteps }[],
-  { arrival, identity, translating }: IdentityBounds,
+  { order, translating }: StepOrder,
 ): PlanSteps {
   const arrivalSteps: Step[] = []
   const guardSteps: Step[] = []
@@ -150,19 +143,21 @@ export function planSteps(
   const stepFacts: StepFacts[] = []
   let answersPreflight = false
   for (const { policy, scope, steps } of compiled) {
-    const { kind, mode, at } = policy
-    const policyFacts: PolicyFacts = { kind, mode, scope, at }
+    const { name, mode, at } = policy
+    const policyFacts: PolicyFacts = { kind: name, mode, scope, at }
+    const position = order.positionOf(name)
+    const before = position < order.identityBegin ? arrivalSteps : position <= order.identityEnd ? authSteps : requestSteps
     policies.push(policyFacts)
     const about = (phase: Phase) => {
       const facts: StepFacts = { policy: policyFacts, phase }
       stepFacts.push(facts)
-      return { policy: kind, phase, shadow: mode === 'shadow', facts }
+      return { policy: name, phase, shadow: mode === 'shadow', facts }
     }
-    if (steps.onGuard !== undefined) guardSteps.push({ ...about('guard'), run: steps.onGuard })
-    if (steps.onRequest !== undefined) {
-      const list = arrival.has(kind) ? arrivalSteps : identity.has(kind) ? authSteps : requestSteps
-      list.push({ ...about('request'), run: steps.onRequest })
+    if (steps.onGuard !== undefined) {
+      const list = order.guardsFirst ? guardSteps : before
+      list.push({ ...about('guard'), run: steps.onGuard })
     }
+    if (steps.onRequest !== undefined) before.push({ ...about('request'), run: steps.onRequest })
     const { requestBody, responseBody } = steps
     if (requestBody !== undefined) bodySteps.push({ ...about('body'), ...bodyStep(requestBody) })
     if (responseBody !== undefined) {
@@ -177,7 +172,7 @@ export function planSteps(
     if (steps.onUpstreamResponse !== undefined) upstreamResponseSteps.push({ ...about('upstream-response'), run: steps.onUpstreamResponse })
     if (steps.onResponse !== undefined) responseSteps.push({ ...about('response'), run: steps.onResponse })
     if (steps.answersPreflight === true && policy.mode === 'enforce') answersPreflight = true
-    if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push({ policy: kind, run: steps.onFinish })
+    if (steps.onFinish !== undefined && policy.mode === 'enforce') finishSteps.push({ policy: name, run: steps.onFinish })
   }
   return {
     arrival: arrivalSteps,
@@ -196,7 +191,10 @@ export function planSteps(
 }
 
 function translatorsFirst<S extends { readonly policy: string }>(steps: readonly S[], translating: ReadonlySet<string>): readonly S[] {
-  return [...steps.filter(({ policy }) => translating.has(policy)), ...steps.filter(({ policy }) => !translating.has(policy))]
+  return [
+    ...steps.filter(({ policy }) => translating.has(policyKind(policy))),
+    ...steps.filter(({ policy }) => !translating.has(policyKind(policy))),
+  ]
 }
 
 /** The methods stay their policy's. */

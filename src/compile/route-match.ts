@@ -5,7 +5,9 @@
 import type { RouteMatchIr, ValueMatchIr } from '../config/ir.ts'
 import type { Headers } from '../core/headers.ts'
 import { type PathPattern, parsePathPattern } from '../core/path-pattern.ts'
+import type { Compatibility } from '../core/policy-order.ts'
 import { compileRegex } from '../core/regex.ts'
+import { ANY_HOST, compareHosts, type HostPattern, matchesHost, parseHost } from './host-pattern.ts'
 
 /** What routing looks at. */
 export interface RouteQuery {
@@ -17,6 +19,10 @@ export interface RouteQuery {
   readonly path: string
   /** What follows the question mark, as received. */
   readonly query: string
+  /** Of the listener. */
+  readonly port: number
+  /** What the client named in its TLS handshake (SNI), in lower case; empty for nothing, null for a request without TLS. */
+  readonly serverName: string | null
   readonly headers: Headers
 }
 
@@ -39,17 +45,36 @@ export interface ValuePredicate {
   test(value: string | null): boolean
 }
 
-/** The host of a pattern: exactly this one, one label before this suffix (`.example.com`), or any. */
-export type HostPattern =
-  | { readonly kind: 'exact'; readonly host: string }
-  | { readonly kind: 'wildcard'; readonly suffix: string }
-  | { readonly kind: 'any' }
+/** What depends on whose way of routing is asked for. */
+export interface RoutingRules {
+  /** Whether a route for GET takes HEAD as well (RFC 9110, 9.3.2: the same without the body). */
+  readonly headAsGet: boolean
+  /** Whether a request that would be taken but for its method is told so (405). */
+  readonly tellsMethods: boolean
+  /** Whether of a header that is sent several times one value is enough. Otherwise they are one value, so that none of its copies hides. */
+  readonly anyValue: boolean
+}
+
+const NATIVE_RULES: RoutingRules = { headAsGet: true, tellsMethods: true, anyValue: false }
+const KONG_RULES: RoutingRules = { headAsGet: false, tellsMethods: false, anyValue: true }
+
+/** @param compatibility null for our own way */
+export function routingRules(compatibility: Compatibility | null): RoutingRules {
+  return compatibility === 'kong' ? KONG_RULES : NATIVE_RULES
+}
 
 /** The predicates of a route that do not depend on which of its hosts and paths matched. */
 export interface RoutePredicates {
   /** Empty for any. */
   readonly methods: readonly string[]
+  readonly headAsGet: boolean
+  /** Empty for any. */
+  readonly ports: readonly number[]
+  /** Empty for any. */
+  readonly serverNames: readonly HostPattern[]
   readonly headers: readonly ValuePredicate[]
+  /** See {@link RoutingRules}. */
+  readonly anyValue: boolean
   readonly query: readonly ValuePredicate[]
 }
 
@@ -58,6 +83,8 @@ export interface Candidate<T> {
   readonly entry: RouterEntry<T>
   readonly host: HostPattern
   readonly path: PathPattern
+  /** The path's own, or else the route's. */
+  readonly priority: number
   readonly predicates: RoutePredicates
 }
 
@@ -65,26 +92,27 @@ export interface Candidate<T> {
  * All candidates of all routes, the one that wins first.
  * @throws Error when a pattern or an expression does not parse; configurations are checked before, with positions.
  */
-export function expandCandidates<T>(routes: readonly RouterEntry<T>[]): Candidate<T>[] {
+export function expandCandidates<T>(routes: readonly RouterEntry<T>[], { headAsGet, anyValue } = NATIVE_RULES): Candidate<T>[] {
   const candidates: Candidate<T>[] = []
   for (const entry of routes) {
     const { match } = entry
     const predicates: RoutePredicates = {
       methods: match.methods,
+      headAsGet,
+      ports: match.ports,
+      serverNames: match.serverNames.map(parseHost),
       headers: match.headers.map(({ name, match }) => valuePredicate(name.toLowerCase(), match)),
+      anyValue,
       query: match.query.map(({ name, match }) => valuePredicate(name, match)),
     }
     const hosts = match.hosts.length === 0 ? [ANY_HOST] : match.hosts.map(parseHost)
-    const paths = match.paths.map((text) => orThrow(parsePathPattern(text), entry.name))
-    for (const host of hosts) for (const path of paths) candidates.push({ entry, host, path, predicates })
+    const paths = match.paths.map((text, i) => ({
+      path: orThrow(parsePathPattern(text), entry.name),
+      priority: match.pathPriorities[i] ?? entry.priority,
+    }))
+    for (const host of hosts) for (const path of paths) candidates.push({ entry, host, ...path, predicates })
   }
   return candidates.sort(compareCandidates)
-}
-
-const ANY_HOST: HostPattern = { kind: 'any' }
-
-function parseHost(text: string): HostPattern {
-  return text.startsWith('*.') ? { kind: 'wildcard', suffix: text.slice(1) } : { kind: 'exact', host: text }
 }
 
 function valuePredicate(name: string, match: ValueMatchIr): ValuePredicate {
@@ -102,12 +130,12 @@ function orThrow<V extends object>(result: V | { readonly problem: string }, whe
 /**
  * The order in which routes win, the one place where it is defined. Negative when `a` wins over `b`. The first difference decides:
  *
- * 1. the higher `priority`;
- * 2. the host: exact, then wildcard, then any;
+ * 1. the higher `priority`, the path's own (`pathPriority`) where it has one;
+ * 2. the host: exact, then one label for the star (`*.`), then more before (`**.`) and more behind (`.**`), of two such the longer name, then any;
  * 3. the path: exact, then a fixed number of segments with captures, then prefixes, then regular expressions. Of two paths with captures the one
  *    with literal text where the other captures, at the first such segment; of two prefixes the one with more segments, then likewise; of
  *    two expressions the longer source;
- * 4. the greater number of header and query predicates;
+ * 4. the greater number of header and query predicates, `port` and `serverName` counting as one each;
  * 5. a route that names methods before one that takes any; a route that names HEAD before one that takes it as a GET;
  * 6. the name, so that the outcome never depends on the order in a file. `check` reports when it comes to that.
  */
@@ -130,15 +158,14 @@ export function reasonOfOrder(winner: Candidate<unknown>, loser: Candidate<unkno
 }
 
 const ORDER: readonly (readonly [string, (a: Candidate<unknown>, b: Candidate<unknown>) => number])[] = [
-  ['its priority is higher', (a, b) => b.entry.priority - a.entry.priority],
-  ['its host is more specific', (a, b) => HOST_ORDER[a.host.kind] - HOST_ORDER[b.host.kind]],
+  ['its priority is higher', (a, b) => b.priority - a.priority],
+  ['its host is more specific', (a, b) => compareHosts(a.host, b.host)],
   ['its path is more specific', (a, b) => PATH_ORDER[a.path.kind] - PATH_ORDER[b.path.kind] || compareSameKind(a.path, b.path)],
-  ['it has more header and query predicates', (a, b) => predicateCount(b) - predicateCount(a)],
+  ['it asks for more besides host and path', (a, b) => predicateCount(b) - predicateCount(a)],
   ['it names its methods', (a, b) => namesMethods(b) - namesMethods(a)],
   ['it names HEAD', (a, b) => namesHead(b) - namesHead(a)],
 ]
 
-const HOST_ORDER = { exact: 0, wildcard: 1, any: 2 } as const
 const PATH_ORDER = { exact: 0, segments: 1, prefix: 2, regex: 3 } as const
 
 function compareSameKind(a: PathPattern, b: PathPattern): number {
@@ -154,8 +181,8 @@ function compareSameKind(a: PathPattern, b: PathPattern): number {
   return 0
 }
 
-function predicateCount({ predicates }: Candidate<unknown>): number {
-  return predicates.headers.length + predicates.query.length
+function predicateCount({ predicates: { headers, query, ports, serverNames } }: Candidate<unknown>): number {
+  return headers.length + query.length + Number(ports.length > 0) + Number(serverNames.length > 0)
 }
 
 function namesMethods({ predicates }: Candidate<unknown>): number {
@@ -171,23 +198,27 @@ function compareText(a: string, b: string): number {
   return a < b ? -1 : Number(a > b)
 }
 
-/** Whether a host matches. A wildcard takes exactly one label, and not an empty one. */
-export function matchesHost(pattern: HostPattern, host: string): boolean {
-  if (pattern.kind === 'any') return true
-  if (pattern.kind === 'exact') return pattern.host === host
-  const dot = host.indexOf('.')
-  return dot > 0 && host.length - dot === pattern.suffix.length && host.endsWith(pattern.suffix)
+/** Whether a method is taken; HEAD as a GET where the rules say so. */
+export function takesMethod({ methods, headAsGet }: RoutePredicates, method: string): boolean {
+  return methods.length === 0 || methods.includes(method) || (headAsGet && method === 'HEAD' && methods.includes('GET'))
 }
 
-/** Whether a method is taken. A route for GET takes HEAD as well (RFC 9110, 9.3.2: the same without the body). */
-export function takesMethod({ methods }: RoutePredicates, method: string): boolean {
-  return methods.length === 0 || methods.includes(method) || (method === 'HEAD' && methods.includes('GET'))
+export function takesPort({ ports }: RoutePredicates, port: number): boolean {
+  return ports.length === 0 || ports.includes(port)
+}
+
+/** @param serverName null for a request without TLS, which is not asked */
+export function takesServerName({ serverNames }: RoutePredicates, serverName: string | null): boolean {
+  return serverName === null || serverNames.length === 0 || serverNames.some((pattern) => matchesHost(pattern, serverName))
 }
 
 /** The first header predicate that fails, or null. */
-export function failingHeader({ headers: predicates }: RoutePredicates, headers: Headers): ValuePredicate | null {
+export function failingHeader({ headers: predicates, anyValue }: RoutePredicates, headers: Headers): ValuePredicate | null {
   for (const predicate of predicates) {
-    if (!predicate.test(headerValue(headers, predicate.name))) return predicate
+    const fits = anyValue
+      ? headers.getAll(predicate.name).some((value) => predicate.test(value))
+      : predicate.test(headerValue(headers, predicate.name))
+    if (!fits) return predicate
   }
   return null
 }

@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { matchesPath } from '../core/path-pattern.ts'
+import { matchedLength, matchesPath } from '../core/path-pattern.ts'
+import type { Compatibility } from '../core/policy-order.ts'
+import { matchesHost } from './host-pattern.ts'
 import {
   expandCandidates,
   failingHeader,
   failingQuery,
-  matchesHost,
   queryValue,
   type RouteQuery,
   type RouterEntry,
+  routingRules,
   takesMethod,
+  takesPort,
+  takesServerName,
 } from './route-match.ts'
 import { compileRouter } from './router.ts'
 import { entry, exact, request } from './testing.ts'
@@ -110,6 +114,85 @@ test('a wildcard host takes exactly one label', () => {
     'GET .example.com /': '404',
     'GET bexample.com /': '404',
   })
+})
+
+test('two stars take one or more labels, before a name or behind it', () => {
+  const routes = [
+    entry('one', { hosts: ['*.example.com'] }),
+    entry('before', { hosts: ['**.example.com'] }),
+    entry('longer', { hosts: ['**.b.example.com'] }),
+    entry('behind', { hosts: ['example.**'] }),
+  ]
+  check(routes, {
+    'GET a.example.com /': 'one',
+    'GET a.c.example.com /': 'before',
+    'GET a.b.example.com /': 'longer',
+    'GET a.a.b.example.com /': 'longer',
+    'GET b.example.com /': 'one',
+    'GET example.com /': 'behind',
+    'GET example.co.uk /': 'behind',
+    'GET example. /': '404',
+    'GET .example.com /': '404',
+    'GET bexample.com /': '404',
+    'GET example /': '404',
+  })
+})
+
+test('a route may ask for ports of listeners', () => {
+  const routes = [entry('web', { ports: [80, 8080] }), entry('any', {})]
+  assert.equal(outcome(routes, { ...request('GET /'), port: 80 }), 'web')
+  assert.equal(outcome(routes, { ...request('GET /'), port: 443 }), 'any')
+})
+
+test('a route may ask for what the client names in its handshake, of which a request without TLS is not asked', () => {
+  const routes = [entry('a', { serverNames: ['a.com', '**.b.com'] }), entry('any', {})]
+  for (const [serverName, name] of [
+    ['a.com', 'a'],
+    ['x.y.b.com', 'a'],
+    ['b.com', 'any'],
+    ['', 'any'],
+    [null, 'a'],
+  ] as const) {
+    assert.equal(outcome(routes, { ...request('GET /'), serverName }), name)
+  }
+})
+
+test('a path may have a priority of its own', () => {
+  const routes = [
+    entry('two', { paths: ['~/a', '~/b'], pathPriorities: [5, null] }, 1),
+    entry('other', { paths: ['~/a/long', '~/b/long'] }, 3),
+  ]
+  check(routes, { 'GET /a/long': 'two', 'GET /b/long': 'other', 'GET /b': 'two' })
+})
+
+test('of textual prefixes the one that wins is found among many, and says how much it took', () => {
+  const paths = Array.from({ length: 2_000 }, (_, i) => entry(`r${i}`, { paths: [`~/${i}`] }))
+  const router = compileRouter([...paths, entry('tail', { paths: ['~/1999[a-z]'] })])
+  const found = (line: string) => {
+    const match = router.match(request(line))
+    return match.kind === 'found' && `${match.value} ${matchedLength(match.pattern, request(line).path)}`
+  }
+  assert.equal(found('GET /1234x'), 'r1234 5')
+  assert.equal(found('GET /12345'), 'r1234 5')
+  assert.equal(found('GET /1999z/1'), 'tail 6')
+  assert.equal(found('GET /x'), false)
+})
+
+test('as Kong routes, no method is told of, and GET does not take HEAD', () => {
+  const router = compileRouter([entry('get', { paths: ['/x'], methods: ['GET'] })], 'kong')
+  assert.equal(router.match(request('GET /x')).kind, 'found')
+  assert.equal(router.match(request('HEAD /x')).kind, 'not-found')
+  assert.equal(router.match(request('POST /x')).kind, 'not-found')
+})
+
+test('explain names ports and server names', () => {
+  const router = compileRouter([entry('p', { ports: [80, 81] }), entry('s', { serverNames: ['a.com', '*.b.com'] })])
+  const told = (serverName: string) => router.explain({ ...request('GET /'), serverName }).map(({ failed, message }) => [failed, message])
+  assert.deepEqual(told('c.com'), [
+    ['server-name', 'server name: c.com is not a.com or *.b.com'],
+    ['port', 'port: 8080 is not 80 or 81'],
+  ])
+  assert.deepEqual(told('')[0], ['server-name', 'server name: expected a.com or *.b.com, the client names none'])
 })
 
 test('the host is more telling than the path', () => {
@@ -254,34 +337,40 @@ test('explain says why a route that matches is beaten', () => {
 function reference(
   routes: readonly RouterEntry<string>[],
   query: RouteQuery,
-): { readonly name: string; readonly allow: readonly string[] } {
+  compatibility: Compatibility | null,
+): { readonly name: string; readonly path: string; readonly allow: readonly string[] } {
+  const rules = routingRules(compatibility)
   const allow = new Set<string>()
-  for (const { host, path, predicates, entry } of expandCandidates(routes)) {
+  for (const { host, path, predicates, entry } of expandCandidates(routes, rules)) {
     if (!matchesHost(host, query.host) || !matchesPath(path, query.path)) continue
+    if (!takesPort(predicates, query.port) || !takesServerName(predicates, query.serverName)) continue
     if (failingHeader(predicates, query.headers) !== null || failingQuery(predicates, query.query) !== null) continue
-    if (takesMethod(predicates, query.method)) return { name: entry.name, allow: [] }
+    if (takesMethod(predicates, query.method)) return { name: entry.name, path: path.text, allow: [] }
     for (const method of predicates.methods) {
       allow.add(method)
       if (method === 'GET') allow.add('HEAD')
     }
   }
-  return { name: '', allow: [...allow].sort() }
+  return { name: '', path: '', allow: rules.tellsMethods ? [...allow].sort() : [] }
 }
 
-test('the router agrees with sorting all routes and taking the first that matches', () => {
-  let found = 0
-  fc.assert(
-    fc.property(randomRoutes, fc.array(randomRequest, { minLength: 4, maxLength: 12 }), (routes, requests) => {
-      const router = compileRouter(routes)
-      for (const query of requests) {
-        const match = router.match(query)
-        const expected = reference(routes, query)
-        if (match.kind === 'found') found++
-        assert.equal(match.kind === 'found' ? match.value : '', expected.name)
-        assert.deepEqual(match.kind === 'method-not-allowed' ? match.allow : [], expected.allow)
-      }
-    }),
-    { numRuns: 1_000 },
-  )
-  assert.ok(found > 1_000, 'the requests must hit')
-})
+for (const compatibility of [null, 'kong'] as const) {
+  test(`the router agrees with sorting all routes and taking the first that matches (compatibility ${compatibility})`, () => {
+    let found = 0
+    fc.assert(
+      fc.property(randomRoutes, fc.array(randomRequest, { minLength: 4, maxLength: 12 }), (routes, requests) => {
+        const router = compileRouter(routes, compatibility)
+        for (const query of requests) {
+          const match = router.match(query)
+          const expected = reference(routes, query, compatibility)
+          if (match.kind === 'found') found++
+          assert.equal(match.kind === 'found' ? match.value : '', expected.name)
+          assert.equal(match.kind === 'found' ? match.pattern.text : '', expected.path)
+          assert.deepEqual(match.kind === 'method-not-allowed' ? match.allow : [], expected.allow)
+        }
+      }),
+      { numRuns: 1_000, seed: 8 },
+    )
+    assert.ok(found > 1_000, 'the requests must hit')
+  })
+}

@@ -1,15 +1,20 @@
 import { decodeSegment } from '../core/path.ts'
-import { captureNames, matchesRegex, type PathPattern, type PatternSegment } from '../core/path-pattern.ts'
+import { captureNames, type PathPattern, type PatternSegment } from '../core/path-pattern.ts'
+import type { Compatibility } from '../core/policy-order.ts'
+import type { HostPattern } from './host-pattern.ts'
 import { type NearMiss, nearMisses } from './near-misses.ts'
+import { addByPrefix, newPrefixNode, nextByPrefix, type PrefixNode } from './prefix-tree.ts'
 import {
   type Candidate,
   expandCandidates,
   failingHeader,
   failingQuery,
-  type HostPattern,
   type RouteQuery,
   type RouterEntry,
+  routingRules,
   takesMethod,
+  takesPort,
+  takesServerName,
 } from './route-match.ts'
 
 export type { NearMiss } from './near-misses.ts'
@@ -17,8 +22,8 @@ export type { RouteQuery, RouterEntry } from './route-match.ts'
 
 /** What the router says of a request. Shared objects: never changed. */
 export type RouteMatch<T> =
-  /** `params` holds the captures of the path, decoded by `decodeSegment`. */
-  | { readonly kind: 'found'; readonly value: T; readonly params: ReadonlyMap<string, string> }
+  /** `params` holds the captures of the path, decoded by `decodeSegment`; `pattern` is the one of the route's paths that takes it. */
+  | { readonly kind: 'found'; readonly value: T; readonly params: ReadonlyMap<string, string>; readonly pattern: PathPattern }
   /** Routes take the request but for its method: 405 with these in `Allow`, sorted. */
   | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] }
   | { readonly kind: 'not-found' }
@@ -27,20 +32,23 @@ export interface Router<T> {
   /** The route that takes the request: of all that match, the first in the order of `compareCandidates`. */
   match(request: RouteQuery): RouteMatch<T>
   /**
-   * The routes that come near to taking the request but do not, with the first predicate each failed in the order host, path, method,
-   * headers, query; also those that match and are beaten. Nearest first, at most `max` (10).
+   * The routes that come near to taking the request but do not, with the first predicate each failed in the order host, path, port,
+   * server name, method, headers, query; also those that match and are beaten. Nearest first, at most `max` (10).
    */
   explain(request: RouteQuery, max?: number): readonly NearMiss[]
 }
 
 /**
  * Compiles routes. Finding one takes a look into a map of hosts, then one into a map of whole paths, then a walk down a trie of segments; it
- * does not depend on how many routes there are. Nothing is allocated for a route with an exact path.
+ * does not depend on how many routes there are. Regular expressions are found by the text that they begin with. Nothing is allocated for a
+ * route with an exact path.
  *
+ * @param compatibility whose way of routing; null for our own
  * @throws Error when a pattern does not parse.
  */
-export function compileRouter<T>(routes: readonly RouterEntry<T>[]): Router<T> {
-  return new CompiledRouter(expandCandidates(routes))
+export function compileRouter<T>(routes: readonly RouterEntry<T>[], compatibility: Compatibility | null = null): Router<T> {
+  const rules = routingRules(compatibility)
+  return new CompiledRouter(expandCandidates(routes, rules), rules.tellsMethods)
 }
 
 const NO_PARAMS: ReadonlyMap<string, string> = new Map()
@@ -70,14 +78,17 @@ interface TrieNode<T> {
 interface HostTable<T> {
   readonly exact: Map<string, Ranked<T>[]>
   readonly root: TrieNode<T>
-  readonly regexes: Ranked<T>[]
+  readonly regexes: PrefixNode<Ranked<T>>
 }
 
 class CompiledRouter<T> implements Router<T> {
   readonly #candidates: readonly Candidate<T>[]
+  readonly #tellsMethods: boolean
   readonly #hosts = new Map<string, HostTable<T>>()
   /** By the suffix behind the star, its dot included. */
   readonly #wildcards = new Map<string, HostTable<T>>()
+  readonly #suffixes = new Map<string, HostTable<T>>()
+  readonly #prefixes = new Map<string, HostTable<T>>()
   readonly #anyHost: HostTable<T> = newHostTable()
   // The state of one match, which is synchronous: fields, so that the walk allocates nothing.
   #best: Ranked<T> | null = null
@@ -87,8 +98,9 @@ class CompiledRouter<T> implements Router<T> {
   #allow: Set<string> | null = null
 
   /** @param candidates in the order in which they win. */
-  constructor(candidates: readonly Candidate<T>[]) {
+  constructor(candidates: readonly Candidate<T>[], tellsMethods: boolean) {
     this.#candidates = candidates
+    this.#tellsMethods = tellsMethods
     for (let rank = 0; rank < candidates.length; rank++) {
       const candidate = candidates[rank] as Candidate<T>
       insert(this.#tableFor(candidate.host), toRanked(candidate, rank))
@@ -102,7 +114,7 @@ class CompiledRouter<T> implements Router<T> {
     this.#search(request)
     const best = this.#best as Ranked<T> | null
     if (best !== null) return best.found ?? capture(best.candidate, request.path)
-    return this.#methodFailed ? this.#matchWithoutMethod(request) : NOT_FOUND
+    return this.#methodFailed && this.#tellsMethods ? this.#matchWithoutMethod(request) : NOT_FOUND
   }
 
   explain(request: RouteQuery, max = 10): readonly NearMiss[] {
@@ -110,9 +122,18 @@ class CompiledRouter<T> implements Router<T> {
   }
 
   #tableFor(host: HostPattern): HostTable<T> {
-    if (host.kind === 'any') return this.#anyHost
-    const tables = host.kind === 'exact' ? this.#hosts : this.#wildcards
-    return getOrInsert(tables, host.kind === 'exact' ? host.host : host.suffix, newHostTable<T>)
+    switch (host.kind) {
+      case 'any':
+        return this.#anyHost
+      case 'exact':
+        return getOrInsert(this.#hosts, host.host, newHostTable<T>)
+      case 'wildcard':
+        return getOrInsert(this.#wildcards, host.suffix, newHostTable<T>)
+      case 'suffix':
+        return getOrInsert(this.#suffixes, host.suffix, newHostTable<T>)
+      case 'prefix':
+        return getOrInsert(this.#prefixes, host.prefix, newHostTable<T>)
+    }
   }
 
   #search(request: RouteQuery): void {
@@ -126,7 +147,19 @@ class CompiledRouter<T> implements Router<T> {
       const table = dot > 0 ? this.#wildcards.get(host.slice(dot)) : undefined
       if (table !== undefined) this.#searchTable(table, request)
     }
+    if (this.#suffixes.size > 0 || this.#prefixes.size > 0) this.#searchByDots(request)
     this.#searchTable(this.#anyHost, request)
+  }
+
+  /** What asks for some labels of the host: each dot may be the first or the last of them, with something on its other side. */
+  #searchByDots(request: RouteQuery): void {
+    const { host } = request
+    for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) {
+      const below = dot > 0 ? this.#suffixes.get(host.slice(dot)) : undefined
+      if (below !== undefined) this.#searchTable(below, request)
+      const behind = dot < host.length - 1 ? this.#prefixes.get(host.slice(0, dot + 1)) : undefined
+      if (behind !== undefined) this.#searchTable(behind, request)
+    }
   }
 
   #searchTable(table: HostTable<T>, request: RouteQuery): void {
@@ -135,10 +168,24 @@ class CompiledRouter<T> implements Router<T> {
       if (list !== undefined) this.#consider(list, request)
     }
     if (table.root.rankMin < this.#bestRank) this.#walk(table.root, request, 1)
-    for (const ranked of table.regexes) {
-      if (ranked.rank >= this.#bestRank) break
-      const { path } = ranked.candidate
-      if (path.kind === 'regex' && matchesRegex(path, request.path) && this.#take(ranked, request)) break
+    if (table.regexes.rankMin < this.#bestRank) this.#walkRegexes(table.regexes, request)
+  }
+
+  #walkRegexes(root: PrefixNode<Ranked<T>>, request: RouteQuery): void {
+    const { path } = request
+    let at = 0
+    let node: PrefixNode<Ranked<T>> | null = root
+    while (node !== null && node.rankMin < this.#bestRank) {
+      at += node.label.length
+      const items: readonly Ranked<T>[] = node.items
+      for (const ranked of items) {
+        if (ranked.rank >= this.#bestRank) break
+        const { path: pattern } = ranked.candidate
+        // The text it begins with stands here already.
+        if (pattern.kind !== 'regex' || !(pattern.isLiteral || pattern.regex.test(path))) continue
+        if (this.#take(ranked, request)) break
+      }
+      node = nextByPrefix(node, path, at)
     }
   }
 
@@ -173,6 +220,7 @@ class CompiledRouter<T> implements Router<T> {
         this.#methodFailed = true
         return false
       }
+      if (!takesPort(predicates, request.port) || !takesServerName(predicates, request.serverName)) return false
       if (failingHeader(predicates, request.headers) !== null || failingQuery(predicates, request.query) !== null) return false
       if (this.#allow !== null) {
         addMethods(this.#allow, predicates.methods)
@@ -205,19 +253,19 @@ function addMethods(allow: Set<string>, methods: readonly string[]): void {
 }
 
 function toRanked<T>(candidate: Candidate<T>, rank: number): Ranked<T> {
-  const { methods, headers, query } = candidate.predicates
+  const { methods, ports, serverNames, headers, query } = candidate.predicates
   const captures = captureNames(candidate.path).length > 0
   return {
     candidate,
     rank,
-    hasPredicates: methods.length > 0 || headers.length > 0 || query.length > 0,
-    found: captures ? null : { kind: 'found', value: candidate.entry.value, params: NO_PARAMS },
+    hasPredicates: [methods, ports, serverNames, headers, query].some(({ length }) => length > 0),
+    found: captures ? null : { kind: 'found', value: candidate.entry.value, params: NO_PARAMS, pattern: candidate.path },
   }
 }
 
 /** The answer for a path that the candidate is known to match. */
 function capture<T>({ path: pattern, entry }: Candidate<T>, path: string): RouteMatch<T> {
-  return { kind: 'found', value: entry.value, params: captureParams(pattern, path) }
+  return { kind: 'found', value: entry.value, params: captureParams(pattern, path), pattern }
 }
 
 function captureParams(pattern: PathPattern, path: string): ReadonlyMap<string, string> {
@@ -238,7 +286,7 @@ function captureParams(pattern: PathPattern, path: string): ReadonlyMap<string, 
 }
 
 function newHostTable<T>(): HostTable<T> {
-  return { exact: new Map(), root: newNode(), regexes: [] }
+  return { exact: new Map(), root: newNode(), regexes: newPrefixNode() }
 }
 
 function newNode<T>(): TrieNode<T> {
@@ -251,7 +299,7 @@ function insert<T>(table: HostTable<T>, ranked: Ranked<T>): void {
   if (path.kind === 'exact') {
     getOrInsert(table.exact, path.path, () => []).push(ranked)
   } else if (path.kind === 'regex') {
-    table.regexes.push(ranked)
+    addByPrefix(table.regexes, path.literalPrefix, ranked, ranked.rank)
   } else {
     const node = nodeFor(table.root, path.segments, ranked.rank)
     const list = path.kind === 'prefix' ? node.below : node.here

@@ -30,10 +30,12 @@ function saying(kind: string, part: Partial<PolicyDefinition<unknown>> = {}): Po
 const POLICIES = [saying('early'), saying('auth', { identifies: true }), saying('settle', { identifies: true }), saying('late')]
 
 const AT = { file: 'x', line: 1, column: 1 }
-const policy = (kind: string, word: string): PolicyIr => ({ kind, mode: 'enforce', options: { word }, at: AT })
+const policy = (kind: string, word: string): PolicyIr => ({ kind, name: kind, mode: 'enforce', options: { word }, at: AT })
 const consumer = (name: string, part: Partial<ConsumerIr>): ConsumerIr => ({
   name,
   at: AT,
+  id: null,
+  labels: null,
   groups: [],
   credentials: [],
   policies: [],
@@ -61,6 +63,8 @@ routes:
         host: 'h',
         path,
         query: '',
+        port: 8080,
+        serverName: null,
         headers: { get: () => undefined, getAll: () => [] } as never,
       })
       assert.equal(match.kind, 'found')

@@ -9,12 +9,14 @@ import {
 } from '../config/ir.ts'
 import type { Consumer } from '../core/caller.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps } from '../core/policy.ts'
+import { policyOrder } from '../core/policy-order.ts'
 import { type Reply, refuse } from '../core/reply.ts'
 import type { Service } from '../upstream/service.ts'
+import { admissionOf } from './admission.ts'
 import { compileConsumers } from './consumers.ts'
 import { fallbackPlan, splitPlan } from './division.ts'
 import type { LimitPlace } from './limit-places.ts'
-import { identityBounds, NO_STEPS, type PlanSteps, planSteps, type RouteFacts, type RoutePlan } from './plan.ts'
+import { NO_STEPS, type PlanSteps, planSteps, type RouteFacts, type RoutePlan, type StepOrder } from './plan.ts'
 import { compileRouter, type Router } from './router.ts'
 
 /** One compiled configuration. Never changed; an exchange keeps the one it began with. */
@@ -67,7 +69,7 @@ function scopesOf(ir: GatewayIr): readonly Scope[] {
 }
 
 /**
- * Compiles a configuration. For each kind of policy one configuration applies, the most specific: route and consumer, consumer, route,
+ * Compiles a configuration. For each name of policies one configuration applies, the most specific: route and consumer, consumer, route,
  * service, everywhere.
  * @throws Error when a policy cannot be compiled.
  */
@@ -79,7 +81,7 @@ export function compileSnapshot(ir: GatewayIr, context: SnapshotContext): Snapsh
     priority: route.priority,
     value: compiler.planOf(route),
   }))
-  return { ir, router: compileRouter(entries), unmatched: compiler.planOf(null), limits: compiler.limits }
+  return { ir, router: compileRouter(entries, ir.compatibility), unmatched: compiler.planOf(null), limits: compiler.limits }
 }
 
 /** A policy's steps, and the number it has in this configuration. */
@@ -99,7 +101,7 @@ class Compiler {
   /** By the numbers of the policies in force. */
   readonly #steps = new Map<string, PlanSteps>()
   readonly #variants = new WeakMap<RoutePlan, Map<string, RoutePlan>>()
-  readonly #order: readonly string[]
+  readonly #order: StepOrder
   readonly #secrets = new Set<string>()
   /** Whether any consumer has policies of its own. */
   readonly #hasConsumers: boolean
@@ -109,7 +111,10 @@ class Compiler {
   constructor(ir: GatewayIr, context: SnapshotContext) {
     this.#ir = ir
     this.#context = context
-    this.#order = context.policies.map(({ kind }) => kind)
+    this.#order = {
+      order: policyOrder(context.policies, ir.compatibility),
+      translating: new Set(context.policies.filter(({ translates }) => translates === true).map(({ kind }) => kind)),
+    }
     this.#hasConsumers = ir.consumers.some(({ policies, routes }) => policies.length > 0 || routes.length > 0)
     this.#services = new Map(ir.services.map((service) => [service.name, service]))
     this.#consumers = new Map(ir.consumers.map((consumer) => [consumer.name, consumer]))
@@ -155,6 +160,7 @@ class Compiler {
       name: facts.name,
       pattern: facts.pattern,
       serviceName: facts.service,
+      credentialPlaces: this.#secrets,
       facts,
       ir: route,
       steps,
@@ -164,16 +170,25 @@ class Compiler {
         route?.fallback == null
           ? null
           : fallbackPlan(route.fallback, route.fallback.service === null ? null : service(route.fallback.service)),
+      admission: this.#admission(route),
+      compatibility: this.#ir.compatibility,
       metrics: null,
     }
     const plan: RoutePlan = {
       ...about,
       service: serviceIr === undefined ? null : service(serviceIr.name),
-      preflight: steps.answersPreflight ? preflightPlan(about) : null,
-      unanswered: NOT_FOUND,
+      // To Kong a preflight is a request like any other: a route that does not take OPTIONS does not see it.
+      preflight: steps.answersPreflight && this.#ir.compatibility === null ? preflightPlan(about) : null,
+      unanswered: this.#ir.compatibility === 'kong' && route !== null ? NO_SERVICE : NOT_FOUND,
       forConsumer: this.#hasConsumers ? (consumer) => this.#variantOf(plan, scopes, consumer) : () => plan,
     }
     return plan
+  }
+
+  /** Kong's plugins look at nothing that no route takes. */
+  #admission(route: RouteIr | null): RoutePlan['admission'] {
+    if (route === null) return this.#ir.compatibility === 'kong' ? () => NOT_FOUND : null
+    return route.protocols === null ? null : admissionOf(route.protocols)
   }
 
   /** Copies are made of what the service is sent: no policy acts on them again, and nothing is tried twice. */
@@ -198,6 +213,8 @@ class Compiler {
       fallback: null,
       preflight: null,
       unanswered: NOT_FOUND,
+      admission: null,
+      compatibility: this.#ir.compatibility,
       forConsumer: () => plan,
       metrics: null,
     }
@@ -224,13 +241,15 @@ class Compiler {
 
   /** The same lists for the same policies: with 10,000 routes that differ in nothing else they stay in the processor's caches. */
   #stepsOf(scopes: readonly (readonly PolicyIr[])[]): PlanSteps {
-    const order = this.#order
-    const inForce = effectivePolicies(scopes).sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
+    const { order } = this.#order
+    const inForce = effectivePolicies(scopes).sort(
+      (a, b) => order.positionOf(a.name) - order.positionOf(b.name) || (a.name < b.name ? -1 : 1),
+    )
     const key = inForce.map((policy) => this.#compiled.get(policy)?.number).join(' ')
     let steps = this.#steps.get(key)
     if (steps === undefined) {
       const compiled = inForce.map((policy) => ({ policy, ...(this.#compiled.get(policy) as Compiled) }))
-      steps = planSteps(compiled, identityBounds(this.#context.policies))
+      steps = planSteps(compiled, this.#order)
       this.#steps.set(key, steps)
     }
     return steps
@@ -243,6 +262,7 @@ function lowerHeader(place: string): string {
 }
 
 const NOT_FOUND = refuse('route_not_found')
+const NO_SERVICE = refuse('service_unavailable', 'The route has no service', [], undefined, 'no-service')
 
 /** What is refused when a route takes the request but for its method (RFC 9110, 15.5.6). */
 export function refuseMethod(allow: readonly string[]): Reply {

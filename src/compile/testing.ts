@@ -5,7 +5,7 @@ import type { RouteQuery, RouterEntry } from './route-match.ts'
 
 /** A match that takes what `part` says and nothing less. */
 export function routeMatch(part: Partial<RouteMatchIr>): RouteMatchIr {
-  return { hosts: [], paths: ['/*'], methods: [], headers: [], query: [], ...part }
+  return { hosts: [], paths: ['/*'], pathPriorities: [], methods: [], ports: [], serverNames: [], headers: [], query: [], ...part }
 }
 
 /** A route whose value is its name. */
@@ -23,6 +23,8 @@ export function request(line: string, headers: Readonly<Record<string, string>> 
     host: words.length > 2 ? (words[1] ?? '') : 'example.com',
     path: mark === -1 ? target : target.slice(0, mark),
     query: mark === -1 ? '' : target.slice(mark + 1),
+    port: 8080,
+    serverName: null,
     headers: Headers.from(Object.entries(headers)),
   }
 }

@@ -39,11 +39,16 @@ function isAddressBlock(text: string): boolean {
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
 }
 
-/** The host pattern of a route in lower case: a host, a bracketed IPv6 address, or `*.` before a host; null for anything else. A dot at its end is dropped. */
+/**
+ * The host pattern of a route in lower case: a host, a bracketed IPv6 address, `*.` or `**.` before a host, or `.**` behind one; null for
+ * anything else. A dot at its end is dropped.
+ */
 export function parseHostPattern(text: string): string | null {
   const lower = text.toLowerCase()
   if (lower.startsWith('[') && lower.endsWith(']')) return isIP(lower.slice(1, -1)) === 6 ? lower : null
-  const name = lower.startsWith('*.') ? lower.slice(2) : lower
+  // More labels follow, so that what looks like an address is none.
+  if (lower.endsWith('.**')) return LABELS.test(lower.slice(0, -3)) && !lower.endsWith('..**') ? lower : null
+  const name = lower.replace(/^\*\*?\./, '')
   if (!isHost(name) || (name !== lower && isIP(name) !== 0)) return null
   return lower.endsWith('.') ? lower.slice(0, -1) : lower
 }
@@ -70,7 +75,7 @@ export function listenHostProblem(text: string): string | null {
 
 export function hostPatternProblem(text: string): string | null {
   return parseHostPattern(text) === null
-    ? `expected a host such as \`example.com\` or \`*.example.com\`, without a port, found \`${text}\``
+    ? `expected a host such as \`example.com\`, \`*.example.com\`, \`**.example.com\` or \`example.**\`, without a port, found \`${text}\``
     : null
 }
 

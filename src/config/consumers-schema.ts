@@ -2,19 +2,22 @@
 import { normalAlternativeName } from '../core/client-certificate.ts'
 import { API_KEY_CHARS_MAX } from '../core/consumers.ts'
 import { ALGORITHM_NAMES } from '../core/jwt-algorithms.ts'
-import { PASSWORD_CHARS_MAX, parsePasswordHash } from '../core/password-hash.ts'
+import { PASSWORD_CHARS_MAX, passwordCostOf } from '../core/password-hash.ts'
 import { distinguishedName, list, object, oneOf, record, secret, text, z } from '../core/schema.ts'
 import { instant } from './instant.ts'
 import { jwtKeyProblem } from './jwt-keys.ts'
 
 export const CONSUMERS_MAX = 100_000
 const CREDENTIALS_MAX = 100
-const GROUPS_MAX = 100
+const GROUPS_MAX = 1_000
 
 const word = () =>
   z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/, {
     error: 'expected letters, digits, `_`, `-` and `.`, at most 128, beginning with a letter, a digit or `_`',
   })
+
+/** A text without control characters. */
+const line = (max: number) => text({ max }).regex(/^\P{Cc}+$/u, { error: 'expected a text without control characters' })
 
 const period = {
   id: word()
@@ -67,12 +70,14 @@ const basic = object({
     .describe('The password. Only a hash of it is kept; hashes written here load faster and give nothing away.'),
   passwordHash: z
     .string()
-    .refine((written) => parsePasswordHash(written) !== null, {
+    .refine((written) => passwordCostOf(written) !== null, {
       error: 'expected `scrypt:N:r:p:salt:hash` as `turnpike hash password` prints it, N from 1024 on and N·r·p at most 1048576',
     })
     .meta({ secret: true })
     .optional()
-    .describe('In place of the password its hash, as `turnpike hash password` prints it.'),
+    .describe(
+      'In place of the password its hash, as `turnpike hash password` prints it; or `sha1:salt:hash`, the SHA-1 of password and salt, as Kong keeps them: only until there is a better one, since who reads it finds the password by trying.',
+    ),
   ...period,
 }).check((payload) => checkOneOf(['password', 'passwordHash'], payload))
 
@@ -121,7 +126,11 @@ const certificate = object({
 /** One consumer. */
 export const consumer = <P extends z.ZodType>(policies: P) =>
   object({
-    groups: list(word(), { max: GROUPS_MAX }).default([]).describe('Groups it belongs to, for `authorize`.'),
+    id: line(256).optional().describe('What other systems know it by, for `identity-headers`.'),
+    labels: record(word(), line(1_024), { max: 20 })
+      .optional()
+      .describe('Texts about it, by name, which `identity-headers` can tell to services.'),
+    groups: list(line(512), { max: GROUPS_MAX }).default([]).describe('Groups it belongs to, for `authorize`.'),
     keys: list(z.union([keyText(), key]), { max: CREDENTIALS_MAX })
       .default([])
       .describe('API keys, for `api-key`: the key itself, or a map.'),

@@ -186,3 +186,23 @@ test('a certificate is known by one thing, and to one consumer once', async () =
   assert.match((await of('{ subject: "CN=a" }', '{ subject: "cn=a" }')).join(), /this `subject` is already that of `a`/)
   assert.match((await of('{ san: "dns:B" }')).join(), /this `san` is already that of `a`/)
 })
+
+test('a consumer may have an id, labels and groups of any name', async () => {
+  const { ir } = await load('{ a: { id: "42", labels: { town: Köln }, groups: ["readers of Köln"] }, b: {} }')
+  const [a, b] = ir.consumers
+  assert.deepEqual([a?.id, a?.labels, a?.groups], ['42', { town: 'Köln' }, ['readers of Köln']])
+  assert.deepEqual([b?.id, b?.labels, b?.groups], [null, null, []])
+  assert.match((await problemsIn(`${BASE}consumers: { a: { id: "a\\nb" } }`)).join(), /expected a text without control characters/)
+})
+
+test('a salted SHA-1 is taken, and warned of', async () => {
+  const passwordHash = `sha1:a-salt:${'0a'.repeat(20)}`
+  const { ir, warnings } = await load(`{ a: { basic: [{ username: n, passwordHash: "${passwordHash}" }] } }`)
+  assert.deepEqual(ir.consumers[0]?.credentials, [
+    { kind: 'basic', id: 'a-basic-1', notBeforeMs: null, expiresAtMs: null, username: 'n', passwordHash },
+  ])
+  assert.match(warnings.map(({ message }) => message).join(), /a SHA-1 hides a password badly/)
+  for (const wrong of ['sha1:a-salt:0a', `sha1::${'0a'.repeat(20)}`, `sha1:a-salt:${'0A'.repeat(20)}`]) {
+    assert.notDeepEqual(await problemsIn(`${BASE}consumers: { a: { basic: [{ username: n, passwordHash: "${wrong}" }] } }`), [])
+  }
+})

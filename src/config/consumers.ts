@@ -3,6 +3,7 @@ import { createHash, hash } from 'node:crypto'
 import type { CertificateMark, Credential } from '../core/consumers.ts'
 import { nearest } from '../core/nearest.ts'
 import { hashPassword, LOAD_COST } from '../core/password-hash.ts'
+import { isEarly, type PolicyOrder } from '../core/policy-order.ts'
 import type { Problem } from './diagnostics.ts'
 import type { ConsumerIr, PolicyIr, SourceLocation } from './ir.ts'
 import type { NativeConsumer, PolicyBlock } from './schema.ts'
@@ -15,8 +16,7 @@ export interface ConsumerSurroundings {
   readonly tree: ConfigNode
   /** Names of the routes. */
   readonly routes: ReadonlySet<string>
-  /** Kinds of policies that act before the consumer is known. */
-  readonly earlyKinds: ReadonlySet<string>
+  readonly order: PolicyOrder
   policiesOf(path: ConfigPath, blocks: Blocks | undefined): PolicyIr[]
 }
 
@@ -28,8 +28,8 @@ export function consumersOf(consumers: Consumers, around: ConsumerSurroundings, 
 
 /** A shorter key can be found by trying. */
 const KEY_CHARS_WANTED = 16
-/** Of a hundred thousand short keys, as many are named. */
-const SHORT_KEYS_TOLD = 20
+/** Of a hundred thousand short keys or weak hashes, as many are named. */
+const WEAK_TOLD = 20
 /** What checks a name tries every password that it has. */
 const PASSWORDS_PER_NAME_MAX = 4
 
@@ -39,6 +39,7 @@ class Translator {
   /** Who has what already, by kind and value, and where that stands. */
   readonly #taken = new Map<string, { readonly consumer: string; readonly at: SourceLocation; count: number }>()
   #shortKeys = 0
+  #weakHashes = 0
 
   constructor(around: ConsumerSurroundings, problems: Problem[]) {
     this.#around = around
@@ -50,6 +51,8 @@ class Translator {
     return {
       name,
       at: locate(this.#around.tree, path, 'key'),
+      id: consumer.id ?? null,
+      labels: consumer.labels ?? null,
       groups: [...new Set(consumer.groups)],
       credentials: [...this.#credentials(name, path, consumer)],
       policies: this.#policies([...path, 'policies'], consumer.policies),
@@ -73,6 +76,7 @@ class Translator {
       const at = [...path, 'basic', index]
       const { username, passwordHash = '' } = entry
       this.#take(`basic ${username}`, name, [...at, 'username'], 'this username', PASSWORDS_PER_NAME_MAX)
+      this.#checkHash([...at, 'passwordHash'], passwordHash)
       yield { kind: 'basic', ...this.#period(name, 'basic', index, at, entry), username, passwordHash }
     }
     for (const [index, entry] of hmac.entries()) {
@@ -126,8 +130,14 @@ class Translator {
   }
 
   #checkLength(path: ConfigPath, key: string): void {
-    if (key.length >= KEY_CHARS_WANTED || ++this.#shortKeys > SHORT_KEYS_TOLD) return
+    if (key.length >= KEY_CHARS_WANTED || ++this.#shortKeys > WEAK_TOLD) return
     const message = `this API key has fewer than ${KEY_CHARS_WANTED} characters: who tries long enough finds it`
+    this.#problems.push({ severity: 'warning', location: locate(this.#around.tree, path), message })
+  }
+
+  #checkHash(path: ConfigPath, passwordHash: string): void {
+    if (!passwordHash.startsWith('sha1:') || ++this.#weakHashes > WEAK_TOLD) return
+    const message = 'a SHA-1 hides a password badly from who reads it: let `turnpike hash password` make a new hash'
     this.#problems.push({ severity: 'warning', location: locate(this.#around.tree, path), message })
   }
 
@@ -140,9 +150,9 @@ class Translator {
 
   #policies(path: ConfigPath, blocks: Blocks | undefined): PolicyIr[] {
     const policies = this.#around.policiesOf(path, blocks)
-    for (const { kind } of policies) {
-      if (this.#around.earlyKinds.has(kind)) {
-        this.#error([...path, kind], `\`${kind}\` acts before the consumer is known: it cannot be a consumer's own`, 'key')
+    for (const { name } of policies) {
+      if (isEarly(this.#around.order, name)) {
+        this.#error([...path, name], `\`${name}\` acts before the consumer is known: it cannot be a consumer's own`, 'key')
       }
     }
     return policies

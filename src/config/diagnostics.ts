@@ -50,12 +50,16 @@ export function renderProblems(
   const paint = (style: 'bold' | 'red' | 'yellow' | 'dim', text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text
   const blocks: string[] = []
+  // Taken apart once: a large file may have thousands of problems.
+  const linesOf = new Map<string, readonly string[]>()
   for (const { severity, location, message, lineIsSecret = false } of sortProblems(problems)) {
     const { file, line, column } = location
     const style = severity === 'error' ? 'red' : 'yellow'
     const place = paint('bold', `${printable(file)}:${line}:${column}:`)
     blocks.push(`${place} ${paint(style, `${severity}:`)} ${printable(message)}`)
-    const source = sources.get(file)?.split('\n')[line - 1]?.trimEnd()
+    const lines = linesOf.get(file) ?? sources.get(file)?.split('\n') ?? []
+    linesOf.set(file, lines)
+    const source = lines[line - 1]?.trimEnd()
     if (lineIsSecret || source === undefined || source === '') continue
     const gutter = ' '.repeat(String(line).length)
     const { text, caret } = excerpt(source, column, Math.min(Math.max(width - gutter.length - 5, LINE_CHARS_MIN), LINE_CHARS_MAX))
@@ -75,6 +79,6 @@ function excerpt(source: string, column: number, charsMax: number): { text: stri
 }
 
 /** What a file says goes to a terminal: its control characters do not. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(/[^\P{Cc}\t]/gu, '\ufffd')
 }

@@ -8,6 +8,7 @@ import type { Limits } from '../core/limits.ts'
 import type { AccessLogSettings, LogOutput } from '../core/log-settings.ts'
 import type { MetricsSettings } from '../core/observe.ts'
 import type { PolicyMode } from '../core/policy.ts'
+import type { Compatibility } from '../core/policy-order.ts'
 import type { StatusSet } from '../core/status-set.ts'
 import type { TracingSettings } from '../core/tracing-settings.ts'
 
@@ -21,6 +22,8 @@ export interface SourceLocation {
 export interface GatewayIr {
   /** Hash of everything below, as 12 hexadecimal digits: the same meaning has the same revision. */
   readonly revision: string
+  /** Whose routing rules, order of policies and answers hold; null for our own. */
+  readonly compatibility: Compatibility | null
   readonly listeners: readonly ListenerIr[]
   readonly admin: AdminIr
   /** Processes that serve traffic; 1 and up. */
@@ -83,6 +86,10 @@ export interface RedisIr {
 export interface ConsumerIr {
   readonly name: string
   readonly at: SourceLocation
+  /** What other systems know it by; null for nothing. */
+  readonly id: string | null
+  /** Null for none. */
+  readonly labels: Readonly<Record<string, string>> | null
   readonly groups: readonly string[]
   readonly credentials: readonly Credential[]
   readonly policies: readonly PolicyIr[]
@@ -179,11 +186,22 @@ export interface TargetIr {
 
 export type BalancerKind = 'round-robin' | 'random' | 'least-connections' | 'power-of-two' | 'consistent-hash'
 
-/** What a consistent hash looks at. A request without it falls back to the client's address. */
+/** What a consistent hash looks at. */
 export type HashKeyIr =
   | { readonly kind: 'client-ip' }
   | { readonly kind: 'path' }
-  | { readonly kind: 'header' | 'query' | 'cookie'; readonly name: string }
+  /** Who has been authenticated. */
+  | { readonly kind: 'consumer' }
+  /** `param`: a capture of the route's path. */
+  | { readonly kind: 'header' | 'query' | 'cookie' | 'param'; readonly name: string }
+
+export interface HashIr {
+  readonly key: HashKeyIr
+  /** For requests without the first; null for chance. */
+  readonly otherwise: HashKeyIr | null
+  /** `Path` of the cookie that clients without one are given, where the key is a cookie; null for none. */
+  readonly setCookiePath: string | null
+}
 
 export interface ServiceIr {
   readonly name: string
@@ -192,7 +210,7 @@ export interface ServiceIr {
   readonly targets: readonly TargetIr[]
   /** How targets are found; null for those that are listed. */
   readonly discovery: DiscoveryRule | null
-  readonly balancer: { readonly kind: BalancerKind; readonly hashKey: HashKeyIr }
+  readonly balancer: { readonly kind: BalancerKind; readonly hash: HashIr }
   readonly connectTimeoutMs: number
   /** How long an unused connection to a target is kept. */
   readonly idleTimeoutMs: number
@@ -255,9 +273,15 @@ export interface ActiveCheckIr {
   /** What the beginning of the body must hold; null for anything. */
   readonly body: { readonly kind: 'text' | 'regex'; readonly value: string } | null
   readonly intervalMs: number
+  /** For targets that are not fit. */
+  readonly unfitIntervalMs: number
   readonly timeoutMs: number
+  /** Failed checks in a row; 0 for never. */
   readonly unhealthyAfter: number
+  /** Good checks in a row; 0 for never. */
   readonly healthyAfter: number
+  /** Whether as many good checks end an ejection, whatever it was for. */
+  readonly endsEjections: boolean
 }
 
 export interface PassiveCheckIr {
@@ -268,6 +292,8 @@ export interface PassiveCheckIr {
   readonly ejectionMs: number
   readonly ejectionMaxMs: number
   readonly ejectedPercentMax: number
+  /** Whether the last target that is fit may be ejected too. */
+  readonly ejectsLast: boolean
 }
 
 export interface ConcurrencyIr {
@@ -339,14 +365,33 @@ export type ValueMatchIr =
   | { readonly kind: 'regex'; readonly source: string }
 
 export interface RouteMatchIr {
-  /** Lower case; `*.example.com` matches one label in place of the star. Empty for any host. */
+  /**
+   * Lower case; `*.example.com` matches one label in place of the star, `**.example.com` one or more, and `example.**` likewise behind. Empty for
+   * any host.
+   */
   readonly hosts: readonly string[]
   /** `/a/b` exact, `/a/*` prefix by whole segments, `/a/:id/b` with captures, `~regex`. At least one. */
   readonly paths: readonly string[]
+  /** For each path its priority, where it has one of its own; null for the route's. As long as `paths`, or shorter where the rest have none. */
+  readonly pathPriorities: readonly (number | null)[]
   /** Empty for any method. */
   readonly methods: readonly string[]
+  /** Ports of listeners; empty for any. */
+  readonly ports: readonly number[]
+  /** What the client names in its TLS handshake (SNI), as `hosts`; empty for any. Not asked of requests without TLS. */
+  readonly serverNames: readonly string[]
   readonly headers: readonly { readonly name: string; readonly match: ValueMatchIr }[]
   readonly query: readonly { readonly name: string; readonly match: ValueMatchIr }[]
+}
+
+/** How the requests of a route must come. */
+export interface ProtocolsIr {
+  /** Over TLS: here, or at a trusted proxy in front. */
+  readonly tls: boolean
+  /** As calls of gRPC, over HTTP/2. */
+  readonly grpc: boolean
+  /** Status of the redirect that who comes without TLS gets; null for a refusal. */
+  readonly httpsRedirect: 301 | 302 | 307 | 308 | null
 }
 
 export interface RouteIr {
@@ -355,6 +400,8 @@ export interface RouteIr {
   readonly match: RouteMatchIr
   /** Higher wins over every rule of specificity; 0 by default. */
   readonly priority: number
+  /** How requests must come; it takes no part in what matches. Null for any way. */
+  readonly protocols: ProtocolsIr | null
   /** Name of a service; null when a policy answers (redirect, static response), and where there is a split. */
   readonly service: string | null
   readonly split: SplitIr | null
@@ -380,6 +427,8 @@ export interface RouteIr {
 
 export interface PolicyIr {
   readonly kind: string
+  /** The kind, or `kind:name`. Of those with one name the most specific applies, of those with different names each. */
+  readonly name: string
   readonly mode: PolicyMode
   /** Checked by the kind's schema, defaults filled in. */
   readonly options: unknown
@@ -393,11 +442,11 @@ export function servicesOf({ service, split }: RouteIr): readonly string[] {
 }
 
 /**
- * The policies in force where these scopes meet, one of each kind.
+ * The policies in force where these scopes meet, one of each name.
  * @param scopes from the least to the most specific; the most specific one counts
  */
 export function effectivePolicies(scopes: readonly (readonly PolicyIr[])[]): PolicyIr[] {
-  const byKind = new Map<string, PolicyIr>()
-  for (const scope of scopes) for (const policy of scope) byKind.set(policy.kind, policy)
-  return [...byKind.values()].filter(({ mode }) => mode !== 'off')
+  const byName = new Map<string, PolicyIr>()
+  for (const scope of scopes) for (const policy of scope) byName.set(policy.name, policy)
+  return [...byName.values()].filter(({ mode }) => mode !== 'off')
 }

@@ -11,4 +11,10 @@ export const metrics = object({
     .boolean()
     .default(false)
     .describe('Count requests by consumer too, in `gateway_consumer_requests_total`: a series for each consumer and class of status.'),
+  kongNames: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Tell connections and requests under the names of Kong too (`kong_nginx_connections_total`, `kong_node_info` and so on), for dashboards that were made for it. What is counted by route and service the policy `kong-metrics` tells.',
+    ),
 })

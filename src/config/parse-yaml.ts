@@ -4,7 +4,7 @@ import type { SourceLocation } from './ir.ts'
 import { type ConfigNode, DEPTH_MAX, type MapEntry, type MapNode, NODES_MAX, type Scalar } from './tree.ts'
 
 /**
- * Reads YAML 1.2 (and so JSON) with the place of every key and value. An empty document is an empty map.
+ * Reads YAML 1.2 (and so JSON; of YAML 1.1 what Kong files use) with the place of every key and value. An empty document is an empty map.
  * Syntax errors, duplicate keys, unknown tags, several documents and aliases that grow beyond the bounds of a tree become problems.
  *
  * @returns null when it is not worth looking further: the syntax is broken or the root is no map.
@@ -26,7 +26,8 @@ export function parseYaml(file: string, text: string, problems: Problem[]): MapN
   const { contents } = document
   const start: SourceLocation = { file, line: 1, column: 1 }
   if (contents === null || (isScalar(contents) && contents.value === null)) return { kind: 'map', at: start, entries: new Map() }
-  const reader = new Reader(document, locate, complain)
+  // Kong's reader is one of YAML 1.1: files for it repeat themselves by merge keys, and say `yes` and `off`.
+  const reader = new Reader(document, locate, complain, isMap(contents) && contents.has('_format_version'))
   try {
     const root = reader.read(contents, 0)
     if (root.kind === 'map') return root
@@ -67,6 +68,8 @@ class Reader {
   readonly #document: Document.Parsed
   readonly #locate: (offset: number) => SourceLocation
   readonly #complain: (location: SourceLocation, message: string) => void
+  /** Whether merge keys and the booleans of YAML 1.1 are read as such. */
+  readonly #isOld: boolean
   readonly #anchored = new Map<ParsedNode, Anchored>()
   #nodes = 0
   /** Deepest level reached so far within what is being read. */
@@ -76,10 +79,12 @@ class Reader {
     document: Document.Parsed,
     locate: (offset: number) => SourceLocation,
     complain: (location: SourceLocation, message: string) => void,
+    isOld: boolean,
   ) {
     this.#document = document
     this.#locate = locate
     this.#complain = complain
+    this.#isOld = isOld
   }
 
   read(node: ParsedNode, depth: number): ConfigNode {
@@ -94,7 +99,8 @@ class Reader {
     this.#count(at, 1, depth)
     if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => this.read(item, depth + 1)) }
     if (isMap(node)) return { kind: 'map', at, entries: this.#readEntries(node.items, depth) }
-    return { kind: 'scalar', at, value: scalarOf(node.value, at), written: null }
+    const boolean = this.#isOld && node.type === 'PLAIN' ? OLD_BOOLEANS.get(node.source) : undefined
+    return { kind: 'scalar', at, value: boolean ?? scalarOf(node.value, at), written: null }
   }
 
   #readAnchored(target: ParsedNode, depth: number): Anchored {
@@ -120,10 +126,15 @@ class Reader {
 
   #readEntries(pairs: readonly Pair<ParsedNode, ParsedNode | null>[], depth: number): Map<string, MapEntry> {
     const entries = new Map<string, MapEntry>()
+    const merged: MapNode[] = []
     for (const { key, value } of pairs) {
       const keyAt = this.#locate(key.range[0])
       if (!isScalar(key)) throw new TreeFault(keyAt, 'a key is plain text')
       const name = String(key.value)
+      if (this.#isOld && name === '<<' && value !== null) {
+        merged.push(...mapsOf(this.read(value, depth + 1)))
+        continue
+      }
       if (name === '__proto__') throw new TreeFault(keyAt, '`__proto__` cannot be a key')
       // The library compares each key with all before it, which takes minutes for a hundred thousand consumers.
       if (entries.has(name)) {
@@ -133,8 +144,24 @@ class Reader {
       const node: ConfigNode = value === null ? { kind: 'scalar', at: keyAt, value: null, written: null } : this.read(value, depth + 1)
       entries.set(name, { keyAt, node })
     }
+    // What the map says itself goes before what it takes over, and what it takes over first before the rest.
+    for (const [name, entry] of merged.flatMap((map) => [...map.entries])) if (!entries.has(name)) entries.set(name, entry)
     return entries
   }
+}
+
+const OLD_BOOLEANS: ReadonlyMap<string, boolean> = new Map([
+  ...['yes', 'Yes', 'YES', 'on', 'On', 'ON'].map((word) => [word, true] as const),
+  ...['no', 'No', 'NO', 'off', 'Off', 'OFF'].map((word) => [word, false] as const),
+])
+
+/** What a merge key takes over: a map, or several in a list. */
+function mapsOf(node: ConfigNode): readonly MapNode[] {
+  const nodes = node.kind === 'list' ? node.items : [node]
+  return nodes.map((map) => {
+    if (map.kind !== 'map') throw new TreeFault(map.at, 'expected a map to take over, or a list of maps')
+    return map
+  })
 }
 
 function scalarOf(value: unknown, at: SourceLocation): Scalar {

@@ -66,6 +66,19 @@ test('aliases repeat what they name, within bounds', () => {
   assert.deepEqual(yamlProblems('a: *b\n'), ['1:4 there is no anchor `&b` above this alias'])
 })
 
+test('2.1 a Kong file is YAML 1.1: merge keys take over, and yes, no, on and off are booleans', () => {
+  const read = (text: string): unknown => toPlain(parseYaml('kong.yml', text, []) ?? assert.fail(text))
+  assert.deepEqual(read('_format_version: "3.0"\na: &a { x: 1, y: 1 }\nb: { y: 2, <<: *a }\nc: { <<: [{ x: 3 }, *a], z: 4 }\n'), {
+    _format_version: '3.0',
+    a: { x: 1, y: 1 },
+    b: { y: 2, x: 1 },
+    c: { z: 4, x: 3, y: 1 },
+  })
+  assert.deepEqual(read(`_format_version: "3.0"\na: [yes, Off, "no", yEs]\n`), { _format_version: '3.0', a: [true, false, 'no', 'yEs'] })
+  assert.deepEqual(read('a: &a { x: 1 }\nb: { <<: *a }\nc: yes\n'), { a: { x: 1 }, b: { '<<': { x: 1 } }, c: 'yes' })
+  assert.deepEqual(yamlProblems('_format_version: "3.0"\na: { <<: 1 }\n'), ['2:10 expected a map to take over, or a list of maps'])
+})
+
 test('a module gives its default export, with places found by its keys', async () => {
   const text =
     "const port: number = 8080\nexport default {\n  listeners: [{ port }],\n  'services': {\n    a: { targets: ['h:1'] },\n  },\n  routes: { a: { path: '/a' } },\n}\n"

@@ -1,5 +1,6 @@
 /** What policies themselves have to say of a configuration that fits its schema: files to be read, and remarks. */
 import type { OptionFiles, PolicyDefinition, PolicySurroundings, Remark } from '../core/policy.ts'
+import { policyKind } from '../core/policy-name.ts'
 import type { StoreName } from '../core/store.ts'
 import type { Problem } from './diagnostics.ts'
 import { effectivePolicies, type GatewayIr, type PolicyIr, type ServiceIr, servicesOf } from './ir.ts'
@@ -46,22 +47,22 @@ export async function resolvePolicies(
   problems: Problem[],
 ): Promise<void> {
   for (const { path, blocks } of placesOf(config)) {
-    for (const [kind, block] of Object.entries(blocks)) {
-      const definition = definitions.get(kind)
+    for (const [name, block] of Object.entries(blocks)) {
+      const definition = definitions.get(policyKind(name))
       if (block === undefined || block.mode === 'off' || definition?.resolve === undefined) continue
-      const at = [...path, kind]
+      const at = [...path, name]
       const document = locate(tree, at).file
-      const from = async <Content>(reader: (path: string, bytesMax: number) => Promise<Content>, name: string): Promise<Content> => {
-        const file = pathBeside(document, name)
-        if (file === null) throw new Error(`the file \`${name}\` cannot be read: ${NO_FOLDER}`)
+      const from = async <Content>(reader: (path: string, bytesMax: number) => Promise<Content>, asked: string): Promise<Content> => {
+        const file = pathBeside(document, asked)
+        if (file === null) throw new Error(`the file \`${asked}\` cannot be read: ${NO_FOLDER}`)
         onFile(file)
         try {
           return await reader(file, POLICY_FILE_BYTES_MAX)
         } catch (error) {
-          throw new Error(`the file \`${name}\` cannot be read: ${reasonOf(error)}`, { cause: error })
+          throw new Error(`the file \`${asked}\` cannot be read: ${reasonOf(error)}`, { cause: error })
         }
       }
-      const files: OptionFiles = { read: (name) => from(readFile, name), readBytes: (name) => from(readFileBytes, name) }
+      const files: OptionFiles = { read: (asked) => from(readFile, asked), readBytes: (asked) => from(readFileBytes, asked) }
       try {
         Object.assign(block, { options: await definition.resolve(block.options, files) })
       } catch (error) {
@@ -136,12 +137,14 @@ class Reviewer {
   readonly #stores: ReadonlySet<StoreName>
   readonly #consumers: ReadonlySet<string>
   readonly #clientCertificates: boolean
+  readonly #compatibility: GatewayIr['compatibility']
 
   constructor(ir: GatewayIr, tree: ConfigNode, definitions: Definitions) {
     this.#definitions = definitions
     this.#tree = tree
     this.#stores = new Set<StoreName>(ir.stores.redis === null ? ['memory'] : ['memory', 'redis'])
     this.#consumers = new Set(ir.consumers.map(({ name }) => name))
+    this.#compatibility = ir.compatibility
     this.#clientCertificates = ir.listeners.some(({ tls }) => tls !== null && tls.clientCertificates !== null)
     this.#addPaths(['policies'], ir.policies)
     for (const { name, policies } of ir.services) this.#addPaths(['services', name, 'policies'], policies)
@@ -153,7 +156,7 @@ class Reviewer {
   }
 
   #addPaths(path: ConfigPath, policies: readonly PolicyIr[]): void {
-    for (const policy of policies) this.#paths.set(policy, [...path, policy.kind])
+    for (const policy of policies) this.#paths.set(policy, [...path, policy.name])
   }
 
   /** @param scopes from the least to the most specific */
@@ -167,6 +170,7 @@ class Reviewer {
       stores: this.#stores,
       consumers: this.#consumers,
       clientCertificates: this.#clientCertificates,
+      compatibility: this.#compatibility,
       ...(service === undefined ? {} : { service }),
     }
     for (const policy of inForce) {
@@ -200,4 +204,19 @@ function onRoutes(names: readonly string[]): string {
   const told = names.slice(0, ROUTES_TOLD_MAX).map((name) => `\`${name}\``)
   const more = names.length > told.length ? ` and ${names.length - told.length} more` : ''
   return `on ${names.length === 1 ? 'route' : 'the routes'} ${told.join(', ')}${more}`
+}
+
+/** Keys such as `transform:edge` wherever policies stand, of whatever kind. */
+export function namedPolicies(tree: ConfigNode): string[] {
+  const names = new Set<string>()
+  const visit = (node: ConfigNode, isPolicies: boolean): void => {
+    if (node.kind === 'list') for (const item of node.items) visit(item, false)
+    if (node.kind !== 'map') return
+    for (const [key, { node: inner }] of node.entries) {
+      if (isPolicies && key.includes(':')) names.add(key)
+      visit(inner, key === 'policies')
+    }
+  }
+  visit(tree, false)
+  return [...names]
 }

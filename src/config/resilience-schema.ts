@@ -55,9 +55,16 @@ const activeCheck = object({
   interval: duration({ min: 100, max: 3_600_000 })
     .prefault('5s')
     .describe('From one check of a target to the next; jitter takes off up to a tenth.'),
+  unfitInterval: duration({ min: 100, max: 3_600_000 })
+    .optional()
+    .describe('The same for targets that are unhealthy or ejected. Default: `interval`.'),
   timeout: duration({ min: 10, max: 600_000 }).prefault('1s').describe('Longest time for a check.'),
-  unhealthyAfter: integer({ min: 1, max: 100 }).default(3).describe('Failed checks in a row that make a target unhealthy.'),
-  healthyAfter: integer({ min: 1, max: 100 }).default(2).describe('Good checks in a row that make it healthy again.'),
+  unhealthyAfter: integer({ min: 0, max: 255 }).default(3).describe('Failed checks in a row that make a target unhealthy; 0: never.'),
+  healthyAfter: integer({ min: 0, max: 255 }).default(2).describe('Good checks in a row that make it healthy again; 0: never.'),
+  endsEjections: z
+    .boolean()
+    .default(false)
+    .describe('Whether as many good checks end an ejection, whatever it was for. Default: only where checks had found the target ill too.'),
 })
 
 const passiveCheck = object({
@@ -70,6 +77,10 @@ const passiveCheck = object({
   ejectedPercentMax: percent(0)
     .default(50)
     .describe('Largest share of the targets that is ejected at once; one may always be, of two or more.'),
+  ejectsLast: z
+    .boolean()
+    .default(false)
+    .describe('Whether the last target that is fit may be ejected too, so that nobody is asked and clients get 503.'),
 })
 
 export const health = object({

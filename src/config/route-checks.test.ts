@@ -20,6 +20,12 @@ function problems(route: string, policiesOfC = 'headers: { request: { set: { X-A
 const tables: readonly (readonly [string, string | undefined, readonly RegExp[]])[] = [
   ['service: a', undefined, []],
   ['split: { services: { a: 90, b: 10 } }', undefined, []],
+  ['service: a, protocols: [http, https]', undefined, []],
+  ['service: a, protocols: https, httpsRedirect: 308', undefined, []],
+  ['service: a, protocols: [grpc, http]', undefined, [/^6:\d+ error expected `http` and `https`, or `grpc` and `grpcs`/]],
+  ['service: a, protocols: [http, https], httpsRedirect: 301', undefined, [/^6:\d+ error expected `protocols: https` beside it/]],
+  ['service: a, protocols: grpcs, httpsRedirect: 301', undefined, [/^6:\d+ error expected `protocols: https` beside it/]],
+  ['service: a, protocols: https, httpsRedirect: 303', undefined, [/^6:\d+ error expected `301`/]],
   ['service: a, split: { services: { a: 1 } }', undefined, [/^6:\d+ error expected either `service` or `split`, not both$/]],
   ['split: { services: { a: 1, bb: 1 } }', undefined, [/error there is no service `bb`; services: `a`/]],
   ['split: { services: { a: 0 } }', undefined, [/error expected at least one weight above 0/]],

@@ -1,5 +1,6 @@
 import { captureNames, parsePathPattern } from '../core/path-pattern.ts'
 import type { PolicyDefinition } from '../core/policy.ts'
+import { isEarly, type PolicyOrder } from '../core/policy-order.ts'
 import type { Problem } from './diagnostics.ts'
 import { effectivePolicies, type GatewayIr, type PolicyIr, type RouteIr, servicesOf } from './ir.ts'
 import { withoutValue } from './messages.ts'
@@ -15,8 +16,7 @@ const CAPTURE = /\{\{|\{param\.([^{}\s"]+)\}/g
 
 export interface RouteCheckOptions {
   readonly definitions: ReadonlyMap<string, PolicyDefinition<unknown>>
-  /** Kinds of policies that act before a split chooses. */
-  readonly earlyKinds: ReadonlySet<string>
+  readonly order: PolicyOrder
 }
 
 /** Looks at what routes say of other services than one: what is allowed by the schema and would not do what it seems to. */
@@ -64,9 +64,9 @@ class RouteChecker {
   }
 
   #checkSplit({ name, split }: RouteIr, inForce: readonly PolicyIr[], path: ConfigPath): void {
-    const { earlyKinds, definitions } = this.#options
+    const { order, definitions } = this.#options
     for (const { service } of split?.services ?? []) {
-      for (const { kind } of this.#policiesOf(service).filter((policy) => earlyKinds.has(policy.kind))) {
+      for (const { name: kind } of this.#policiesOf(service).filter((policy) => isEarly(order, policy.name))) {
         this.#tell(
           'error',
           ['services', service, 'policies', kind],

@@ -1,6 +1,7 @@
 /** The native form of a configuration: its keys, their defaults and what they mean. `docs/configuration.md` and the JSON Schema come from here. */
 
 import { GRPC_STATUSES } from '../core/grpc-status.ts'
+import { policyKind } from '../core/policy-name.ts'
 import { byteSize, duration, headerNameText, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../core/schema.ts'
 import {
   addressBlockProblem,
@@ -152,11 +153,14 @@ const target = z.union([
   addressText(),
   object({
     address: addressText().describe('`host:port`, `[::1]:port`, `http://host:port` or `https://host:port`.'),
-    weight: integer({ min: 0, max: 1_000 }).default(1).describe('Share of the traffic relative to the other targets; 0 for none.'),
+    weight: integer({ min: 0, max: 65_535 }).default(1).describe('Share of the traffic relative to the other targets; 0 for none.'),
   }),
 ])
 
 const balancerKinds = ['round-robin', 'random', 'least-connections', 'power-of-two', 'consistent-hash'] as const
+
+const HASH_KEY = /^(client-ip|path|consumer|(header|query|cookie|param):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256})$/
+const HASH_KEYS = '`client-ip`, `path`, `consumer`, `header:NAME`, `query:NAME`, `cookie:NAME` or `param:NAME`'
 
 const balancer = z.union([
   oneOf(balancerKinds),
@@ -164,11 +168,23 @@ const balancer = z.union([
     kind: oneOf(balancerKinds).describe('How a target is chosen.'),
     by: z
       .string()
-      .regex(/^(client-ip|path|(header|query|cookie):[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256})$/, {
-        error: 'expected `client-ip`, `path`, `header:NAME`, `query:NAME` or `cookie:NAME`',
-      })
+      .regex(HASH_KEY, { error: `expected ${HASH_KEYS}` })
       .default('client-ip')
-      .describe('What `consistent-hash` looks at: `client-ip`, `path`, `header:NAME`, `query:NAME` or `cookie:NAME`.'),
+      .describe(
+        `What \`consistent-hash\` looks at: ${HASH_KEYS}. \`consumer\` is who has been authenticated, \`param\` a capture of the path.`,
+      ),
+    otherwise: z
+      .string()
+      .refine((key) => key === 'random' || HASH_KEY.test(key), { error: `expected \`random\`, ${HASH_KEYS}` })
+      .default('client-ip')
+      .describe('What it looks at in requests without that; what has neither goes by chance. `random`: chance at once.'),
+    setCookie: text({ max: 1_024 })
+      .regex(/^\/[\x21-\x3a\x3c-\x7e]*$/, { error: 'expected a path, such as `/`' })
+      .optional()
+      .describe('With `cookie:NAME`: clients without it are given one, with this `Path`. Default: they are not.'),
+  }).superRefine(({ by, setCookie }, context) => {
+    if (setCookie !== undefined && !by.startsWith('cookie:'))
+      context.addIssue({ code: 'custom', path: ['setCookie'], message: 'expected `by: cookie:NAME` beside it' })
   }),
 ])
 
@@ -278,14 +294,24 @@ const service = <P extends z.ZodType>(policies: P) =>
     policies: policies.optional().describe('Policies for every route to this service, by kind.'),
   })
 
+const priority = () => integer({ min: -1_000_000, max: 1_000_000 })
+
 const route = <P extends z.ZodType>(policies: P) =>
   object({
-    path: oneOrMore(checkedText(2_048, pathProblem), { max: 100 }).describe(
+    path: oneOrMore(checkedText(2_048, pathProblem), { max: 1_000 }).describe(
       'One or a list of: `/a/b` (exactly this), `/a/*` (this and everything below), `/a/:id/b` (`:id` takes a segment), `~regex`.',
     ),
-    host: oneOrMore(checkedText(255, hostPatternProblem), { max: 100 })
+    host: oneOrMore(checkedText(255, hostPatternProblem), { max: 1_000 })
       .optional()
-      .describe('One or a list of hosts; `*.example.com` takes one label for the star. Default: any.'),
+      .describe(
+        'One or a list of hosts; `*.example.com` takes one label for the star, `**.example.com` and `example.**` one or more. Default: any.',
+      ),
+    port: oneOrMore(portNumber(1), { max: 64 }).optional().describe('One or a list of ports of listeners. Default: any.'),
+    serverName: oneOrMore(checkedText(255, hostPatternProblem), { max: 100 })
+      .optional()
+      .describe(
+        'One or a list of names, as `host`, that clients name in the TLS handshake (SNI). Not asked of requests without TLS. Default: any.',
+      ),
     method: oneOrMore(methodText(), { max: 50 }).optional().describe('One or a list of methods, in upper case. Default: any.'),
     headers: record(headerNameText(), valueMatch, { max: 50 })
       .default({})
@@ -293,7 +319,19 @@ const route = <P extends z.ZodType>(policies: P) =>
     query: record(text({ max: 256 }), valueMatch, { max: 50 })
       .default({})
       .describe('Query parameters the request must have: exact text, `~regex` for the whole value, or `true` for any.'),
-    priority: integer({ min: -1_000_000, max: 1_000_000 }).default(0).describe('The higher one wins over every rule of specificity.'),
+    priority: priority().default(0).describe('The higher one wins over every rule of specificity.'),
+    pathPriority: record(text({ max: 2_048 }), priority(), { max: 1_000 })
+      .default({})
+      .describe('For some of its paths a priority in place of `priority`; by the path as `path` has it.'),
+    protocols: oneOrMore(oneOf(['http', 'https', 'grpc', 'grpcs']), { max: 4 })
+      .optional()
+      .describe(
+        'How requests must come, `http` taking both; `https` alone asks for TLS, `grpc` for calls of gRPC over HTTP/2, `grpcs` alone for both. It takes no part in what matches: another way is refused with 426 or 415. Default: any way.',
+      ),
+    httpsRedirect: z
+      .union([z.literal(301), z.literal(302), z.literal(307), z.literal(308)])
+      .optional()
+      .describe('With `protocols: https`, the status of a redirect to https in place of a refusal.'),
     service: text({ max: 128 })
       .optional()
       .describe('Name of the service. Not needed where a policy answers (`redirect`, `static-response`), or with `split`.'),
@@ -321,6 +359,11 @@ const route = <P extends z.ZodType>(policies: P) =>
 const root = <P extends z.ZodType>(policies: P) =>
   object({
     $schema: text({ max: 4_096 }).optional().describe('Address of the JSON Schema, for editors; not looked at.'),
+    compatibility: oneOf(['kong'])
+      .optional()
+      .describe(
+        '`kong`: requests are routed, policies ordered and refusals written as Kong does it, for clients that came to rely on it. Default: our own way.',
+      ),
     listeners: list(listener, { min: 1, max: 64 }).prefault([{}]).describe('Ports that clients connect to. Default: one on port 8080.'),
     admin: admin.prefault({}).describe('The admin listener: health, metrics, configuration, states of services, purges of the cache.'),
     workers: z
@@ -391,15 +434,25 @@ export function policyBlock(kind: string, schema: z.ZodType): z.ZodType<PolicyBl
   ])
 }
 
-/** The schema of the native form with these policies, by kind. Of one that takes nothing (`z.never`), nothing can be configured. */
-export function nativeSchema(policySchemas: ReadonlyMap<string, z.ZodType>) {
+/**
+ * The schema of the native form with these policies, by kind. Of one that takes nothing (`z.never`), nothing can be configured.
+ * @param named names in use for policies that stand beside others of their kind, `transform:edge`; those of no kind are not taken
+ */
+export function nativeSchema(policySchemas: ReadonlyMap<string, z.ZodType>, named: readonly string[] = []) {
   const blocks = new Map<string, z.ZodOptional<z.ZodType<PolicyBlock>>>()
   for (const [kind, schema] of policySchemas) {
     const block: z.ZodType<PolicyBlock> = schema instanceof z.ZodNever ? schema : policyBlock(kind, schema)
     blocks.set(kind, block.optional().describe(schema.description ?? `The \`${kind}\` policy.`))
   }
+  for (const name of named) {
+    const block = blocks.get(policyKind(name))
+    if (block !== undefined && POLICY_NAME.test(name)) blocks.set(name, block)
+  }
   return root(object(Object.fromEntries(blocks)))
 }
+
+/** `kind:name`. */
+const POLICY_NAME = /^[a-z-]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/
 
 /** A configuration that has been checked, all defaults filled in but those that depend on others. */
 export type NativeConfig = z.output<ReturnType<typeof nativeSchema>>

@@ -1,4 +1,5 @@
 import { dirname, isAbsolute, resolve } from 'node:path'
+import { policyKind } from '../core/policy-name.ts'
 import type { Problem } from './diagnostics.ts'
 import type { JsonSchema } from './json-schema.ts'
 import type { ConfigNode, MapEntry, MapNode, ScalarNode } from './tree.ts'
@@ -123,6 +124,7 @@ export function hideValues(problems: readonly Problem[], trees: readonly MapNode
   for (const tree of trees) {
     addSecretLines(tree, false, secretLines)
     addKeyLines(tree, secretLines)
+    addKongKeyLines(tree, secretLines)
   }
   return problems.map((problem) => {
     const message = values.reduce((text, value) => text.replaceAll(value, HIDDEN), problem.message)
@@ -152,6 +154,21 @@ function addKeyLines(root: MapNode, lines: Set<string>): void {
     }
   }
 }
+
+/** As {@link addKeyLines}, for `key` of Kong's API keys and certificates, wherever these stand. */
+function addKongKeyLines(node: ConfigNode, lines: Set<string>): void {
+  if (node.kind === 'list') for (const item of node.items) addKongKeyLines(item, lines)
+  if (node.kind !== 'map') return
+  for (const [name, { node: inner }] of node.entries) {
+    for (const item of KONG_KEYED.has(name) && inner.kind === 'list' ? inner.items : []) {
+      const key = item.kind === 'map' ? item.entries.get('key')?.node : undefined
+      if (key !== undefined) addSecretLines(key, true, lines)
+    }
+    addKongKeyLines(inner, lines)
+  }
+}
+
+const KONG_KEYED: ReadonlySet<string> = new Set(['keyauth_credentials', 'certificates'])
 
 function interpolatedValues(node: ConfigNode): string[] {
   if (node.kind === 'map') return [...node.entries.values()].flatMap(({ node: inner }) => interpolatedValues(inner))
@@ -189,7 +206,7 @@ function display(node: ConfigNode, schemas: readonly JsonSchema[], hide: boolean
   const shown: Record<string, unknown> = {}
   for (const [key, { node: inner }] of node.entries) {
     const own = all.flatMap(({ properties, additionalProperties }) => {
-      const schema = properties?.[key] ?? additionalProperties
+      const schema = properties?.[key] ?? properties?.[policyKind(key)] ?? additionalProperties
       return typeof schema === 'object' ? [schema] : []
     })
     // A key that only holds other keys (a policy called `token-exchange`) says nothing of each of them.

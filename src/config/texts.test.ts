@@ -52,11 +52,27 @@ test('a store has a host and a port, and a URL is told where its parts go withou
   assert.doesNotMatch(storeAddressProblem('redis://:hidden@redis:6379/2') ?? 'hidden', /hidden/)
 })
 
-test('a host pattern is a host in lower case with at most one star for its first label', () => {
+test('a host pattern is a host in lower case with at most one star or two for labels before it or behind it', () => {
   assert.equal(parseHostPattern('API.Example.com.'), 'api.example.com')
   assert.equal(parseHostPattern('*.example.com'), '*.example.com')
   assert.equal(parseHostPattern('[::1]'), '[::1]')
-  for (const wrong of ['', '*', 'a.*.com', '*example.com', 'example.com:80', 'a b', '*.10.0.0.1', '[x]'])
+  for (const good of ['**.example.com', 'example.**', '10.**']) assert.equal(parseHostPattern(good), good)
+  for (const wrong of [
+    '',
+    '*',
+    '**',
+    '*.**',
+    '**.a.**',
+    'a..**',
+    'a**',
+    'a.*',
+    'a.*.com',
+    '*example.com',
+    'example.com:80',
+    'a b',
+    '*.10.0.0.1',
+    '[x]',
+  ])
     assert.notEqual(hostPatternProblem(wrong), null, wrong)
 })
 

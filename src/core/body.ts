@@ -20,6 +20,14 @@ export interface BodySink {
   flush(): void
 }
 
+/** Takes a request body in before it is known who calls, for a credential in it. For all others it is then there as it would have been. */
+export interface EarlyBody {
+  /** @returns the body, or why it cannot be taken in. Never settles where it breaks off: the exchange has ended then */
+  read(bytesMax: number): Promise<Buffer | 'too large' | 'no room'>
+  /** Has another body take the place of the one that was read. */
+  replace(body: Buffer): void
+}
+
 /** Gives a body's bytes once it has been started. */
 export interface BodySource {
   /** Bytes to come, {@link LENGTH_UNKNOWN}, or 0 for no body. */

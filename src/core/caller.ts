@@ -15,6 +15,10 @@ export interface UserRecord {
 export interface Consumer {
   readonly name: string
   readonly groups: readonly string[]
+  /** What other systems know it by; left out for nothing. */
+  readonly id?: string
+  /** Texts about it, by name; left out for none. */
+  readonly labels?: Readonly<Record<string, string>>
   /** Whether policies of its own take the place of others, so that another plan applies once it is known. */
   readonly hasPolicies: boolean
 }
@@ -29,7 +33,14 @@ export interface Admission {
   readonly consumer?: Consumer | null
   /** Which of a consumer's credentials it was; never the credential itself. */
   readonly credentialId?: string
+  /** What a request calls the credential: the name to log in with, the id of a key. Left out where the credential is all that is sent. */
+  readonly credentialName?: string
+  /** Whether its consumer takes the place of one that a policy before has found; otherwise two that differ are refused. */
+  readonly replaces?: boolean
 }
+
+/** The method of callers without a valid credential that are taken for a consumer. */
+export const ANONYMOUS = 'anonymous'
 
 /**
  * Who calls, as far as authentication has found out. Part of the exchange. Policies that authenticate write it through {@link admit} and
@@ -42,6 +53,8 @@ export class Caller {
   claims: Claims | null = null
   consumer: Consumer | null = null
   credentialId = ''
+  /** See {@link Admission}; empty for none. */
+  credentialName = ''
   /** Set by the `users` policy. */
   user: UserRecord | null = null
   /** One verified credential is enough: what is missing or wrong is kept in {@link refusal} until all policies have looked. */
@@ -52,9 +65,14 @@ export class Caller {
     return this.method !== ''
   }
 
+  /** Whether somebody has shown a valid credential. */
+  get isVerified(): boolean {
+    return this.method !== '' && this.method !== ANONYMOUS
+  }
+
   /** Whether a further policy need not look: one credential was enough and is there. */
   get isSettled(): boolean {
-    return this.anyOf && this.method !== ''
+    return this.anyOf && this.isVerified
   }
 
   reset(): void {
@@ -64,6 +82,7 @@ export class Caller {
     this.claims = null
     this.consumer = null
     this.credentialId = ''
+    this.credentialName = ''
     this.user = null
     this.anyOf = false
     this.refusal = null
@@ -71,8 +90,8 @@ export class Caller {
 
   /** A copy to come back to by {@link restore}; for steps in shadow. */
   copy(): CallerState {
-    const { method, subject, claims, consumer, credentialId, user, anyOf, refusal } = this
-    return { method, subject, claims, consumer, credentialId, user, anyOf, refusal }
+    const { method, subject, claims, consumer, credentialId, credentialName, user, anyOf, refusal } = this
+    return { method, subject, claims, consumer, credentialId, credentialName, user, anyOf, refusal }
   }
 
   restore(state: CallerState): void {
@@ -80,18 +99,32 @@ export class Caller {
   }
 }
 
-export type CallerState = Pick<Caller, 'method' | 'subject' | 'claims' | 'consumer' | 'credentialId' | 'user' | 'anyOf' | 'refusal'>
+export type CallerState = Pick<
+  Caller,
+  'method' | 'subject' | 'claims' | 'consumer' | 'credentialId' | 'credentialName' | 'user' | 'anyOf' | 'refusal'
+>
 
-/** Notes a verified credential. Two credentials of one request may not belong to different consumers or users: that is refused. */
+/**
+ * Notes a verified credential. Two credentials of one request may not belong to different consumers or users: that is refused, unless the
+ * later policy says that it replaces what was found before.
+ */
 export function admit({ caller }: Exchange, found: Admission): Verdict {
-  const { consumer = null, subject = '' } = found
-  if (consumer !== null && caller.consumer !== null && caller.consumer.name !== consumer.name) return CONFLICT
-  if (subject !== '' && caller.subject !== '' && caller.subject !== subject) return CONFLICT
+  const { consumer = null, subject = '', replaces = false } = found
+  if (caller.method === ANONYMOUS) {
+    // Who shows a credential is no stranger any more.
+    caller.method = ''
+    caller.consumer = null
+  }
+  if (!replaces && consumer !== null && caller.consumer !== null && caller.consumer.name !== consumer.name) return CONFLICT
+  if (!replaces && subject !== '' && caller.subject !== '' && caller.subject !== subject) return CONFLICT
   caller.method = caller.method === '' ? found.method : `${caller.method},${found.method}`
   if (subject !== '') caller.subject = subject
   if (found.claims !== undefined) caller.claims = found.claims
   if (consumer !== null) caller.consumer = consumer
-  if (found.credentialId !== undefined) caller.credentialId = found.credentialId
+  if (found.credentialId !== undefined) {
+    caller.credentialId = found.credentialId
+    caller.credentialName = found.credentialName ?? ''
+  }
   return undefined
 }
 

@@ -1,5 +1,5 @@
 import type { Consumer } from './caller.ts'
-import type { ScryptCost } from './password-hash.ts'
+import type { PasswordCost } from './password-hash.ts'
 
 export const API_KEY_CHARS_MAX = 4_096
 
@@ -22,7 +22,7 @@ export interface KeyCredential extends CredentialBase {
 export interface BasicCredential extends CredentialBase {
   readonly kind: 'basic'
   readonly username: string
-  /** `scrypt:N:r:p:salt:hash`, salt and hash in base64url. */
+  /** A form that `parsePasswordHash` reads. */
   readonly passwordHash: string
 }
 
@@ -72,7 +72,7 @@ export interface ConsumerDirectory {
   byCertificate(by: CertificateMark, value: string): Owned<CertificateCredential> | undefined
   byName(name: string): Consumer | undefined
   /** Every cost that passwords are hashed with, so that a name that nobody has can cost what another does. */
-  readonly scryptCosts: readonly ScryptCost[]
+  readonly passwordCosts: readonly PasswordCost[]
 }
 
 /** @param epochMs milliseconds since 1970 */

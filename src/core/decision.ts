@@ -169,6 +169,9 @@ export interface KeptDecision {
     /** Without port, in lower case. */
     readonly host: string
     readonly target: string
+    /** As `RequestHead` has them. */
+    readonly port: number
+    readonly serverName: string | null
     /** Field lines, each with its CRLF; credentials and all. */
     readonly fields: string
   }

@@ -1,10 +1,11 @@
-import type { BodySink, BodySource } from './body.ts'
+import type { BodySink, BodySource, EarlyBody } from './body.ts'
 import type { BodyFilter } from './body-filter.ts'
 import { Caller } from './caller.ts'
 import type { ClientCertificate } from './client-certificate.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { ErrorCode } from './errors.ts'
 import { Headers } from './headers.ts'
+import type { PathPattern } from './path-pattern.ts'
 import type { Reply } from './reply.ts'
 import type { LimitDecision } from './store.ts'
 import type { Trace } from './trace.ts'
@@ -29,6 +30,8 @@ export interface TlsFacts {
   readonly cipher: string
   /** What ALPN chose (RFC 7301): `h2`, `http/1.1`; empty where the client offered nothing that we speak. */
   readonly alpn: string
+  /** What the client named (SNI, RFC 6066, 3), in lower case; empty for nothing. */
+  readonly serverName: string
 }
 
 /** Who is at the other end. */
@@ -68,6 +71,10 @@ export class RequestHead {
   authority = ''
   /** The host alone, in lower case, without port. */
   host = ''
+  /** Of the listener. */
+  port = 0
+  /** What the client named in its TLS handshake (SNI), in lower case; empty for nothing, null for a request without TLS. */
+  serverName: string | null = null
   /** 1 or 2. */
   majorVersion = 1
   /** 1 for HTTP/1.1, 0 for HTTP/1.0 and HTTP/2. */
@@ -77,6 +84,8 @@ export class RequestHead {
   upgrade = ''
   /** Whether the client reads trailers (`TE: trailers`, RFC 9110, 10.1.4). */
   acceptsTrailers = false
+  /** The value of `Proxy-Authorization` (RFC 9110, 11.7.2), which is meant for us and goes no further; several joined by a comma, empty for none. */
+  proxyAuthorization = ''
   /** Whether the client waits for 100 (Continue) before it sends the body (RFC 9110, 10.1.1). */
   expectsContinue = false
   /** Counts the heads read on this connection that differ from the one before: the same number means the same head. */
@@ -106,6 +115,8 @@ export interface ForwardHead {
   authority: string
   /** The method to send; empty for the request's own. */
   method: string
+  /** Whether a query that is empty is sent with its question mark. */
+  emptyQuery: boolean
 }
 
 /** The client's side of one exchange, whatever the protocol: how the answer goes back. Implemented in `http/`. */
@@ -151,6 +162,8 @@ export interface RouteInfo {
   /** The pattern as configured, for metrics and logs; never the raw path. */
   readonly pattern: string
   readonly serviceName: string
+  /** Where credentials stand in requests: `header:NAME` in lower case, `query:NAME`, `cookie:NAME`. Left out for nowhere that is not known anyway. */
+  readonly credentialPlaces?: ReadonlySet<string>
 }
 
 /** One try against one target. */
@@ -216,16 +229,20 @@ export class Exchange {
   readonly response = new ResponseHead()
   /** The headers of the gateway's own answers; `response.headers` is this, or the block of a service's response. */
   readonly ownHeaders = new Headers()
-  readonly forward: ForwardHead = { path: '', query: '', authority: '', method: '' }
+  readonly forward: ForwardHead = { path: '', query: '', authority: '', method: '', emptyQuery: false }
   readonly client: ClientInfo = { peerAddress: '', trusted: false, address: '', certificate: null, tls: null }
   readonly caller = new Caller()
   /** What the `rate-limit` policy decided; null while it has not. */
   limit: LimitDecision | null = null
+  /** Whose decision that is, where several policies of the kind act. */
+  limitBy: object | null = null
   /**
    * Set by a request step that gives the request a body of its own: the service gets it in place of the client's, of which steps on the whole
    * body have what they want and nothing else is read. The fields that describe it, but for its length, are the step's to set.
    */
   requestBody: Buffer | null = null
+  /** For who has to look into the request body before it is known who calls; null where there is no client to read it from. */
+  earlyBody: EarlyBody | null = null
   /** Set by a request step that changes the request body as it passes; not together with steps on the whole body. */
   requestFilter: BodyFilter | null = null
   /** Set by an upstream-response step that changes a service's response body as it passes; steps on the whole body see what it makes. */
@@ -240,6 +257,8 @@ export class Exchange {
   responseTap: ResponseTap | null = null
   /** Set by the cache where it has an answer that is not fresh. */
   stale: StaleAnswer | null = null
+  /** The answer is one that was received before: a cache's. */
+  isStored = false
   /** What the answer was made of when the service failed; null when it did not. */
   fallback: FallbackKind | null = null
   /** A Set-Cookie that goes out with the answer: what keeps the caller with one service of a split. Empty for none. */
@@ -253,14 +272,22 @@ export class Exchange {
   readonly clock: Clock
   /** Set by the `request-id` policy; empty until then. */
   requestId = ''
+  /** Set by the `correlation-id` policy: the client's own, or one made for it; empty where there is none. */
+  correlationId = ''
   route: RouteInfo | null = null
   /** Captures of the route's pattern by name. */
   params: ReadonlyMap<string, string> = NO_PARAMS
+  /** The one of the route's paths that takes the request; null where there is no route. */
+  pathPattern: PathPattern | null = null
   /** Largest request body in bytes that this exchange accepts. */
   requestBodyBytesMax = 0
   /** Why there is no answer from the service, once that is so. */
   error: ErrorCode | null = null
   readonly attempts: Attempt[] = []
+  /** When the request was first sent to a service, in milliseconds of the clock, for who asked for that; 0 for not yet or for nobody. */
+  sentAt = 0
+  /** When the head of a service's response was there, likewise. */
+  headAt = 0
   /** Milliseconds of the clock at the end of the request head. */
   startedAt = 0
   /** Nothing more is to be done: steps that still wait for something are the last ones. */
@@ -276,6 +303,7 @@ export class Exchange {
 
   constructor(listener: ListenerInfo, downstream: Downstream, clock: Clock = systemClock) {
     this.listener = listener
+    this.request.port = listener.port
     this.downstream = downstream
     this.clock = clock
   }
@@ -289,6 +317,7 @@ export class Exchange {
     client.address = client.peerAddress
     this.forward.authority = ''
     this.forward.method = ''
+    this.forward.emptyQuery = false
     response.trailers = null
     this.requestBody = null
     this.requestFilter = null
@@ -298,16 +327,22 @@ export class Exchange {
     this.deadlineAt = Number.POSITIVE_INFINITY
     this.responseTap = null
     this.stale = null
+    this.isStored = false
     this.fallback = null
     this.newCookie = ''
     this.cacheMemo = null
     this.requestId = ''
+    this.correlationId = ''
     this.route = null
     this.params = NO_PARAMS
+    this.pathPattern = null
     this.error = null
     this.caller.reset()
     this.limit = null
+    this.limitBy = null
     this.attempts.length = 0
+    this.sentAt = 0
+    this.headAt = 0
     this.requestBytes = 0
     this.responseBytes = 0
     this.trace = null

@@ -43,6 +43,8 @@ export interface MetricsSettings {
   readonly seriesMax: number
   /** Whether requests are counted by consumer too. */
   readonly byConsumer: boolean
+  /** Whether what there is of the gateway is told under the names of Kong's metrics of a node too. */
+  readonly kongNames: boolean
 }
 
 /** Metrics whose bound on series may be changed; what is there already stays. */

@@ -1,5 +1,5 @@
-/** Passwords as they are kept: scrypt (RFC 7914), with its cost and salt beside it. */
-import { scrypt } from 'node:crypto'
+/** Passwords as they are kept: scrypt (RFC 7914), with its cost and salt beside it; and salted SHA-1, where another gateway has left nothing better. */
+import { createHash, scrypt } from 'node:crypto'
 
 /** What a hash costs: memory is 128 · cost · blockSize bytes, time grows with all three. */
 export interface ScryptCost {
@@ -15,6 +15,15 @@ export interface PasswordHash extends ScryptCost {
   readonly salt: Buffer
   readonly digest: Buffer
 }
+
+/** SHA-1 of the password with the salt behind it. Who gets hold of it finds the password by trying: only to carry over what is there. */
+export interface SaltedSha1 {
+  readonly salt: string
+  readonly digest: Buffer
+}
+
+/** What a check of a password costs. */
+export type PasswordCost = ScryptCost | 'sha1'
 
 /** For hashes made by `turnpike hash`: 16 MiB, some 40 ms. */
 export const STRONG_COST: ScryptCost = { cost: 16_384, blockSize: 8, parallelization: 1 }
@@ -37,6 +46,27 @@ export function parsePasswordHash(text: string): PasswordHash | null {
   if (salt === undefined || digest === undefined) return null
   const found = { cost: Number(cost), blockSize: Number(blockSize), parallelization: Number(parallelization) }
   return isAffordable(found) ? { ...found, salt: Buffer.from(salt, 'base64url'), digest: Buffer.from(digest, 'base64url') } : null
+}
+
+const SHA1_FORM = /^sha1:([A-Za-z0-9_-]{1,64}):([0-9a-f]{40})$/
+
+/** Reads `sha1:salt:hash`, the hash in hexadecimal; null for another form. */
+export function parseSaltedSha1(text: string): SaltedSha1 | null {
+  const [, salt, digest] = SHA1_FORM.exec(text) ?? []
+  return salt === undefined || digest === undefined ? null : { salt, digest: Buffer.from(digest, 'hex') }
+}
+
+export function sha1Digest(password: string, salt: string): Buffer {
+  return createHash('sha1').update(password).update(salt).digest()
+}
+
+/** What a check against a hash costs; null where it has none of the forms. */
+export function passwordCostOf(passwordHash: string): PasswordCost | null {
+  if (parseSaltedSha1(passwordHash) !== null) return 'sha1'
+  const parsed = parsePasswordHash(passwordHash)
+  if (parsed === null) return null
+  const { cost, blockSize, parallelization } = parsed
+  return { cost, blockSize, parallelization }
 }
 
 function isAffordable({ cost, blockSize, parallelization }: ScryptCost): boolean {

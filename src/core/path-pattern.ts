@@ -1,5 +1,5 @@
 import { normalisePath } from './path.ts'
-import { compileRegex, literalPrefix, type Regex } from './regex.ts'
+import { compileRegex, isLiteral, literalPrefix, type Regex } from './regex.ts'
 
 /** A segment of a pattern: the text it must be, in normal form, or the name that captures it. */
 export type PatternSegment = { readonly literal: string } | { readonly param: string }
@@ -13,7 +13,14 @@ export type PathPattern =
   /** Everything at and below some leading segments. */
   | { readonly kind: 'prefix'; readonly text: string; readonly segments: readonly PatternSegment[] }
   /** Whatever the expression matches from the start of the path on. */
-  | { readonly kind: 'regex'; readonly text: string; readonly regex: Regex; readonly literalPrefix: string }
+  | {
+      readonly kind: 'regex'
+      readonly text: string
+      readonly regex: Regex
+      readonly literalPrefix: string
+      /** There is nothing but the literal prefix: whatever begins with it matches. */
+      readonly isLiteral: boolean
+    }
 
 const PATTERN_CHARS_MAX = 2_048
 const PARAM = /^:[A-Za-z_][A-Za-z0-9_]{0,63}$/
@@ -56,7 +63,7 @@ export function parsePathPattern(text: string): PathPattern | { readonly problem
 function parseRegex(text: string): PathPattern | { readonly problem: string } {
   const source = text.slice(1)
   const regex = compileRegex(source, 'start')
-  return 'problem' in regex ? regex : { kind: 'regex', text, regex, literalPrefix: literalPrefix(source) }
+  return 'problem' in regex ? regex : { kind: 'regex', text, regex, literalPrefix: literalPrefix(source), isLiteral: isLiteral(source) }
 }
 
 /** Percent-encodes what a URL cannot carry, so that patterns may be written in plain words: `/käse`. */
@@ -85,7 +92,23 @@ export function matchesPath(pattern: PathPattern, path: string): boolean {
 
 /** Whether a path matches a pattern that is a regular expression; the literal text it begins with is compared first. */
 export function matchesRegex(pattern: PathPattern & { kind: 'regex' }, path: string): boolean {
-  return path.startsWith(pattern.literalPrefix) && pattern.regex.test(path)
+  return path.startsWith(pattern.literalPrefix) && (pattern.isLiteral || pattern.regex.test(path))
+}
+
+/**
+ * How many leading characters of a path in normal form the pattern speaks of: all of them for one path and for a fixed number of segments, those
+ * of the segments before `/*`, the text that the expression matches.
+ * @param path one that matches
+ */
+export function matchedLength(pattern: PathPattern, path: string): number {
+  if (pattern.kind === 'exact' || pattern.kind === 'segments') return path.length
+  if (pattern.kind === 'regex') return pattern.isLiteral ? pattern.literalPrefix.length : pattern.regex.matchEnd(path)
+  let at = 0
+  for (let i = 0; i < pattern.segments.length; i++) {
+    const slash = path.indexOf('/', at + 1)
+    at = slash === -1 ? path.length : slash
+  }
+  return at
 }
 
 /** How many of the leading segments of a pattern a path has. */

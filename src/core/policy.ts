@@ -6,6 +6,8 @@ import type { Attempt, Exchange } from './exchange.ts'
 import type { PolicyLimits } from './limit-view.ts'
 import type { Logger, Metrics } from './observe.ts'
 import type { ApiDescription } from './openapi.ts'
+import type { Compatibility } from './policy-order.ts'
+import type { RecordOutputs } from './record-output.ts'
 import type { Reply } from './reply.ts'
 import type { HttpClient, Resources } from './resources.ts'
 import type { StoreName, Stores } from './store.ts'
@@ -89,6 +91,8 @@ export interface CompileContext {
   readonly metrics: Metrics
   readonly http: HttpClient
   readonly resources: Resources
+  /** Where records of exchanges go; what is opened is kept as a resource. */
+  readonly outputs: RecordOutputs
   readonly stores: Stores
   readonly consumers: ConsumerDirectory
   /** Where the policy is configured, to name its state: `everywhere`, `service users`, `route orders`, `consumer app`, `consumer app route orders`. */
@@ -105,6 +109,8 @@ export interface PolicySurroundings {
   readonly authenticates: boolean
   readonly stores: ReadonlySet<StoreName>
   readonly consumers: ReadonlySet<string>
+  /** Another gateway whose ways the configuration asks for; null or left out for none. */
+  readonly compatibility?: Compatibility | null
   /** Whether any listener asks its clients for certificates. */
   readonly clientCertificates: boolean
   /** What the route asks: null for a route without a service, left out where no route is looked at. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { type Anchor, compileEcmaRegex, compileRegex, literalPrefix, type Regex } from './regex.ts'
+import { RE2JS } from 're2js'
+import { type Anchor, compileEcmaRegex, compileRegex, isLiteral, literalPrefix, type Regex } from './regex.ts'
 
 function compile(source: string, anchor: Anchor): Regex {
   const regex = compileRegex(source, anchor)
@@ -37,6 +38,15 @@ test('a replacement names groups by number and by name, and nothing else is spec
   assert.equal(regex.replaceFirst('/b', '/c'), null)
 })
 
+test('plain text from the start is an expression like any other', () => {
+  const regex = compile('/a\\.b', 'start')
+  assert.deepEqual([regex.test('/a.bc'), regex.test('/axb'), regex.matchEnd('/a.bc'), regex.matchEnd('/')], [true, false, 4, -1])
+  assert.deepEqual([regex.captures('/a.b')?.size, regex.captures('/'), regex.groupNames], [0, null, []])
+  assert.equal(regex.replaceFirst('/a.bc', '/$0/$1$$$<n>'), '//a.b/$c')
+  assert.equal(regex.replaceFirst('/', 'x'), null)
+  assert.equal(compile('/v[0-9]+', 'start').matchEnd('/v12/x'), 4)
+})
+
 test('every match begins with the literal prefix', () => {
   const source = fc
     .array(fc.constantFrom('a', 'b', '/', '\\.', '\\d', '.', '?', '*', '+', '{0,1}', '|', '(a)', '(?:b)?', '[ab]', '(?i)', '^', '$', '-'), {
@@ -47,7 +57,9 @@ test('every match begins with the literal prefix', () => {
   fc.assert(
     fc.property(source, path, (source, path) => {
       const regex = compileRegex(source, 'start')
-      if ('problem' in regex || !regex.test(path)) return
+      if ('problem' in regex) return
+      if (isLiteral(source)) assert.equal(RE2JS.compile(`^(?:${source})`).test(path), regex.test(path), `${source} is plain text`)
+      if (!regex.test(path)) return
       assert.ok(path.startsWith(literalPrefix(source)), `${source} takes ${path}`)
     }),
     { numRuns: 5_000 },
@@ -56,6 +68,7 @@ test('every match begins with the literal prefix', () => {
   for (const source of ['/a(?i)*', '/a+(?i)*', '/a+?(?i){0,1}'])
     assert.equal(literalPrefix(source), '', 'the repetition reaches over the flags')
   assert.equal(literalPrefix('^/a\\.json$'), '/a.json')
+  assert.deepEqual(["/a'\\|\\.b", '/a', '', '/a+', '/a$', '/a|b', '/\\d'].map(isLiteral), [true, true, true, false, false, false, false])
 })
 
 test('expressions in the syntax of ECMAScript mean what they mean there', () => {

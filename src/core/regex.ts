@@ -16,6 +16,8 @@ export interface Regex {
   readonly groupNames: readonly string[]
   /** Whether it matches, anchored as it was compiled. */
   test(text: string): boolean
+  /** Index behind the first match; -1 for no match. */
+  matchEnd(text: string): number
   /** Captures of the named groups that took part; null for no match. */
   captures(text: string): ReadonlyMap<string, string> | null
   /**
@@ -34,6 +36,7 @@ export type Anchor = 'start' | 'both' | 'none'
  */
 export function compileRegex(source: string, anchor: Anchor): Regex | { readonly problem: string } {
   if (source.length > SOURCE_CHARS_MAX) return { problem: `a regular expression has at most ${SOURCE_CHARS_MAX} characters` }
+  if (anchor === 'start' && isLiteral(source)) return new LiteralRegex(source)
   // An open quotation would swallow the parenthesis that anchors the expression.
   if (QUOTATION.test(source)) return { problem: '`\\Q` is not supported: escape the characters one by one' }
   try {
@@ -72,6 +75,11 @@ class AnchoredRegex implements Regex {
     return this.#compiled.test(text)
   }
 
+  matchEnd(text: string): number {
+    const matcher = this.#compiled.matcher(text)
+    return matcher.find() ? matcher.end() : -1
+  }
+
   captures(text: string): ReadonlyMap<string, string> | null {
     const matcher = this.#compiled.matcher(text)
     if (!matcher.find()) return null
@@ -95,6 +103,41 @@ class AnchoredRegex implements Regex {
   }
 }
 
+/** Plain text from the start: it needs no program, of which ten thousand would take seconds to make and much memory. */
+class LiteralRegex implements Regex {
+  readonly source: string
+  readonly groupNames: readonly string[] = []
+  readonly #text: string
+
+  constructor(source: string) {
+    this.source = source
+    this.#text = literalPrefix(source)
+  }
+
+  test(text: string): boolean {
+    return text.startsWith(this.#text)
+  }
+
+  matchEnd(text: string): number {
+    return this.test(text) ? this.#text.length : -1
+  }
+
+  captures(text: string): ReadonlyMap<string, string> | null {
+    return this.test(text) ? NO_CAPTURES : null
+  }
+
+  replaceFirst(text: string, replacement: string): string | null {
+    if (!this.test(text)) return null
+    const filled = replacement.replaceAll(PLACEHOLDER, (whole: string, digits: string | undefined) => {
+      if (whole === '$$') return '$'
+      return Number(digits) === 0 ? this.#text : ''
+    })
+    return filled + text.slice(this.#text.length)
+  }
+}
+
+const NO_CAPTURES: ReadonlyMap<string, string> = new Map()
+
 const PLACEHOLDER = /\$\$|\$(\d{1,2})|\$<([A-Za-z_][A-Za-z0-9_]*)>/g
 
 const FLAGS = /\(\?[A-Za-z-]*\)/
@@ -104,10 +147,19 @@ const FLAGS = /\(\?[A-Za-z-]*\)/
  * Comparing it first spares most requests the expression.
  */
 export function literalPrefix(source: string): string {
+  return readLiteral(source).text
+}
+
+/** Whether an expression anchored at the start is nothing but plain text: what begins with {@link literalPrefix} is a match, and nothing else. */
+export function isLiteral(source: string): boolean {
+  return readLiteral(source).isWhole
+}
+
+function readLiteral(source: string): { readonly text: string; readonly isWhole: boolean } {
   // An alternative may make any part of the text optional; and so may a group of flags, for RE2 lets a repetition behind it reach over it
   // to what stands before: `a(?i)*` and `a+?(?i){0,1}` may do without the a.
-  if (source.includes('|') || FLAGS.test(source)) return ''
-  let prefix = ''
+  if (/(?:^|[^\\])(?:\\\\)*\|/.test(source) || FLAGS.test(source)) return { text: '', isWhole: false }
+  let text = ''
   let at = source.startsWith('^') ? 1 : 0
   while (at < source.length) {
     let char = source.charAt(at)
@@ -115,15 +167,15 @@ export function literalPrefix(source: string): string {
     if (char === '\\') {
       char = source.charAt(at + 1)
       width = 2
-      if (!/[-./_~!@#$%&=,;:+*?()[\]{}^]/.test(char)) break
-    } else if (!/[-/_~!@#%&=,;:A-Za-z0-9]/.test(char)) {
+      if (!/[-./_~!@#$%&=,;:+*?()[\]{}^'"<>|`]/.test(char)) break
+    } else if (!/[-/_~!@#%&=,;:'"<>`A-Za-z0-9]/.test(char)) {
       break
     }
     const next = source.charAt(at + width)
     if (next === '?' || next === '*' || next === '{') break
-    prefix += char
+    text += char
     at += width
     if (next === '+') break
   }
-  return prefix
+  return { text, isWhole: at === source.length }
 }

@@ -2,7 +2,7 @@ import type { ResponseStore } from './response-store.ts'
 
 /** State that outlives an exchange, in the memory of this machine or shared between machines. */
 
-export type LimitAlgorithm = 'token-bucket' | 'fixed-window' | 'sliding-window'
+export type LimitAlgorithm = 'token-bucket' | 'fixed-window' | 'sliding-window' | 'calendar-month' | 'calendar-year'
 
 /** How much is allowed. One shape for all algorithms, so that a store can keep them in one table. */
 export interface LimitRule {
@@ -12,6 +12,7 @@ export interface LimitRule {
   /**
    * Milliseconds. Bucket: the time in which an empty one fills. Fixed window: its length; windows begin at multiples of it since 1970.
    * Sliding window: any span of this length admits at most `capacity`, see {@link SLIDING_SLICES}.
+   * Calendar month and year: windows are those of UTC, whatever their length; this is the longest that one can be.
    */
   readonly periodMs: number
 }

@@ -157,6 +157,7 @@ function factsOf(socket: TLSSocket): TlsFacts {
   return {
     version: (socket.getProtocol() ?? '').replace('TLSv', ''),
     cipher: socket.getCipher().standardName,
+    serverName: typeof socket.servername === 'string' ? socket.servername.toLowerCase() : '',
     alpn: socket.alpnProtocol === false || socket.alpnProtocol === null ? '' : socket.alpnProtocol,
   }
 }

@@ -5,6 +5,7 @@ import { authorize } from './authorize/policy.ts'
 import { basic } from './basic/policy.ts'
 import { cache } from './cache/policy.ts'
 import { clientCertificate } from './client-certificate/policy.ts'
+import { correlationId } from './correlation-id/policy.ts'
 import { cors } from './cors/policy.ts'
 import { forwardedHeaders } from './forwarded-headers/policy.ts'
 import { grpcTranscoding } from './grpc-transcoding/policy.ts'
@@ -14,6 +15,10 @@ import { hmac } from './hmac/policy.ts'
 import { identityHeaders } from './identity-headers/policy.ts'
 import { ipAccess } from './ip-access/policy.ts'
 import { jwt } from './jwt/policy.ts'
+import { kongLog } from './kong-log/policy.ts'
+import { kongMetrics } from './kong-metrics/policy.ts'
+import { kongStatsd } from './kong-statsd/policy.ts'
+import { latencyHeaders } from './latency-headers/policy.ts'
 import { rateLimit } from './rate-limit/policy.ts'
 import { redirect } from './redirect/policy.ts'
 import { requestId } from './request-id/policy.ts'
@@ -24,20 +29,27 @@ import { securityHeaders } from './security-headers/policy.ts'
 import { soap } from './soap/policy.ts'
 import { staticResponse } from './static-response/policy.ts'
 import { transform } from './transform/policy.ts'
+import { userAgent } from './user-agent/policy.ts'
 import { users } from './users/policy.ts'
 
 /** Every kind of policy, in the order in which they act on a request and on a response; each line says why it stands where it does. */
 export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   // First, so that every answer and every record after it carries the id, refusals too.
   requestId,
+  // As that one, and behind it: the client's own id, which nothing here is decided by.
+  correlationId,
   // Before all else that looks at a request: who may not come here gets no further.
   ipAccess,
+  // As that one: what calls itself something that is not wanted gets no further.
+  userAgent,
   // Before what answers or edits, so that all later policies see who really asks, and not what a client claims.
   forwardedHeaders,
   // Before all that may refuse for want of a credential: preflights never carry one (Fetch, 3.3.2).
   cors,
   // Acts on responses alone; before `headers`, which has the last word on them.
   securityHeaders,
+  // As that one.
+  latencyHeaders,
   // Before anything that costs: a request that is too large is refused for the price of a comparison.
   requestSize,
   // First of those that authenticate: the connection has proved it already, so that it costs a look-up.
@@ -72,6 +84,10 @@ export const POLICIES: readonly PolicyDefinition<unknown>[] = [
   rewrite,
   // Last, so that what the operator says of a header is the final word over what policies wrote.
   headers,
+  // Only tell of what has happened: behind all that edits a response, so that they tell what clients get.
+  kongMetrics,
+  kongLog,
+  kongStatsd,
   // Puts another protocol in place of the client's: all others speak of what the client sees, so that it acts behind them, and before them on
   // responses.
   grpcWeb,

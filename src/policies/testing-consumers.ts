@@ -11,7 +11,7 @@ import type {
   KeyCredential,
   Owned,
 } from '../core/consumers.ts'
-import { parsePasswordHash } from '../core/password-hash.ts'
+import { passwordCostOf } from '../core/password-hash.ts'
 import { contextWith } from './testing.ts'
 
 /** Credentials by the name of the consumer. */
@@ -34,8 +34,8 @@ export function directoryOf(consumers: TestConsumers): ConsumerDirectory {
     byCertificate: (by, value) =>
       found((one): one is CertificateCredential => one.kind === 'certificate' && one.by === by && one.value === value)[0],
     byName: (name) => (Object.hasOwn(consumers, name) ? { name, groups: [], hasPolicies: false } : undefined),
-    scryptCosts: found((one): one is BasicCredential => one.kind === 'basic').flatMap(
-      ({ credential }) => parsePasswordHash(credential.passwordHash) ?? [],
+    passwordCosts: found((one): one is BasicCredential => one.kind === 'basic').flatMap(
+      ({ credential }) => passwordCostOf(credential.passwordHash) ?? [],
     ),
   }
 }

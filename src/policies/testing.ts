@@ -5,6 +5,7 @@ import { type Downstream, Exchange } from '../core/exchange.ts'
 import type { Headers } from '../core/headers.ts'
 import type { Metrics } from '../core/observe.ts'
 import type { CompileContext, PolicyDefinition, PolicySteps, Verdict } from '../core/policy.ts'
+import { NO_OUTPUTS } from '../core/record-output.ts'
 import type { Resource } from '../core/resources.ts'
 import type { ResponseStore } from '../core/response-store.ts'
 import type { LimitDecision, LimitKeys, LimitStore } from '../core/store.ts'
@@ -111,6 +112,7 @@ export function contextWith(parts: Partial<CompileContext>): CompileContext {
         return made
       },
     },
+    outputs: NO_OUTPUTS,
     stores: { limits: () => BOUNDLESS, values: noStore, responses: () => FORGETFUL },
     consumers: {
       byKeyDigest: none,
@@ -119,7 +121,7 @@ export function contextWith(parts: Partial<CompileContext>): CompileContext {
       byJwtKey: () => [],
       byCertificate: none,
       byName: none,
-      scryptCosts: [],
+      passwordCosts: [],
     },
     scope: 'everywhere',
     mode: 'enforce',

@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { type Detacher, type Downstream, Exchange, type TunnelEnd } from '../core/exchange.ts'
 import type { Counter, Metrics } from '../core/observe.ts'
+import { policyKind } from '../core/policy-name.ts'
 
 /** Exchanges for a cache that one worker has under way without a client. */
 const REFETCHES_MAX = 100
@@ -41,12 +42,12 @@ export class DetachedExchanges implements Detacher {
   detach(source: Exchange, policy: string, prepare: (detached: Exchange) => void): boolean {
     const plan = source.route
     if (!isPlan(plan) || source.downstream.requestBody.length !== 0 || this.#refetches >= REFETCHES_MAX) return false
-    const from = plan.steps.request.findIndex((step) => step.policy === policy)
+    const from = plan.steps.request.findIndex((step) => policyKind(step.policy) === policy)
     this.#refetches++
     const { exchange, handler } = this.#copy(source, EMPTY, () => this.#refetches--)
     this.#onBegin(exchange, source, 'refetch')
     prepare(exchange)
-    handler.startDetached(plan, from + 1, policy)
+    handler.startDetached(plan, from + 1, plan.steps.request[from]?.policy ?? policy)
     return true
   }
 
@@ -114,6 +115,7 @@ export class DetachedExchanges implements Detacher {
     Object.assign(client, source.client)
     caller.restore(source.caller.copy())
     exchange.params = source.params
+    exchange.pathPattern = source.pathPattern
     exchange.requestId = source.requestId
     exchange.requestBodyBytesMax = source.requestBodyBytesMax
     exchange.startedAt = source.clock.now()

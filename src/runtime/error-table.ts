@@ -53,6 +53,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     sentence: 'Request body too large',
     meaning: 'The body is larger than `limits.bodyBytesMax`, or than a policy (`request-size`, or one that looks at bodies) allows.',
   },
+  request_length_required: {
+    status: 411,
+    grpcStatus: 3,
+    sentence: 'Length required',
+    meaning: '`request-size` asks for a `Content-Length`, and the request has none and is not chunked either.',
+  },
   request_target_too_long: {
     status: 414,
     grpcStatus: 3,
@@ -94,6 +100,18 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     grpcStatus: 12,
     sentence: 'Method not allowed',
     meaning: 'Routes match but for the method; `Allow` lists the methods they take.',
+  },
+  upgrade_required: {
+    status: 426,
+    grpcStatus: 9,
+    sentence: 'Upgrade required',
+    meaning: 'The route asks for TLS or for HTTP/2 (`protocols`), and the request came without. `Upgrade` says what to speak.',
+  },
+  grpc_required: {
+    status: 415,
+    grpcStatus: 3,
+    sentence: 'Only calls of gRPC are taken here',
+    meaning: 'The route takes calls of gRPC only (`protocols`), and the request is none.',
   },
   token_missing: {
     status: 401,
@@ -168,6 +186,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorMeaning>> = {
     grpcStatus: 7,
     sentence: 'The page that asks may not open WebSockets here',
     meaning: 'The request for a WebSocket comes from the page of an origin that `cors` does not allow.',
+  },
+  user_agent_denied: {
+    status: 403,
+    grpcStatus: 7,
+    sentence: 'Forbidden',
+    meaning: 'The `User-Agent` is one that the policy `user-agent` refuses.',
   },
   client_certificate_missing: {
     status: 403,

@@ -131,7 +131,10 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const found = match?.kind === 'found' ? match.value : snapshot.unmatched
   exchange.route = found
   if (fault === null) exchange.rpc = rpcKindOf(request)
-  if (match?.kind === 'found') exchange.params = match.params
+  if (match?.kind === 'found') {
+    exchange.params = match.params
+    exchange.pathPattern = match.pattern
+  }
   exchange.forward.path = request.path
   exchange.forward.query = request.query
 
@@ -139,9 +142,11 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
   const trace = new DetailedTrace(() => exchange.limit, secrets)
   exchange.trace = trace
   const { records } = trace
-  const { plan, reply } = await runRequestSteps(found, exchange)
+  const refused = early === null && found.admission !== null ? found.admission(exchange) : null
+  if (refused !== null) await run(found.steps.arrival, exchange)
+  const { plan, reply } = refused === null ? await runRequestSteps(found, exchange) : { plan: found, reply: null }
   const by = reply === null ? null : (records.findLast(({ mode, verdict }) => mode === 'enforce' && verdict === 'answered')?.policy ?? null)
-  const own = early ?? reply ?? ownReply(exchange, plan, match)
+  const own = early ?? refused ?? reply ?? ownReply(exchange, plan, match)
 
   const service = own === null ? explainService(exchange, plan, options.clock, records) : null
   const answer = own === null ? null : await explainAnswer(exchange, plan, own, early === null ? by : null)
@@ -244,7 +249,7 @@ function explainRoute({ params }: Exchange, { ir, name, pattern }: RoutePlan): E
 
 async function explainAnswer(exchange: Exchange, plan: RoutePlan, reply: Reply, by: string | null): Promise<ExplainedAnswer> {
   exchange.response.headers = exchange.ownHeaders
-  const body = renderReply(exchange, reply).toString()
+  const body = renderReply(exchange, reply, plan.compatibility).toString()
   await run(plan.steps.response, exchange)
   const { status, headers } = exchange.response
   return { status, by, code: reply.code, headers: linesOf(headers, plan.facts.secrets), body: shownText(body) }
@@ -266,7 +271,7 @@ function explainService(exchange: Exchange, plan: RoutePlan, clock: Clock, recor
     records.push({ policy: step.policy, phase: 'attempt', mode, verdict: 'continue', changes, notes: [], answer: null })
   }
   const bodyLength = exchange.requestBody?.length ?? exchange.downstream.requestBody.length
-  const request = upstreamRequest(exchange, plan, service, target.label, { bodyLength, isGrpc: isGrpcCall(exchange) })
+  const request = upstreamRequest(exchange, plan, service, target.authority, { bodyLength, isGrpc: isGrpcCall(exchange) })
   const buffer = Buffer.alloc(requestHeadSizeMax(request))
   const text = buffer.latin1Slice(0, writeRequestHead(buffer, 0, request))
   return {
@@ -317,22 +322,22 @@ function explainSteps(findings: Findings, otherwise: ExplainedStep['verdict']): 
   })
 }
 
-/** The place that counts for a kind of policy: the most specific one. */
-function configured({ snapshot, plan, exchange }: Findings, kind: string): { scope: ExplainedStep['scope']; at: SourceLocation } {
+/** The place that counts for policies of this name: the most specific one. */
+function configured({ snapshot, plan, exchange }: Findings, name: string): { scope: ExplainedStep['scope']; at: SourceLocation } {
   const { ir } = snapshot
-  const consumer = ir.consumers.find(({ name }) => name === exchange.caller.consumer?.name)
+  const consumer = ir.consumers.find((candidate) => candidate.name === exchange.caller.consumer?.name)
   const scopes: readonly (readonly [ExplainedStep['scope'], readonly PolicyIr[]])[] = [
     ['consumer and route', consumer?.routes.find(({ route }) => route === plan.name)?.policies ?? []],
     ['consumer', consumer?.policies ?? []],
     ['route', plan.ir?.policies ?? []],
-    ['service', ir.services.find(({ name }) => name === plan.serviceName)?.policies ?? []],
+    ['service', ir.services.find((service) => service.name === plan.serviceName)?.policies ?? []],
     ['everywhere', ir.policies],
   ]
   for (const [scope, policies] of scopes) {
-    const policy = policies.findLast((candidate) => candidate.kind === kind)
+    const policy = policies.findLast((candidate) => candidate.name === name)
     if (policy !== undefined) return { scope, at: policy.at }
   }
-  throw new Error(`the policy ${kind} is configured nowhere`)
+  throw new Error(`the policy ${name} is configured nowhere`)
 }
 
 function linesOf(headers: Headers, secrets: SecretPlaces): string[] {

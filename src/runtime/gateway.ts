@@ -10,12 +10,14 @@ import type { Exchange } from '../core/exchange.ts'
 import type { LimitsAnswer, LimitsQuery } from '../core/limit-view.ts'
 import type { BoundedMetrics, Logger } from '../core/observe.ts'
 import type { Outcome, PolicyDefinition } from '../core/policy.ts'
+import type { RecordOutputs } from '../core/record-output.ts'
 import type { HttpClient, Resources } from '../core/resources.ts'
 import type { Purge } from '../core/response-store.ts'
 import type { SharedFile, StoreName, Stores } from '../core/store.ts'
 import type { TapRule } from '../core/tap.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { countConsumer, RouteMetrics, resilienceMetrics, routeMetrics, upstreamMetrics } from '../telemetry/gateway-metrics.ts'
+import { RecordSinks } from '../telemetry/record-sinks.ts'
 import { timers } from '../upstream/scheduler.ts'
 import { Service } from '../upstream/service.ts'
 import type { BreakerPosition, ServiceState } from '../upstream/service-state.ts'
@@ -53,6 +55,8 @@ export interface GatewayParts {
   /** In the order in which they act. */
   readonly policies: readonly PolicyDefinition<unknown>[]
   readonly http: HttpClient
+  /** Where policies send records to; those of the gateway itself unless given, which its drain waits for. */
+  readonly outputs?: RecordOutputs
   /** Makes the stores of a configuration; those that are the same as before come from `resources`. */
   readonly createStores: (ir: GatewayIr, resources: Resources, shared: SharedFile | null) => Stores
 }
@@ -98,6 +102,7 @@ export class Gateway implements DataPlane {
   readonly #unreachableSaidAt = new Map<string, number>()
   readonly #bodies = new BodyBudget()
   readonly #resources = new ResourceRegistry()
+  readonly #ownOutputs: RecordSinks
   readonly #decisions: DecisionLog
   readonly #tap: TrafficTap
   /** Targets that an operator has taken out, by their services; also of services that are not there now. */
@@ -105,6 +110,7 @@ export class Gateway implements DataPlane {
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
+    this.#ownOutputs = new RecordSinks(parts)
     this.#decisions = new DecisionLog(parts.clock)
     this.#tap = new TrafficTap(parts.clock, parts.onTapped ?? (() => {}))
     this.#context = {
@@ -178,7 +184,7 @@ export class Gateway implements DataPlane {
   }
 
   #compile(ir: GatewayIr, services: ReadonlyMap<string, Service>, stores: Stores, lease: Lease): Snapshot {
-    const { clock, log, metrics, policies, http } = this.#parts
+    const { clock, log, metrics, policies, http, outputs = this.#ownOutputs } = this.#parts
     return compileSnapshot(ir, {
       clock,
       log,
@@ -186,6 +192,7 @@ export class Gateway implements DataPlane {
       policies,
       http,
       resources: lease,
+      outputs,
       stores,
       service: (name) => services.get(name) as Service,
     })
@@ -341,6 +348,7 @@ export class Gateway implements DataPlane {
     this.#context.detached.close()
     for (const service of this.#services.values()) service.retire()
     this.#resources.close()
+    await this.#ownOutputs.close()
     const { websockets, eventStreams } = streams
     return { closed: before - aborted, aborted, websockets, eventStreams }
   }

@@ -10,16 +10,26 @@ import { ERRORS } from './error-table.ts'
  * (Trailers-Only). For gRPC-Web it is the one frame of the body: pages of other sites read no header that CORS does not name.
  */
 export function renderGrpcRefusal(exchange: Exchange, reply: Reply, code: ErrorCode): Buffer {
+  const { grpcStatus, sentence } = ERRORS[code]
+  return writeGrpcRefusal(exchange, code, grpcStatus, `${reply.detail ?? sentence} (${code})`, retryAfterSeconds(reply, code))
+}
+
+/** The same with a status and a sentence that are given. @param waitSeconds what to wait before trying again; null for nothing */
+export function writeGrpcRefusal(
+  exchange: Exchange,
+  code: ErrorCode,
+  grpcStatus: number,
+  message: string,
+  waitSeconds: number | null,
+): Buffer {
   const { response, request, rpc } = exchange
   const { headers } = response
-  const { grpcStatus, sentence } = ERRORS[code]
   response.status = 200
   exchange.grpcStatus = grpcStatus
   const fields: [name: string, value: string][] = [
     ['grpc-status', String(grpcStatus)],
-    ['grpc-message', encodeGrpcMessage(`${reply.detail ?? sentence} (${code})`)],
+    ['grpc-message', encodeGrpcMessage(message)],
   ]
-  const waitSeconds = retryAfterSeconds(reply, code)
   if (waitSeconds !== null) fields.push(['grpc-retry-pushback-ms', String(waitSeconds * 1_000)])
   headers.append('Turnpike-Error', code)
   if (rpc === 'grpc') {

@@ -119,7 +119,11 @@ export class Listener {
       })
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         const bound = this.#server.address()
-        if (bound !== null && typeof bound === 'object') this.#address = { host, port: bound.port }
+        if (bound !== null && typeof bound === 'object') {
+          this.#address = { host, port: bound.port }
+          // Of port 0 it is known only now.
+          this.#context.listener = { ...this.#context.listener, port: bound.port }
+        }
         resolve()
       })
     })
@@ -140,7 +144,7 @@ export class Listener {
     this.#tls = tls
     this.#speaksHttp2 = ir.http2
     this.#context.limits = limits
-    this.#context.listener = listenerInfo(ir)
+    this.#context.listener = { ...listenerInfo(ir), port: this.#address.port }
   }
 
   #accept(socket: Socket): void {

@@ -110,12 +110,14 @@ interface Marks {
   readonly response: HeadersMark
   readonly status: number
   readonly requestId: string
+  readonly correlationId: string
   readonly bodyMax: number
   readonly requestBody: Buffer | null
   readonly requestFilter: BodyFilter | null
   readonly responseFilter: BodyFilter | null
   readonly caller: CallerState
   readonly limit: LimitDecision | null
+  readonly limitBy: object | null
   readonly stale: StaleAnswer | null
   readonly forward: ForwardHead
 }
@@ -126,12 +128,14 @@ function markOf(exchange: Exchange): Marks {
     response: exchange.response.headers.mark(),
     status: exchange.response.status,
     requestId: exchange.requestId,
+    correlationId: exchange.correlationId,
     bodyMax: exchange.requestBodyBytesMax,
     requestBody: exchange.requestBody,
     requestFilter: exchange.requestFilter,
     responseFilter: exchange.responseFilter,
     caller: exchange.caller.copy(),
     limit: exchange.limit,
+    limitBy: exchange.limitBy,
     stale: exchange.stale,
     forward: { ...exchange.forward },
   }
@@ -142,12 +146,14 @@ function restore(exchange: Exchange, marks: Marks): void {
   exchange.response.headers.restore(marks.response)
   exchange.response.status = marks.status
   exchange.requestId = marks.requestId
+  exchange.correlationId = marks.correlationId
   exchange.requestBodyBytesMax = marks.bodyMax
   exchange.requestBody = marks.requestBody
   exchange.requestFilter = marks.requestFilter
   exchange.responseFilter = marks.responseFilter
   exchange.caller.restore(marks.caller)
   exchange.limit = marks.limit
+  exchange.limitBy = marks.limitBy
   exchange.stale = marks.stale
   Object.assign(exchange.forward, marks.forward)
 }

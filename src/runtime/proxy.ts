@@ -72,6 +72,10 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#exchange = exchange
     this.#context = context
     this.#request = new RequestRelay(exchange, context.room, (error) => this.#onRequestBroken(error))
+    exchange.earlyBody = {
+      read: (bytesMax) => new Promise((resolve) => this.#request.gather(bytesMax, resolve)),
+      replace: (body) => this.#request.replace(body),
+    }
     this.#response = new ResponseRelay(exchange, context.room, (error) => this.#onFilterFault(error))
     this.#call = new ServiceCall(exchange, this.#request, context, this)
     this.#failOver = new FailOver(exchange)
@@ -94,9 +98,14 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     const plan = match.kind === 'found' ? match.value : snapshot.unmatched
     this.#plan = plan
     exchange.route = plan
-    if (match.kind === 'found') exchange.params = match.params
+    if (match.kind === 'found') {
+      exchange.params = match.params
+      exchange.pathPattern = match.pattern
+    }
     forward.path = request.path
     forward.query = request.query
+    const refusal = plan.admission === null ? null : plan.admission(exchange)
+    if (refusal !== null) return this.#answerUnadmitted(plan, refusal)
     runSteps(plan.steps.identity, 0, exchange, this.#reportFault, this.#afterIdentitySteps)
   }
 
@@ -126,7 +135,12 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#context.onBegin(this.#exchange)
     this.#plan = this.#context.snapshot().unmatched
     this.#exchange.route = this.#plan
-    runSteps(this.#plan.steps.arrival, 0, this.#exchange, this.#reportFault, () => this.#answer(reply))
+    this.#answerUnadmitted(this.#plan, reply)
+  }
+
+  /** No policy acts, but for those that mark whatever comes. */
+  #answerUnadmitted(plan: RoutePlan, reply: Reply): void {
+    runSteps(plan.steps.arrival, 0, this.#exchange, this.#reportFault, () => this.#answer(reply))
   }
 
   startDetached(plan: RoutePlan, from: number, policy: string): void {
@@ -265,7 +279,7 @@ export class ExchangeProxy implements ExchangeHandler, ServiceCallOwner, Detache
     this.#context.wheel.clear(this.#deadline)
     this.#answers = true
     exchange.response.headers = exchange.ownHeaders
-    this.#response.hold(renderReply(exchange, reply))
+    this.#response.hold(renderReply(exchange, reply, this.#plan?.compatibility))
     this.#runResponseSteps()
   }
 

@@ -101,15 +101,18 @@ export class RequestRelay implements BodySink {
   }
 
   /**
-   * Takes the whole body in, before any try.
+   * Takes the whole body in, before any try. May be asked for again: what has come already is then taken as it is.
    * @param onWhole called once, within this call or later: with the body, or with why it cannot be taken in: it has more than `bytesMax`
    * bytes, or all exchanges together hold too much. Never called when the body breaks off.
    */
   gather(bytesMax: number, onWhole: Gathering['onWhole']): void {
-    if (this.length > bytesMax) return onWhole('too large')
+    if (this.length > bytesMax || this.#keptBytes > bytesMax) return onWhole('too large')
+    if (this.#ended) return onWhole(Buffer.concat(this.#kept))
     this.#gathering = { bytesMax, onWhole }
+    const { requestBody } = this.#exchange.downstream
+    if (this.#started) return requestBody.resume()
     this.#started = true
-    this.#exchange.downstream.requestBody.start(this)
+    requestBody.start(this)
   }
 
   /**

@@ -148,7 +148,7 @@ export class ServiceCall implements UpstreamHandler, PlaceWaiter {
     this.#isGrpc = isGrpcCall(exchange)
     this.#tries.onSend()
     connection.send(
-      upstreamRequest(exchange, this.#plan as RoutePlan, this.#tries.service, this.#tries.targetLabel, {
+      upstreamRequest(exchange, this.#plan as RoutePlan, this.#tries.service, this.#tries.targetAuthority, {
         bodyLength: length,
         isGrpc: this.#isGrpc,
       }),

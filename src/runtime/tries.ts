@@ -65,8 +65,8 @@ export class Tries {
     return this.#service
   }
 
-  get targetLabel(): string {
-    return this.#target?.label ?? ''
+  get targetAuthority(): string {
+    return this.#target?.authority ?? ''
   }
 
   /**

@@ -25,7 +25,7 @@ export function upstreamRequest(
   exchange: Exchange,
   plan: RoutePlan,
   service: Service | null,
-  targetLabel: string,
+  targetAuthority: string,
   { bodyLength, isGrpc }: { readonly bodyLength: number; readonly isGrpc: boolean },
 ): UpstreamRequest {
   const { request, forward } = exchange
@@ -33,13 +33,13 @@ export function upstreamRequest(
   request.headers.deleteForged('turnpike-mirror')
   // What is signed with the gateway's own secret is nothing to a service.
   request.headers.deleteForged('turnpike-debug')
-  const authority = authorityFor(exchange, service, targetLabel)
+  const authority = authorityFor(exchange, service, targetAuthority)
   if (authority !== null) request.headers.delete('Host')
   // A body that is translated has another length, which nobody knows yet: by the client's the service would take the rest for a request.
   if (bodyLength === LENGTH_UNKNOWN && exchange.requestFilter !== null) request.headers.delete('Content-Length')
   return {
     method: sentMethod(exchange),
-    target: forward.query === '' ? forward.path : `${forward.path}?${forward.query}`,
+    target: forward.query === '' && !forward.emptyQuery ? forward.path : `${forward.path}?${forward.query}`,
     authority,
     headers: request.headers,
     bodyLength,
@@ -52,10 +52,10 @@ export function upstreamRequest(
 }
 
 /** The Host to write, or null when the client's line can stay where it is. */
-function authorityFor({ forward, request }: Exchange, service: Service | null, targetLabel: string): string | null {
+function authorityFor({ forward, request }: Exchange, service: Service | null, targetAuthority: string): string | null {
   if (forward.authority !== '') return forward.authority
   const host = service?.ir.host
-  if (host?.kind === 'target') return targetLabel
+  if (host?.kind === 'target') return targetAuthority
   if (host?.kind === 'fixed') return host.value
   // HTTP/2 has none, HTTP/1.0 may have none, and the absolute form overrides it (RFC 9112, 3.2.2): what was matched is what is sent.
   return request.minorVersion === 1 && request.target.startsWith('/') ? null : request.authority

@@ -105,6 +105,7 @@ function firstValue(dump: MetricsDump, name: string): number {
 function configuration(revision: string, workers = 2): GatewayIr {
   return {
     revision,
+    compatibility: null,
     listeners: [],
     admin: { host: '127.0.0.1', port: 0, token: null, tokens: [], allow: null },
     workers,
@@ -113,7 +114,7 @@ function configuration(revision: string, workers = 2): GatewayIr {
     eventOutputs: [],
     tracing: null,
     decisions: null,
-    metrics: { seriesMax: 10_000, byConsumer: false },
+    metrics: { seriesMax: 10_000, byConsumer: false, kongNames: false },
     statsd: null,
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,

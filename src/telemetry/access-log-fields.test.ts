@@ -61,7 +61,7 @@ test('what TLS agreed on is told, and null of a connection without it', () => {
   const exchange = loggedExchange('/')
   const fields = known('tlsVersion', 'tlsCipher', 'alpn')
   assert.deepEqual(lineOf(fields, exchange), { tlsVersion: null, tlsCipher: null, alpn: null })
-  exchange.client.tls = { version: '1.3', cipher: 'TLS_AES_128_GCM_SHA256', alpn: '' }
+  exchange.client.tls = { version: '1.3', cipher: 'TLS_AES_128_GCM_SHA256', alpn: '', serverName: '' }
   assert.deepEqual(lineOf(fields, exchange), { tlsVersion: '1.3', tlsCipher: 'TLS_AES_128_GCM_SHA256', alpn: null })
 })
 

@@ -13,6 +13,10 @@ export interface BatchFormat {
   readonly prefix: string
   readonly separator: string
   readonly suffix: string
+  /** `POST` unless given. */
+  readonly method?: 'POST' | 'PUT' | 'PATCH'
+  /** Entries in one body; a batch is sent when so many wait. No bound unless given. */
+  readonly entriesMax?: number
   /** Says of the body of a 2xx answer how many entries were refused after all. */
   readonly refused?: (answer: string) => number
 }
@@ -79,7 +83,7 @@ export class BatchSender {
 
   /** Takes ASCII text that holds `count` entries. */
   add(text: string, count: number): void {
-    const { queueBytesMax, batchBytesMax, intervalMs } = this.#receiver
+    const { queueBytesMax, intervalMs } = this.#receiver
     if (this.#closed || this.#waitingBytes + this.#sendingBytes + text.length > queueBytesMax) {
       this.dropped += count
       return
@@ -87,7 +91,7 @@ export class BatchSender {
     this.#waiting.push({ bytes: Buffer.from(text, 'latin1'), count })
     this.#waitingBytes += text.length
     if (this.#isSending) return
-    if (this.#waitingBytes >= batchBytesMax) this.#send()
+    if (this.#isFull) this.#send()
     else this.#timer ??= setTimeout(this.#wake, intervalMs).unref()
   }
 
@@ -125,6 +129,10 @@ export class BatchSender {
     })
   }
 
+  get #entriesMax(): number {
+    return this.#parts.format.entriesMax ?? Number.POSITIVE_INFINITY
+  }
+
   /** While a full batch waits, or the end has come. */
   async #sendAll(): Promise<void> {
     do {
@@ -133,7 +141,11 @@ export class BatchSender {
       const isTaken = await this.#deliver(batch.body).catch(() => false)
       if (!isTaken) this.dropped += batch.count
       this.#sendingBytes = 0
-    } while (this.#waiting.length > 0 && (this.#waitingBytes >= this.#receiver.batchBytesMax || this.#closed))
+    } while (this.#waiting.length > 0 && (this.#isFull || this.#closed))
+  }
+
+  get #isFull(): boolean {
+    return this.#waitingBytes >= this.#receiver.batchBytesMax || this.#waiting.length >= this.#entriesMax
   }
 
   #take(): { readonly body: Buffer; readonly count: number } {
@@ -145,7 +157,7 @@ export class BatchSender {
     let bytes = 0
     let count = 0
     for (const entry of this.#waiting) {
-      if (taken > 0 && bytes + entry.bytes.length > batchBytesMax) break
+      if (taken > 0 && (taken >= this.#entriesMax || bytes + entry.bytes.length > batchBytesMax)) break
       if (taken > 0) parts.push(between)
       parts.push(entry.bytes)
       taken++
@@ -197,7 +209,7 @@ export class BatchSender {
   #post(body: Buffer): Promise<Answer> {
     const { url, headers, gzip: isCompressed, ca, timeoutMs } = this.#receiver
     const options: RequestOptions & { ca?: string } = {
-      method: 'POST',
+      method: this.#parts.format.method ?? 'POST',
       headers: {
         ...Object.fromEntries(headers),
         'Content-Type': this.#parts.format.contentType,

@@ -15,9 +15,11 @@ const IR: ActiveCheckIr = {
   statuses: ['2xx'],
   body: null,
   intervalMs: 10_000,
+  unfitIntervalMs: 10_000,
   timeoutMs: 1_000,
   unhealthyAfter: 3,
   healthyAfter: 2,
+  endsEjections: false,
 }
 const SETTINGS = { connectTimeoutMs: 1, idleTimeoutMs: 1, connectionsMax: 1, responseHeadBytesMax: 1, tls: null, protocol: 'auto' } as const
 const CONTEXT = { wheel: new TimerWheel(), connections: new Figure(), connectionsIdle: new Figure(), connectionsTotal: new Figure() }
@@ -162,4 +164,26 @@ test('other settings begin anew; none ends all', () => {
   checks.stop()
   assert.deepEqual([last().aborted, time.waiting], [true, 0])
   assert.deepEqual(results, ['a status 500'])
+})
+
+test('a target that is not fit is checked at an interval of its own', () => {
+  const { time, checks, begun, last } = bench()
+  const a = targetOf('a')
+  checks.update({ ...IR, unfitIntervalMs: 1_000 }, [a])
+  time.pass(0)
+  last().done(null)
+  time.pass(1_000)
+  assert.equal(begun.length, 1)
+  a.health.eject(
+    'x',
+    { failures: 1, statuses: [], ejectionMs: 60_000, ejectionMaxMs: 60_000, ejectedPercentMax: 100, ejectsLast: true },
+    time.nowMs,
+  )
+  // Ejected by real requests: the next check does not wait for the interval of a fit target.
+  checks.onUnfit(a)
+  time.pass(1_000)
+  assert.equal(begun.length, 2)
+  last().done(null)
+  time.pass(1_000)
+  assert.equal(begun.length, 3)
 })

@@ -51,6 +51,11 @@ export class ActiveChecks {
     }
   }
 
+  /** A target has just become unfit for another reason than its checks: their interval is another one now. */
+  onUnfit(target: Target): void {
+    this.#loops.get(target)?.hasten()
+  }
+
   stop(): void {
     for (const loop of this.#loops.values()) loop.stop()
     this.#loops.clear()
@@ -83,9 +88,19 @@ class CheckLoop {
       this.#check = null
       this.#onResult(this.#target, failure)
       if (this.#isStopped) return
-      const untilNextMs = this.#rule.intervalMs * (1 - clock.random() * JITTER) - (clock.now() - startedAt)
+      const intervalMs = this.#target.health.isFit ? this.#rule.intervalMs : this.#rule.unfitIntervalMs
+      const untilNextMs = intervalMs * (1 - clock.random() * JITTER) - (clock.now() - startedAt)
       this.#stopTimer = scheduler.after(Math.max(0, untilNextMs), () => this.#begin())
     })
+  }
+
+  /** Where the target is checked more often while it is unfit, the next check does not wait for the time of a fit one. */
+  hasten(): void {
+    const { unfitIntervalMs, intervalMs } = this.#rule
+    if (this.#isStopped || this.#check !== null || unfitIntervalMs >= intervalMs) return
+    this.#stopTimer()
+    const { clock, scheduler } = this.#context
+    this.#stopTimer = scheduler.after(unfitIntervalMs * (1 - clock.random() * JITTER), () => this.#begin())
   }
 
   stop(): void {

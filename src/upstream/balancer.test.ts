@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { BalancerKind, HashKeyIr } from '../config/ir.ts'
+import type { BalancerKind, HashIr, HashKeyIr } from '../config/ir.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { TimerWheel } from '../core/timers.ts'
 import { type ExchangeShape, exchangeOf } from '../policies/testing.ts'
@@ -19,8 +19,9 @@ function targetsOf(...weights: number[]): Target[] {
   return weights.map((weight, i) => new Target(`10.0.0.${i}`, 80, weight, SETTINGS, CONTEXT))
 }
 
-function balancerOf(kind: BalancerKind, targets: readonly Target[], key: HashKeyIr = BY_PATH): Balancer {
-  return createBalancer(kind, new TargetGroup(targets), key, seeded())
+function balancerOf(kind: BalancerKind, targets: readonly Target[], key: HashKeyIr = BY_PATH, more: Partial<HashIr> = {}): Balancer {
+  const hash: HashIr = { key, otherwise: { kind: 'client-ip' }, setCookiePath: null, ...more }
+  return createBalancer(kind, new TargetGroup(targets), hash, seeded())
 }
 
 /** Numbers in [0, 1) that are the same in each run. */
@@ -173,4 +174,56 @@ test('a consistent hash looks at what it is told to, and at the client where tha
   const balancer = balancerOf('consistent-hash', targets, { kind: 'header', name: 'X-User' })
   const seen = new Set(Array.from({ length: 100 }, (_, i) => balancer.pick(exchangeOf({ peerAddress: `192.0.2.${i}` }), null)))
   assert.equal(seen.size, targets.length)
+})
+
+test('a request without what is hashed goes by what is looked at otherwise, or by chance', () => {
+  const targets = targetsOf(1, 1, 1, 1, 1, 1, 1, 1)
+  const key: HashKeyIr = { kind: 'header', name: 'X-User' }
+  const picks = (balancer: Balancer, shape: (value: number) => ExchangeShape): number =>
+    new Set(Array.from({ length: 100 }, (_, i) => balancer.pick(exchangeOf(shape(i)), null))).size
+  const byPath = balancerOf('consistent-hash', targets, key, { otherwise: BY_PATH })
+  assert.equal(
+    picks(byPath, () => ({ path: '/same' })),
+    1,
+  )
+  assert.equal(
+    picks(byPath, (i) => ({ path: `/${i}` })),
+    targets.length,
+  )
+  const byChance = balancerOf('consistent-hash', targets, key, { otherwise: null })
+  assert.equal(
+    picks(byChance, () => ({ path: '/same' })),
+    targets.length,
+  )
+})
+
+test('a consistent hash looks at who has been authenticated, and at captures of the path', () => {
+  const targets = targetsOf(1, 1, 1, 1, 1, 1, 1, 1)
+  const byConsumer = balancerOf('consistent-hash', targets, { kind: 'consumer' }, { otherwise: null })
+  const of = (name: string): Exchange => {
+    const exchange = exchangeOf()
+    exchange.caller.consumer = { name, groups: [], hasPolicies: false }
+    return exchange
+  }
+  assert.equal(new Set(Array.from({ length: 50 }, () => byConsumer.pick(of('app'), null))).size, 1)
+  assert.ok(new Set(Array.from({ length: 50 }, (_, i) => byConsumer.pick(of(`app-${i}`), null))).size > 4)
+  const byCapture = balancerOf('consistent-hash', targets, { kind: 'param', name: 'id' }, { otherwise: null })
+  const captured = (value: string): Exchange => {
+    const exchange = exchangeOf()
+    exchange.params = new Map([['id', value]])
+    return exchange
+  }
+  assert.equal(new Set(Array.from({ length: 50 }, () => byCapture.pick(captured('7'), null))).size, 1)
+})
+
+test('a client without the cookie is given one, the same for all tries, and goes where it leads', () => {
+  const targets = targetsOf(1, 1, 1, 1, 1, 1, 1, 1)
+  const balancer = balancerOf('consistent-hash', targets, { kind: 'cookie', name: 'sid' }, { otherwise: null, setCookiePath: '/shop' })
+  const exchange = exchangeOf()
+  const first = balancer.pick(exchange, null)
+  const cookie = exchange.newCookie
+  assert.match(cookie, /^sid=[0-9a-f-]+; Path=\/shop; HttpOnly; SameSite=Lax$/)
+  assert.equal(balancer.pick(exchange, null), first)
+  assert.equal(exchange.newCookie, cookie)
+  assert.equal(balancer.pick(exchangeOf({ headers: [['Cookie', cookie.slice(0, cookie.indexOf(';'))]] }), null), first)
 })

@@ -1,4 +1,4 @@
-import type { BalancerKind, HashKeyIr } from '../config/ir.ts'
+import type { BalancerKind, HashIr, HashKeyIr } from '../config/ir.ts'
 import { cookieValue } from '../core/cookies.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { murmur3 } from './murmur3.ts'
@@ -30,7 +30,7 @@ export class TargetGroup {
 }
 
 /** @param random a number in [0, 1). */
-export function createBalancer(kind: BalancerKind, group: TargetGroup, hashKey: HashKeyIr, random: () => number): Balancer {
+export function createBalancer(kind: BalancerKind, group: TargetGroup, hash: HashIr, random: () => number): Balancer {
   switch (kind) {
     case 'round-robin':
       return new RoundRobin(group)
@@ -41,7 +41,7 @@ export function createBalancer(kind: BalancerKind, group: TargetGroup, hashKey: 
     case 'power-of-two':
       return new PowerOfTwo(group, random)
     case 'consistent-hash':
-      return new ConsistentHash(group, hashKey)
+      return new ConsistentHash(group, hash, random)
   }
 }
 
@@ -161,10 +161,12 @@ const POINTS = 160
 class ConsistentHash implements Balancer {
   readonly #points: Uint32Array
   readonly #owners: readonly Target[]
-  readonly #key: HashKeyIr
+  readonly #hash: HashIr
+  readonly #random: () => number
 
-  constructor({ all: targets }: TargetGroup, key: HashKeyIr) {
-    this.#key = key
+  constructor({ all: targets }: TargetGroup, hash: HashIr, random: () => number) {
+    this.#hash = hash
+    this.#random = random
     const mean = targets.reduce((sum, target) => sum + target.weight, 0) / Math.max(1, targets.length)
     const ring: { point: number; target: Target }[] = []
     for (const target of targets) {
@@ -179,13 +181,23 @@ class ConsistentHash implements Balancer {
   pick(exchange: Exchange, excluded: ReadonlySet<Target> | null): Target | null {
     const size = this.#points.length
     if (size === 0) return null
-    const start = this.#firstAtOrAfter(murmur3(hashInput(this.#key, exchange)))
+    const input = this.#inputOf(exchange)
+    const start = input === null ? Math.floor(this.#random() * size) : this.#firstAtOrAfter(murmur3(input))
     // The next target on the ring takes over for one that is excluded or unusable: the same for every request with this key.
     for (let i = 0; i < size; i++) {
       const target = this.#owners[(start + i) % size] as Target
       if (target.isUsable && !excluded?.has(target)) return target
     }
     return null
+  }
+
+  /** What is hashed; null for chance. A cookie that is missing is made, once for all tries, where clients are given one. */
+  #inputOf(exchange: Exchange): string | null {
+    const { key, otherwise, setCookiePath } = this.#hash
+    const input = hashInput(key, exchange)
+    if (input !== null) return input
+    if (key.kind === 'cookie' && setCookiePath !== null) return cookieMade(exchange, key.name, setCookiePath)
+    return otherwise === null ? null : hashInput(otherwise, exchange)
   }
 
   #firstAtOrAfter(point: number): number {
@@ -200,18 +212,34 @@ class ConsistentHash implements Balancer {
   }
 }
 
-function hashInput(key: HashKeyIr, exchange: Exchange): string {
-  const { request, client } = exchange
+/** Null where the request has none. */
+function hashInput(key: HashKeyIr, exchange: Exchange): string | null {
+  const { request, client, caller } = exchange
   switch (key.kind) {
     case 'client-ip':
       return client.address
     case 'path':
       return request.path
+    case 'consumer':
+      return caller.consumer?.name ?? (caller.subject || null)
     case 'header':
-      return request.headers.getJoined(key.name) ?? client.address
+      return request.headers.getJoined(key.name) ?? null
     case 'query':
-      return new URLSearchParams(request.query).get(key.name) ?? client.address
+      return new URLSearchParams(request.query).get(key.name)
     case 'cookie':
-      return cookieValue(request.headers.getJoined('Cookie') ?? '', key.name) ?? client.address
+      return cookieValue(request.headers.getJoined('Cookie') ?? '', key.name)
+    case 'param':
+      return exchange.params.get(key.name) ?? null
   }
+}
+
+/** The value of the cookie that the client is given with the answer; null where it is given another already. */
+function cookieMade(exchange: Exchange, name: string, path: string): string | null {
+  const begin = `${name}=`
+  if (exchange.newCookie !== '' && !exchange.newCookie.startsWith(begin)) return null
+  if (exchange.newCookie === '') {
+    const isSecure = exchange.request.scheme === 'https'
+    exchange.newCookie = `${begin}${exchange.clock.uuid()}; Path=${path}; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
+  }
+  return exchange.newCookie.slice(begin.length, exchange.newCookie.indexOf(';'))
 }

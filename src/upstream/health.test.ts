@@ -15,11 +15,20 @@ const ACTIVE: ActiveCheckIr = {
   statuses: ['2xx'],
   body: null,
   intervalMs: 1_000,
+  unfitIntervalMs: 1_000,
   timeoutMs: 100,
   unhealthyAfter: 2,
   healthyAfter: 2,
+  endsEjections: false,
 }
-const PASSIVE: PassiveCheckIr = { failures: 2, statuses: ['5xx'], ejectionMs: 10_000, ejectionMaxMs: 60_000, ejectedPercentMax: 50 }
+const PASSIVE: PassiveCheckIr = {
+  failures: 2,
+  statuses: ['5xx'],
+  ejectionMs: 10_000,
+  ejectionMaxMs: 60_000,
+  ejectedPercentMax: 50,
+  ejectsLast: false,
+}
 const IR: HealthIr = { active: null, passive: PASSIVE, slowStartMs: 0, panicPercent: 0 }
 const SETTINGS = { connectTimeoutMs: 1, idleTimeoutMs: 1, connectionsMax: 1, responseHeadBytesMax: 1, tls: null, protocol: 'auto' } as const
 const CONTEXT = { wheel: new TimerWheel(), connections: new Figure(), connectionsIdle: new Figure(), connectionsTotal: new Figure() }
@@ -124,7 +133,10 @@ test('who may not be ejected yet is ejected by its next failure when it may', ()
 })
 
 test('the last fit target is not ejected, whoever else is unfit', () => {
-  const { time, ill, targets, fail, names } = bench({ active: ACTIVE, passive: { ...PASSIVE, ejectedPercentMax: 100 } }, [1, 1])
+  const { time, ill, targets, fail, names } = bench(
+    { active: ACTIVE, passive: { ...PASSIVE, ejectedPercentMax: 100, ejectsLast: false } },
+    [1, 1],
+  )
   ill.add(targets[0] as Target)
   time.pass(5_000)
   fail(1, 5)
@@ -230,4 +242,13 @@ test('a service that goes leaves no timer, no check and no target in the figures
   for (const figure of Object.values(figures.targets)) assert.equal(figure.value, 0)
   fail(1)
   assert.equal(figures.ejections.value, 1)
+})
+
+test('the last target that is fit is ejected only where that is asked for', () => {
+  const kept = bench({ passive: { ...PASSIVE, ejectedPercentMax: 100 } }, [1, 1])
+  for (const index of [0, 1]) kept.fail(index)
+  assert.deepEqual(kept.weightsNow(), [0, 1])
+  const gone = bench({ passive: { ...PASSIVE, ejectedPercentMax: 100, ejectsLast: true } }, [1, 1])
+  for (const index of [0, 1]) gone.fail(index)
+  assert.deepEqual(gone.weightsNow(), [0, 0])
 })

@@ -90,8 +90,8 @@ export class ServiceHealth {
     }
   }
 
-  /** No more than the share allowed, but one; and never the last one that is fit, for then nothing would take its place. */
-  #mayEject(target: Target, { ejectedPercentMax }: PassiveCheckIr): boolean {
+  /** No more than the share allowed, but one; and the last one that is fit only where that is asked for: nothing takes its place. */
+  #mayEject(target: Target, { ejectedPercentMax, ejectsLast }: PassiveCheckIr): boolean {
     let total = 0
     let ejected = 0
     let others = 0
@@ -103,12 +103,13 @@ export class ServiceHealth {
       if (other.health.isEjected) ejected++
       if (other !== target && other.health.isFit) others++
     }
-    return isOurs && others > 0 && ejected < Math.max(1, Math.floor((total * ejectedPercentMax) / 100))
+    return isOurs && (others > 0 || ejectsLast) && ejected < Math.max(1, Math.floor((total * ejectedPercentMax) / 100))
   }
 
   #eject(target: Target, passive: PassiveCheckIr, cause: string): void {
     const nowMs = this.#context.clock.now()
     target.health.eject(cause, passive, nowMs)
+    this.#checks.onUnfit(target)
     this.#metrics?.ejections.add(1)
     const ejectedForMs = Math.ceil(target.health.ejectedForMs(nowMs))
     this.#context.log.warn({ service: this.#context.service, target: target.label, cause, ejectedForMs }, 'a target is ejected')
@@ -120,7 +121,7 @@ export class ServiceHealth {
     if (active === null) return
     const counter = failure === null ? this.#metrics?.checksPassed : this.#metrics?.checksFailed
     counter?.add(1)
-    const wasUnhealthy = target.health.verdict === 'unhealthy'
+    const wasUnhealthy = target.health.verdict === 'unhealthy' || target.health.isEjected
     if (!target.health.onCheck(failure, active, this.#context.clock.now())) return
     const fields = { service: this.#context.service, target: target.label }
     // The first good check of a target changes nothing that an operator should know.

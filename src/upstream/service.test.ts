@@ -6,7 +6,14 @@ import { REFUSED } from './service.ts'
 import { SERVICE, serviceBench } from './testing.ts'
 
 const BREAKER: BreakerIr = { failures: 2, failureRate: null, recoveryMs: 30_000, probes: 1, successes: 1, statuses: ['5xx'] }
-const PASSIVE: PassiveCheckIr = { failures: 2, statuses: ['5xx'], ejectionMs: 10_000, ejectionMaxMs: 60_000, ejectedPercentMax: 50 }
+const PASSIVE: PassiveCheckIr = {
+  failures: 2,
+  statuses: ['5xx'],
+  ejectionMs: 10_000,
+  ejectionMaxMs: 60_000,
+  ejectedPercentMax: 50,
+  ejectsLast: false,
+}
 const HEALTH = { active: null, passive: PASSIVE, slowStartMs: 0, panicPercent: 0 }
 const ACTIVE: ActiveCheckIr = {
   kind: 'tcp',
@@ -17,9 +24,11 @@ const ACTIVE: ActiveCheckIr = {
   statuses: [],
   body: null,
   intervalMs: 1_000,
+  unfitIntervalMs: 1_000,
   timeoutMs: 1,
   unhealthyAfter: 1,
   healthyAfter: 1,
+  endsEjections: false,
 }
 const ANY = exchangeOf()
 
@@ -124,7 +133,7 @@ for (const kind of ['round-robin', 'random', 'least-connections', 'power-of-two'
   test(`${kind} passes an ejected target by, from the next pick on and until it is back`, () => {
     const { time, service, attempt } = bench({
       health: HEALTH,
-      balancer: { kind, hashKey: { kind: 'path' } },
+      balancer: { kind, hash: { key: { kind: 'path' }, otherwise: null, setCookiePath: null } },
       targets: targets('a', 'b', 'c'),
     })
     const seen = (): Set<string> =>
@@ -144,7 +153,10 @@ for (const kind of ['round-robin', 'random', 'least-connections', 'power-of-two'
   })
 
   test(`${kind} picks none where none is usable and there is no panic`, () => {
-    const { service, update } = bench({ balancer: { kind, hashKey: { kind: 'path' } }, targets: targets('a') })
+    const { service, update } = bench({
+      balancer: { kind, hash: { key: { kind: 'path' }, otherwise: null, setCookiePath: null } },
+      targets: targets('a'),
+    })
     const [target] = service.targets
     target?.health.onCheck('gone', ACTIVE, 0)
     update({ health: { ...HEALTH, active: ACTIVE } })
@@ -159,7 +171,7 @@ for (const kind of ['round-robin', 'random', 'least-connections', 'power-of-two'
   test(`${kind} gives a target that has just come back a tenth of its share`, () => {
     const { time, service, attempt } = bench({
       health: { ...HEALTH, slowStartMs: 60_000 },
-      balancer: { kind, hashKey: { kind: 'path' } },
+      balancer: { kind, hash: { key: { kind: 'path' }, otherwise: null, setCookiePath: null } },
       targets: targets('a', 'b'),
     })
     attempt(500, 'a')

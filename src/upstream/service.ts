@@ -157,7 +157,7 @@ export class Service {
     const all = [...targets.values()]
     this.#health.update(ir.health, all)
     this.#group = new TargetGroup(all)
-    return createBalancer(ir.balancer.kind, this.#group, ir.balancer.hashKey, () => this.#clock.random())
+    return createBalancer(ir.balancer.kind, this.#group, ir.balancer.hash, () => this.#clock.random())
   }
 
   #applyBreaker({ breaker: ir }: ServiceIr): void {

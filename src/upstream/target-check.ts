@@ -23,6 +23,8 @@ const HEAD_BYTES_MAX = 16 * 1024
 export interface CheckRule {
   readonly ir: ActiveCheckIr
   readonly intervalMs: number
+  /** For targets that are not fit. */
+  readonly unfitIntervalMs: number
   readonly isHealthy: (status: number) => boolean
   /** Null where the body does not matter. */
   readonly matches: ((text: string) => boolean) | null
@@ -30,7 +32,13 @@ export interface CheckRule {
 
 /** The configuration has been checked: an expression that is none matches nothing. */
 export function compileCheck(ir: ActiveCheckIr): CheckRule {
-  return { ir, intervalMs: ir.intervalMs, isHealthy: compileStatuses(ir.statuses), matches: matcher(ir.body) }
+  return {
+    ir,
+    intervalMs: ir.intervalMs,
+    unfitIntervalMs: ir.unfitIntervalMs,
+    isHealthy: compileStatuses(ir.statuses),
+    matches: matcher(ir.body),
+  }
 }
 
 function matcher(body: ActiveCheckIr['body']): CheckRule['matches'] {

@@ -12,11 +12,20 @@ const ACTIVE: ActiveCheckIr = {
   statuses: ['2xx'],
   body: null,
   intervalMs: 1_000,
+  unfitIntervalMs: 1_000,
   timeoutMs: 100,
   unhealthyAfter: 3,
   healthyAfter: 2,
+  endsEjections: false,
 }
-const PASSIVE: PassiveCheckIr = { failures: 3, statuses: ['5xx'], ejectionMs: 10_000, ejectionMaxMs: 25_000, ejectedPercentMax: 50 }
+const PASSIVE: PassiveCheckIr = {
+  failures: 3,
+  statuses: ['5xx'],
+  ejectionMs: 10_000,
+  ejectionMaxMs: 25_000,
+  ejectedPercentMax: 50,
+  ejectsLast: false,
+}
 
 const CHECKS: readonly (readonly [string, string, string, boolean])[] = [
   ['is unknown at first, and fit', '', 'unknown', true],
@@ -139,4 +148,30 @@ test('without slow start a target comes back whole', () => {
   assert.equal(health.nextChangeAt(0, 0), 10_000)
   health.release(10_000)
   assert.equal(health.tenths(0, 10_000), 10)
+})
+
+test('where 0 checks are wanted for a verdict, it is never reached', () => {
+  const health = new TargetHealth()
+  for (let i = 0; i < 300; i++) health.onCheck('gone', { ...ACTIVE, unhealthyAfter: 0 }, 0)
+  assert.deepEqual([health.name, health.isFit], ['unknown', true])
+  for (let i = 0; i < 3; i++) health.onCheck('gone', ACTIVE, 0)
+  for (let i = 0; i < 300; i++) health.onCheck(null, { ...ACTIVE, healthyAfter: 0 }, 0)
+  assert.equal(health.name, 'unhealthy')
+})
+
+test('good checks end an ejection where they are told to, as many in a row as it takes', () => {
+  const told = { ...ACTIVE, endsEjections: true }
+  const health = new TargetHealth()
+  health.onCheck(null, told, 0)
+  health.eject('x', PASSIVE, 0)
+  const steps = [null, 'gone', null, null].map((failure) => [health.onCheck(failure, told, 1), health.isEjected])
+  assert.deepEqual(steps, [
+    [false, true],
+    [false, true],
+    [false, true],
+    [true, false],
+  ])
+  health.eject('x', PASSIVE, 2)
+  for (let i = 0; i < 10; i++) health.onCheck(null, ACTIVE, 3)
+  assert.equal(health.isEjected, true)
 })

@@ -12,6 +12,8 @@ export class TargetHealth {
   #verdict: 'unknown' | 'healthy' | 'unhealthy' = 'unknown'
   /** Checks in a row that went against the verdict. */
   #against = 0
+  /** Good checks in a row since it was ejected. */
+  #goodSinceEjection = 0
   #checkFailure: string | null = null
   #failuresInRow = 0
   /** Ejections in a row, and how long the last one was. */
@@ -54,17 +56,21 @@ export class TargetHealth {
 
   /**
    * A check has ended. Checks that find a target well again after they had found it ill end its ejection too: they see what made it fail.
-   * Checks that found nothing wrong with it do not.
-   * @param failure in plain words; null for a good one. @returns whether the verdict is another now
+   * Checks that found nothing wrong with it do so only where they are told to.
+   * @param failure in plain words; null for a good one. @returns whether the verdict is another now, or an ejection has ended
    */
-  onCheck(failure: string | null, { healthyAfter, unhealthyAfter }: ActiveCheckIr, nowMs: number): boolean {
+  onCheck(failure: string | null, { healthyAfter, unhealthyAfter, endsEjections }: ActiveCheckIr, nowMs: number): boolean {
     this.#checkFailure = failure
+    this.#goodSinceEjection = failure === null ? this.#goodSinceEjection + 1 : 0
+    const isBack = endsEjections && this.#isEjected && healthyAfter > 0 && this.#goodSinceEjection >= healthyAfter
+    if (isBack) this.release(nowMs)
     const says = failure === null ? 'healthy' : 'unhealthy'
     // What is unknown is in use like what is healthy: a good check confirms it, bad ones must be as many.
     const confirms = says === this.#verdict || (says === 'healthy' && this.#verdict === 'unknown')
     this.#against = confirms ? 0 : this.#against + 1
-    const isDecided = confirms || this.#against >= (failure === null ? healthyAfter : unhealthyAfter)
-    if (!isDecided || says === this.#verdict) return false
+    const wanted = failure === null ? healthyAfter : unhealthyAfter
+    const isDecided = confirms || (wanted > 0 && this.#against >= wanted)
+    if (!isDecided || says === this.#verdict) return isBack
     const isRecovery = this.#verdict === 'unhealthy'
     this.#against = 0
     this.#verdict = says
@@ -98,6 +104,7 @@ export class TargetHealth {
     this.#ejections = this.#ejections > 0 && behavedMs < this.#ejectionMs ? this.#ejections + 1 : 1
     this.#ejectionMs = Math.min(this.#ejections * ejectionMs, ejectionMaxMs)
     this.#isEjected = true
+    this.#goodSinceEjection = 0
     this.#ejectedUntil = nowMs + this.#ejectionMs
     this.#ejectionCause = cause
     this.#refit(nowMs)

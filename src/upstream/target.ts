@@ -12,6 +12,8 @@ export class Target implements Address {
   readonly host: string
   readonly port: number
   readonly label: string
+  /** The host as it stands in an authority. */
+  readonly #hostLabel: string
   /** As configured. */
   weight: number
   /** An operator has taken it out: it gets nothing new, whatever its health. */
@@ -35,7 +37,8 @@ export class Target implements Address {
   constructor(host: string, port: number, weight: number, settings: Readonly<TargetSettings>, context: TargetContext) {
     this.host = host
     this.port = port
-    this.label = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    this.#hostLabel = host.includes(':') ? `[${host}]` : host
+    this.label = `${this.#hostLabel}:${port}`
     this.weight = weight
     this.effectiveWeight = weight
     this.#settings = settings
@@ -55,6 +58,11 @@ export class Target implements Address {
   wire(): Wire {
     const { tls, protocol } = this.#settings
     return { tls: tls === null ? null : new TlsPeer(tls, this.host), protocol }
+  }
+
+  /** Its name and port as a Host: without the port that its scheme has anyway (RFC 9110, 4.2.3). */
+  get authority(): string {
+    return this.port === (this.#settings.tls === null ? 80 : 443) ? this.#hostLabel : this.label
   }
 
   /** Connections that are open, in use or not, or in the making. */

@@ -94,7 +94,7 @@ export const SERVICE: ServiceIr = {
   at: { file: 'test.yaml', line: 1, column: 1 },
   targets: [],
   discovery: null,
-  balancer: { kind: 'round-robin', hashKey: { kind: 'path' } },
+  balancer: { kind: 'round-robin', hash: { key: { kind: 'path' }, otherwise: null, setCookiePath: null } },
   connectTimeoutMs: 1_000,
   idleTimeoutMs: 1_000,
   connectionsMax: 10,

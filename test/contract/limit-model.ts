@@ -20,6 +20,7 @@ class ModelState {
   readonly #slices: bigint
   readonly #life: bigint
   readonly #isBucket: boolean
+  readonly #algorithm: LimitRule['algorithm']
   /** Of a bucket: what is missing, in parts of a request so small that each microsecond gives back `capacity` of them. */
   #debt = 0n
   #since = 0n
@@ -30,16 +31,25 @@ class ModelState {
     this.#capacity = BigInt(capacity)
     this.#periodUs = BigInt(periodMs) * 1000n
     this.#isBucket = algorithm === 'token-bucket'
-    this.#slices = algorithm === 'fixed-window' ? 1n : BigInt(SLIDING_SLICES)
-    this.#life = algorithm === 'fixed-window' ? 1n : this.#slices + 1n
+    this.#algorithm = algorithm
+    this.#slices = algorithm === 'sliding-window' ? BigInt(SLIDING_SLICES) : 1n
+    this.#life = algorithm === 'sliding-window' ? this.#slices + 1n : 1n
   }
 
   take(nowUs: bigint, cost: bigint): void {
     this.#debt = this.#debtAt(nowUs) + cost * this.#periodUs
     this.#since = nowUs
-    const slice = (nowUs * this.#slices) / this.#periodUs
     this.#takes = this.#takes.filter(({ endUs }) => endUs > nowUs)
-    this.#takes.push({ endUs: divideUp((slice + this.#life) * this.#periodUs, this.#slices), cost })
+    this.#takes.push({ endUs: this.#endOf(nowUs), cost })
+  }
+
+  /** When what is taken now no longer counts. */
+  #endOf(nowUs: bigint): bigint {
+    const date = new Date(Number(nowUs / 1000n))
+    if (this.#algorithm === 'calendar-month') return BigInt(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1)) * 1000n
+    if (this.#algorithm === 'calendar-year') return BigInt(Date.UTC(date.getUTCFullYear() + 1, 0)) * 1000n
+    const slice = (nowUs * this.#slices) / this.#periodUs
+    return divideUp((slice + this.#life) * this.#periodUs, this.#slices)
   }
 
   usage(nowUs: bigint, cost: bigint): Usage {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import * as fc from 'fast-check'
 import type { RedisIr } from '../../src/config/ir.ts'
+import { CALENDAR_MS_MAX } from '../../src/core/calendar.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import type { LimitDecision, LimitRule, LimitStore } from '../../src/core/store.ts'
 import { contextWith, testContext } from '../../src/policies/testing.ts'
@@ -89,6 +90,15 @@ const aRule = fc
     periodMs: fc.constantFrom(60_000, 100_000, 3_600_000, 86_400_000),
   })
   .filter(({ algorithm, capacity, periodMs }) => algorithm !== 'token-bucket' || periodMs / capacity >= 500)
+const aWindow = fc.oneof({ weight: 4, arbitrary: aRule }, { weight: 1, arbitrary: aCalendarRule() })
+
+function aCalendarRule(): fc.Arbitrary<LimitRule> {
+  return fc.record({ unit: fc.constantFrom('month' as const, 'year' as const), capacity: fc.integer({ min: 1, max: 12 }) }).map(calendar)
+}
+
+function calendar({ unit, capacity }: { unit: 'month' | 'year'; capacity: number }): LimitRule {
+  return { algorithm: `calendar-${unit}`, capacity, periodMs: CALENDAR_MS_MAX[unit] }
+}
 const aTake = fc.record({
   /** What passes before, in parts of the first rule's period, or in milliseconds. */
   wait: fc.oneof(
@@ -123,7 +133,7 @@ for (const { name, skip, open } of STORES) {
   test(`${name}: any takes give the decisions of the model`, { skip }, async (t) => {
     const { limits, setTime } = await open(t)
     const scenario = fc.asyncProperty(
-      fc.array(aRule, { minLength: 1, maxLength: 3 }),
+      fc.array(aWindow, { minLength: 1, maxLength: 3 }),
       fc.array(aTake, { minLength: 1, maxLength: 30 }),
       fc.integer({ min: 0, max: 86_400_000 }),
       async (rules, takes, offset) => {
@@ -185,6 +195,23 @@ for (const { name, skip, open } of STORES) {
     })
     const never = await group.take(['b', 'b'], 2)
     assert.deepEqual([never.admitted, never.refusedBy, never.retryAfterMs], [false, 1, Number.POSITIVE_INFINITY])
+  })
+
+  test(`${name}: windows of the calendar begin with each month and year of UTC, leap years and all`, { skip }, async (t) => {
+    const { limits, setTime } = await open(t)
+    const group = limits.group('calendar', [calendar({ unit: 'month', capacity: 100 }), calendar({ unit: 'year', capacity: 100 })])
+    const moments = [1970, 1999, 2000, 2023, 2024, 2026, 2100].flatMap((year) =>
+      [0, 1, 2, 5, 11].flatMap((month) => {
+        const start = Date.UTC(year, month)
+        const nextMonth = Date.UTC(year, month + 1)
+        return [start, start + 1, nextMonth - 1].map((at) => ({ at, ends: [nextMonth - at, Date.UTC(year + 1, 0) - at] }))
+      }),
+    )
+    for (const { at, ends } of moments) {
+      await setTime(at)
+      const { resetMs } = await group.take([`m${at}`, `y${at}`], 1)
+      assert.deepEqual([...resetMs], ends, new Date(at).toISOString())
+    }
   })
 
   test(`${name}: what was refused is known without a take, until its wait is over`, { skip }, async (t) => {

@@ -10,7 +10,18 @@ import { exchangeOf, testContext } from '../../src/policies/testing.ts'
 
 /** The smallest valid options of each kind, and options that make it do all it can. */
 const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly full: unknown }>> = {
-  'request-id': { minimal: {}, full: { header: 'X-Id', trustClient: 'always' } },
+  'request-id': { minimal: {}, full: { header: 'X-Id', trustClient: 'always', format: 'hex' } },
+  'correlation-id': { minimal: {}, full: { header: 'X-Id', format: 'origin', respond: true } },
+  'kong-log': {
+    minimal: { file: '/dev/null' },
+    full: {
+      http: { url: 'http://127.0.0.1:9/', headers: { Authorization: 'x' } },
+      set: { 'request.headers.x': null, environment: 'test' },
+    },
+  },
+  'kong-metrics': { minimal: {}, full: { statusCodes: true, latencies: true, bandwidth: true, consumers: true } },
+  'kong-statsd': { minimal: {}, full: { tags: 'dogstatsd', statuses: [{ from: 200, to: 299 }], hostnameInPrefix: true } },
+  'user-agent': { minimal: {}, full: { allow: ['^good'], deny: ['.'], bots: false } },
   'request-size': { minimal: { bodyMax: '1KiB' }, full: { bodyMax: 10, headerBytesMax: '1KiB' } },
   'ip-access': { minimal: { deny: ['10.0.0.1'] }, full: { allow: ['192.0.2.0/24', '::/0'], deny: ['192.0.2.9'], by: 'peer' } },
   'forwarded-headers': { minimal: {}, full: { standard: true } },
@@ -19,6 +30,7 @@ const EXAMPLES: Readonly<Record<string, { readonly minimal: unknown; readonly fu
     full: { origins: ['https://a.example', '~https://x'], headers: ['*'], exposedHeaders: ['X-A'], credentials: true, maxAge: '1h' },
   },
   'security-headers': { minimal: {}, full: { contentSecurityPolicy: "default-src 'none'", hsts: { always: true }, override: true } },
+  'latency-headers': { minimal: {}, full: { service: 'X-A', via: true, server: 'a' } },
   'client-certificate': {
     minimal: {},
     full: { allowUnknown: true, user: 'common-name', issuers: ['CN=CA'], forward: true },

@@ -45,6 +45,14 @@ const RESILIENT: Requests = {
   'split-and-fallback': ['GET', '/orders/7', 'X-Tenant: acme'],
 }
 
+/** To as-kong.yaml. */
+const AS_KONG: Requests = {
+  'protocol-refused': ['GET', '/secure/x'],
+  'matched-text-stripped': ['GET', 'http://eu.shop.example.com/shopping?'],
+  'no-route-as-kong': ['HEAD', 'http://eu.shop.example.com/shopping'],
+  'no-service-as-kong': ['GET', '/nobody', 'Accept: text/html'],
+}
+
 async function outcomeOf(file: string, method: string, url: string, headers: readonly string[]): Promise<string> {
   const loaded = await loadConfig([file], {
     policies: POLICIES,
@@ -62,6 +70,7 @@ const FILES = [
   ['gateway.yaml', REQUESTS],
   ['who-may-pass.yaml', GUARDED],
   ['ill-services.yaml', RESILIENT],
+  ['as-kong.yaml', AS_KONG],
 ] as const
 for (const [file, requests] of FILES) {
   for (const [name, [method, url, ...headers]] of Object.entries(requests)) {

@@ -39,9 +39,11 @@ export function resilienceOf({ breaker, health, concurrency }: NativeService): P
               statuses: active.statuses,
               body: active.body === undefined ? null : bodyMatchOf(active.body),
               intervalMs: active.interval,
+              unfitIntervalMs: active.unfitInterval ?? active.interval,
               timeoutMs: active.timeout,
               unhealthyAfter: active.unhealthyAfter,
               healthyAfter: active.healthyAfter,
+              endsEjections: active.endsEjections,
             },
       passive:
         passive === undefined
@@ -52,6 +54,7 @@ export function resilienceOf({ breaker, health, concurrency }: NativeService): P
               ejectionMs: passive.ejection,
               ejectionMaxMs: passive.ejectionMax,
               ejectedPercentMax: passive.ejectedPercentMax,
+              ejectsLast: passive.ejectsLast,
             },
       slowStartMs: health.slowStart,
       panicPercent: health.panicPercent,

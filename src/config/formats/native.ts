@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { GRPC_STATUSES } from '../../core/grpc-status.ts'
+import { policyKind } from '../../core/policy-name.ts'
+import type { PolicyOrder } from '../../core/policy-order.ts'
 import { parseAddress, parseHostPattern } from '../addresses.ts'
 import { consumersOf } from '../consumers.ts'
 import type { Problem } from '../diagnostics.ts'
@@ -9,9 +11,11 @@ import type {
   ConsumerIr,
   DecisionsIr,
   GatewayIr,
+  HashIr,
   HashKeyIr,
   ListenerIr,
   PolicyIr,
+  ProtocolsIr,
   RouteIr,
   ServiceIr,
   ServiceTlsIr,
@@ -34,8 +38,7 @@ export interface NativeOptions {
   readonly availableCpus: number
   /** Policies that are on unless the configuration says otherwise, with their default options. */
   readonly defaultPolicies: ReadonlyMap<string, unknown>
-  /** Kinds of policies that act before the consumer is known. */
-  readonly earlyKinds: ReadonlySet<string>
+  readonly order: PolicyOrder
 }
 
 /**
@@ -48,6 +51,7 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
   const builder = new Builder(config, tree, problems)
   const { admin, limits, workers } = config
   const ir: Omit<GatewayIr, 'revision'> = {
+    compatibility: config.compatibility ?? null,
     listeners: builder.listeners(),
     admin: { host: admin.host, port: admin.port, token: admin.token ?? null, tokens: admin.tokens, allow: admin.allow ?? null },
     workers: workers === 'auto' ? Math.min(256, Math.max(1, options.availableCpus)) : workers,
@@ -69,13 +73,13 @@ export function toGatewayIr(config: NativeConfig, tree: ConfigNode, options: Nat
     eventOutputs: eventOutputsOf(config),
     tracing: tracingOf(config),
     decisions: decisionsOf(config),
-    metrics: { seriesMax: config.metrics.seriesMax, byConsumer: config.metrics.consumers },
+    metrics: { seriesMax: config.metrics.seriesMax, byConsumer: config.metrics.consumers, kongNames: config.metrics.kongNames },
     statsd: statsdOf(config),
     drainDelayMs: config.drainDelay,
     drainTimeoutMs: config.drainTimeout,
     drainSpreadMs: config.drainSpread,
     stores: storesOf(config),
-    consumers: builder.consumers(options.earlyKinds),
+    consumers: builder.consumers(options.order),
     services: Object.entries(config.services).map(([name, service]) => builder.service(name, service)),
     routes: Object.entries(config.routes).map(([name, route]) => builder.route(name, route)),
     policies: builder.globalPolicies(options.defaultPolicies),
@@ -185,8 +189,8 @@ class Builder {
       targets: this.#targets(path, service),
       balancer:
         typeof balancer === 'string'
-          ? { kind: balancer, hashKey: { kind: 'client-ip' } }
-          : { kind: balancer.kind, hashKey: hashKeyOf(balancer.by) },
+          ? { kind: balancer, hash: { key: { kind: 'client-ip' }, otherwise: { kind: 'client-ip' }, setCookiePath: null } }
+          : { kind: balancer.kind, hash: hashOf(balancer) },
       connectTimeoutMs: service.connectTimeout,
       idleTimeoutMs: service.idleTimeout,
       connectionsMax: service.connectionsMax,
@@ -246,11 +250,15 @@ class Builder {
       match: {
         hosts: this.#distinct([...path, 'host'], route.host ?? [], (host) => parseHostPattern(host) ?? host),
         paths: this.#distinct([...path, 'path'], route.path),
+        pathPriorities: this.#pathPriorities(path, route),
         methods: this.#distinct([...path, 'method'], route.method ?? []),
+        ports: route.port ?? [],
+        serverNames: this.#distinct([...path, 'serverName'], route.serverName ?? [], (host) => parseHostPattern(host) ?? host),
         headers: matchesOf(route.headers),
         query: matchesOf(route.query),
       },
       priority: route.priority,
+      protocols: this.#protocols(path, route),
       service: route.service ?? null,
       ...divisionOf(route),
       timeoutMs: timeout,
@@ -272,10 +280,31 @@ class Builder {
     }
   }
 
-  consumers(earlyKinds: ReadonlySet<string>): ConsumerIr[] {
+  consumers(order: PolicyOrder): ConsumerIr[] {
     const routes = new Set(Object.keys(this.#config.routes))
     const policiesOf = (path: ConfigPath, blocks: Blocks | undefined): PolicyIr[] => this.#policies(path, blocks)
-    return consumersOf(this.#config.consumers, { tree: this.#tree, routes, earlyKinds, policiesOf }, this.#problems)
+    return consumersOf(this.#config.consumers, { tree: this.#tree, routes, order, policiesOf }, this.#problems)
+  }
+
+  #protocols(path: ConfigPath, { protocols, httpsRedirect }: NativeRoute): ProtocolsIr | null {
+    const takes = new Set<string>(protocols)
+    const grpc = takes.size > 0 && !takes.has('http') && !takes.has('https')
+    const tls = takes.size > 0 && !takes.has('http') && !takes.has('grpc')
+    if (takes.size > 0 && !grpc && (takes.has('grpc') || takes.has('grpcs')))
+      this.#error(
+        [...path, 'protocols'],
+        'expected `http` and `https`, or `grpc` and `grpcs`: a route that takes both kinds needs none of them',
+      )
+    if (httpsRedirect !== undefined && (!tls || grpc))
+      this.#error([...path, 'httpsRedirect'], 'expected `protocols: https` beside it: without, requests by http are served', 'key')
+    return tls || grpc ? { tls, grpc, httpsRedirect: httpsRedirect ?? null } : null
+  }
+
+  #pathPriorities(route: ConfigPath, { path, pathPriority }: NativeRoute): (number | null)[] {
+    for (const key of Object.keys(pathPriority)) {
+      if (!path.includes(key)) this.#error([...route, 'pathPriority', key], `\`${key}\` is none of the paths of this route`, 'key')
+    }
+    return path.map((item) => pathPriority[item] ?? null)
   }
 
   /** The items in their normal form; one that stands twice is a mistake. */
@@ -290,20 +319,29 @@ class Builder {
   }
 
   #checkAnswers(path: ConfigPath, { service, split, policies }: NativeRoute): void {
-    if (service !== undefined || split !== undefined || ANSWERING.some((kind) => policies?.[kind]?.mode === 'enforce')) return
+    if (
+      // Kong takes routes without a service, and answers 503 behind all plugins.
+      this.#config.compatibility === 'kong' ||
+      service !== undefined ||
+      split !== undefined ||
+      Object.entries(policies ?? {}).some(([name, block]) => ANSWERING.includes(policyKind(name)) && block?.mode === 'enforce')
+    )
+      return
     this.#error(path, 'a route without `service` needs a policy that answers: `redirect` or `static-response`', 'key')
   }
 
   #policies(path: ConfigPath, blocks: Blocks | undefined): PolicyIr[] {
-    return Object.entries(blocks ?? {}).flatMap(([kind, block]) =>
-      block === undefined ? [] : [{ kind, mode: block.mode, options: block.options, at: this.#keyAt([...path, kind]) }],
+    return Object.entries(blocks ?? {}).flatMap(([name, block]) =>
+      block === undefined
+        ? []
+        : [{ kind: policyKind(name), name, mode: block.mode, options: block.options, at: this.#keyAt([...path, name]) }],
     )
   }
 
   globalPolicies(defaults: ReadonlyMap<string, unknown>): PolicyIr[] {
     const written = this.#policies(['policies'], this.#config.policies)
-    const implied = [...defaults].filter(([kind]) => !written.some((policy) => policy.kind === kind))
-    return [...implied.map(([kind, options]): PolicyIr => ({ kind, mode: 'enforce', options, at: this.#tree.at })), ...written]
+    const implied = [...defaults].filter(([kind]) => !written.some((policy) => policy.name === kind))
+    return [...implied.map(([kind, options]): PolicyIr => ({ kind, name: kind, mode: 'enforce', options, at: this.#tree.at })), ...written]
   }
 
   /** Two sockets cannot have one port. */
@@ -346,10 +384,14 @@ function matchOf(value: true | string): ValueMatchIr {
   return value.startsWith('~') ? { kind: 'regex', source: value.slice(1) } : { kind: 'exact', value }
 }
 
+function hashOf({ by, otherwise, setCookie }: Exclude<NativeService['balancer'], string>): HashIr {
+  return { key: hashKeyOf(by), otherwise: otherwise === 'random' ? null : hashKeyOf(otherwise), setCookiePath: setCookie ?? null }
+}
+
 function hashKeyOf(by: string): HashKeyIr {
-  if (by === 'client-ip' || by === 'path') return { kind: by }
+  if (by === 'client-ip' || by === 'path' || by === 'consumer') return { kind: by }
   const [kind = '', name = ''] = by.split(':', 2)
-  return kind === 'header' || kind === 'query' || kind === 'cookie' ? { kind, name } : { kind: 'client-ip' }
+  return kind === 'header' || kind === 'query' || kind === 'cookie' || kind === 'param' ? { kind, name } : { kind: 'client-ip' }
 }
 
 /** The same meaning gives the same 12 digits: places and the order of keys, services and routes do not count. */

@@ -152,6 +152,15 @@ test("the connection's own fields are taken out, and those it names (RFC 9110, 7
   assert.deepEqual(answer.names, ['content-length', 'x-d'])
 })
 
+test('what is meant for proxies is taken out and kept aside (RFC 9110, 11.7.2)', () => {
+  assert.equal(request(['Proxy-Authorization: Basic a']).head.proxyAuthorization, 'Basic a')
+  assert.equal(request(['Proxy-Authorization: Basic a', 'Proxy-Authorization: Basic b']).head.proxyAuthorization, 'Basic a, Basic b')
+  const { head } = request(['Proxy-Authorization: Basic a'])
+  parseInto(head.headers, ['Host: h'])
+  frameRequest(head, new Framing())
+  assert.equal(head.proxyAuthorization, '')
+})
+
 test('every Connection field counts, also those behind a close', () => {
   assert.deepEqual(request(['Connection: close', 'Connection: x-a', 'X-A: 1']).names, ['host'])
   assert.equal(request(['Connection: close', 'Connection: content-length', 'Content-Length: 1']).fault, 'request_malformed')

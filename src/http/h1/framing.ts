@@ -43,6 +43,7 @@ export function frameRequest(head: RequestHead, framing: Framing): ErrorCode | n
   const { headers } = head
   resetFraming(framing, head.minorVersion)
   head.acceptsTrailers = false
+  head.proxyAuthorization = ''
   let hosts = 0
   let chunked = false
   let length = -1
@@ -85,7 +86,13 @@ export function frameRequest(head: RequestHead, framing: Framing): ErrorCode | n
         break
       case ID_KEEP_ALIVE:
       case ID_PROXY_CONNECTION:
+        headers.deleteAt(i)
+        break
       case ID_PROXY_AUTHORIZATION:
+        head.proxyAuthorization = joinFields(
+          head.proxyAuthorization,
+          headers.bytes.latin1Slice(headers.valueStartAt(i), headers.valueEndAt(i)),
+        )
         headers.deleteAt(i)
         break
     }
@@ -104,6 +111,10 @@ export function frameRequest(head: RequestHead, framing: Framing): ErrorCode | n
   }
   if (framing.body === 'none') head.expectsContinue = false
   return null
+}
+
+function joinFields(before: string, value: string): string {
+  return before === '' ? value : `${before}, ${value}`
 }
 
 /**

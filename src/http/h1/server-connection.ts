@@ -61,6 +61,7 @@ export class ServerConnection implements DownstreamConnection, DownstreamStream,
     this.exchange.client.certificate = peer.certificate
     this.exchange.client.tls = peer.tls
     this.exchange.request.scheme = context.listener.scheme
+    this.exchange.request.serverName = peer.tls?.serverName ?? null
     this.#reader = new HeadReader(this.exchange.request)
     this.#body = new BodyReader(this.exchange, this.#reader.framing)
     this.#handler = context.createHandler(this.exchange)

@@ -33,7 +33,8 @@ export const TE = 9
 export const COOKIE = 10
 export const EXPECT = 11
 /** Meant for us, and not for whoever we forward to (RFC 9110, 11.7). */
-export const PROXY_CREDENTIALS = 12
+export const PROXY_AUTHENTICATE = 12
+export const PROXY_AUTHORIZATION = 13
 /** Added to a kind when the value is none that a field may have. */
 export const ILLEGAL_VALUE = 32
 
@@ -52,8 +53,8 @@ KIND_BY_ID[ID_CONTENT_LENGTH] = CONTENT_LENGTH
 KIND_BY_ID[ID_TE] = TE
 KIND_BY_ID[ID_EXPECT] = EXPECT
 KIND_BY_ID[headerName('Cookie').id] = COOKIE
-KIND_BY_ID[ID_PROXY_AUTHORIZATION] = PROXY_CREDENTIALS
-KIND_BY_ID[ID_PROXY_AUTHENTICATE] = PROXY_CREDENTIALS
+KIND_BY_ID[ID_PROXY_AUTHORIZATION] = PROXY_AUTHORIZATION
+KIND_BY_ID[ID_PROXY_AUTHENTICATE] = PROXY_AUTHENTICATE
 
 const NAME = 1
 const VALUE = 2

@@ -55,10 +55,19 @@ test('a request is its pseudo-header fields and lines as HTTP/1.1 has them', () 
     ['proxy-authorization', 'Basic x'],
   ])
   assert.equal(fault, 'none')
-  const { method, scheme, path, authority, contentLength, acceptsTrailers, expect } = reader
+  const { method, scheme, path, authority, contentLength, acceptsTrailers, expect, proxyAuthorization } = reader
   assert.deepEqual(
-    { method, scheme, path, authority, contentLength, acceptsTrailers, expect },
-    { method: 'PUT', scheme: 'https', path: '/a?b', authority: 'h:8443', contentLength: 12, acceptsTrailers: true, expect: '100-continue' },
+    { method, scheme, path, authority, contentLength, acceptsTrailers, expect, proxyAuthorization },
+    {
+      method: 'PUT',
+      scheme: 'https',
+      path: '/a?b',
+      authority: 'h:8443',
+      contentLength: 12,
+      acceptsTrailers: true,
+      expect: '100-continue',
+      proxyAuthorization: 'Basic x',
+    },
   )
   assert.deepEqual(fields, [
     ['accept', '*/*'],

@@ -10,7 +10,8 @@ import {
   METHOD,
   PATH,
   PLAIN,
-  PROXY_CREDENTIALS,
+  PROXY_AUTHENTICATE,
+  PROXY_AUTHORIZATION,
   SCHEME,
   STATUS,
   TE,
@@ -73,6 +74,8 @@ export class FieldSectionReader implements FieldSink {
   acceptsTrailers = false
   /** The value of Expect, which is taken out of a request; empty for none. */
   expect = ''
+  /** The value of Proxy-Authorization, which is taken out of a request; several joined by a comma, empty for none. */
+  proxyAuthorization = ''
   readonly #decoder: HpackDecoder
   #kind: typeof REQUEST | typeof RESPONSE | typeof TRAILERS = REQUEST
   #lines: FieldLines | null = null
@@ -145,6 +148,7 @@ export class FieldSectionReader implements FieldSink {
     this.contentLength = -1
     this.acceptsTrailers = false
     this.expect = ''
+    this.proxyAuthorization = ''
     const { headers } = lines
     headers.reset(lines.bytes, 0)
     const isDecoded = this.#decoder.decode(bytes, start, end, this)
@@ -208,12 +212,20 @@ export class FieldSectionReader implements FieldSink {
         this.expect = bytes.latin1Slice(valueStart, valueEnd)
         this.#hasField = true
         return true
-      case PROXY_CREDENTIALS:
+      case PROXY_AUTHORIZATION:
+        this.#hasField = true
+        if (this.#kind === REQUEST) this.#takeProxyAuthorization(bytes.latin1Slice(valueStart, valueEnd))
+        return true
+      case PROXY_AUTHENTICATE:
         this.#hasField = true
         return true
     }
     this.#addLine(bytes, start, nameLength, valueLength)
     return true
+  }
+
+  #takeProxyAuthorization(value: string): void {
+    this.proxyAuthorization = this.proxyAuthorization === '' ? value : `${this.proxyAuthorization}, ${value}`
   }
 
   /** RFC 9113, 8.3: in front of all fields, known, once, and none of them in trailers. That they are not empty is ours. */

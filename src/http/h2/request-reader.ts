@@ -93,6 +93,7 @@ export class RequestReader {
     head.host = ''
     head.expectsContinue = false
     head.acceptsTrailers = section.acceptsTrailers
+    head.proxyAuthorization = section.proxyAuthorization
     const isBelieved = fault === null
     head.method = isBelieved && TOKEN.test(section.method) ? section.method : ''
     head.target = isBelieved ? (section.method === 'CONNECT' ? section.authority : section.path) : ''

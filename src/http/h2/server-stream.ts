@@ -78,6 +78,7 @@ export class ServerStream implements Downstream, BodySource, DownstreamStream, S
     this.exchange.client.peerAddress = peer.address
     this.exchange.client.certificate = peer.certificate
     this.exchange.client.tls = peer.tls
+    this.exchange.request.serverName = peer.tls?.serverName ?? null
     this.reader = new RequestReader(this.exchange.request)
     this.sender = new ResponseSender(session.writer, this)
     this.#handler = context.createHandler(this.exchange)

@@ -1,8 +1,18 @@
 import { type CredentialPlace, credentialPlace } from '../../core/credential-place.ts'
 
+/** A place in the body, which has to be read first. */
+export class BodyPlace {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
 /** Where an API key may stand: as it is, or in `Authorization` behind a scheme. */
-export function keyPlace(written: string): CredentialPlace {
-  return written.toLowerCase() === 'header:authorization' ? AUTHORIZATION : credentialPlace(written)
+export function keyPlace(written: string, scheme: boolean): CredentialPlace | BodyPlace {
+  if (written.startsWith('body:')) return new BodyPlace(written.slice('body:'.length))
+  return scheme && written.toLowerCase() === 'header:authorization' ? AUTHORIZATION : credentialPlace(written)
 }
 
 /** Schemes are compared without regard to case (RFC 9110, 11.1). */

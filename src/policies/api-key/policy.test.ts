@@ -134,7 +134,7 @@ test('where a key may stand is checked', async () => {
     'header:',
     'header:a b',
     'query:a=b',
-    'body:k',
+    'body',
     'header:Host',
     'header:Cookie',
     'header:transfer-encoding',
@@ -142,4 +142,32 @@ test('where a key may stand is checked', async () => {
     assert.notDeepEqual(await problemsOf(apiKey, { from: [wrong] }), [], wrong)
   assert.notDeepEqual(await problemsOf(apiKey, { from: [] }), [])
   assert.notDeepEqual(await problemsOf(apiKey, { realm: 'a"b' }), [])
+})
+
+test('with `select: first` the first place where anything stands counts, and two there are refused', async () => {
+  const options = { from: ['header:X-API-Key', 'query:k'], select: 'first' }
+  assert.equal(await outcome({ ...header(KEY), query: 'k=other' }, options), 'api-key app key-1')
+  assert.equal(await outcome({ ...header('other'), query: `k=${KEY}` }, options), 'credentials_invalid')
+  assert.equal(await outcome({ ...header(''), query: `k=${KEY}` }, options), 'credentials_missing')
+  assert.equal(await outcome({ query: `k=${KEY}` }, options), 'api-key app key-1')
+  assert.equal(await outcome(header(KEY, KEY), options), 'credentials_invalid')
+  assert.equal(await outcome({}, options), 'credentials_missing')
+})
+
+test('without a scheme the whole of `Authorization` is the key', async () => {
+  const options = { from: ['header:Authorization'], scheme: false }
+  assert.equal(await outcome({ headers: [['Authorization', KEY]] }, options), 'api-key app key-1')
+  assert.equal(await outcome({ headers: [['Authorization', `Bearer ${KEY}`]] }, options), 'credentials_invalid')
+})
+
+test('OPTIONS may need no key, the challenge may be another, and reasons are told', async () => {
+  const options = { onOptions: false, challenge: 'Key' }
+  assert.equal(await outcome({ method: 'OPTIONS' }, options), ' undefined ')
+  const steps = await compilePolicy(apiKey, options, contextOf(APP).context)
+  const reasonOf = (shape: ExchangeShape) => onRequest(steps, exchangeOf(shape))?.reason
+  assert.deepEqual([reasonOf({}), reasonOf(header('x')), reasonOf(header('x', 'y'))], ['key-missing', 'key-unknown', 'key-repeated'])
+  assert.deepEqual(onRequest(steps, exchangeOf())?.headers, [['WWW-Authenticate', 'Key']])
+  assert.deepEqual(await problemsOf(apiKey, { challenge: 'Key\r\nX: y' }), [
+    'expected a scheme, and parameters behind it: `Key realm="api"`',
+  ])
 })

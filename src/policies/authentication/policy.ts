@@ -1,4 +1,4 @@
-import { admit, isMissing } from '../../core/caller.ts'
+import { ANONYMOUS, admit, isMissing } from '../../core/caller.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { PolicyDefinition, Remark, Verdict } from '../../core/policy.ts'
@@ -46,7 +46,7 @@ export const authentication: PolicyDefinition<AuthenticationOptions> = {
         const hasNone = refusal === null || isMissing(refusal)
         if (nobody === undefined || !hasNone) return refusal ?? MISSING
         exchange.trace?.note(`no credential: taken for consumer ${nobody.name}`)
-        return admit(exchange, { method: 'anonymous', consumer: nobody })
+        return admit(exchange, { method: ANONYMOUS, consumer: nobody })
       },
     }
   },

@@ -200,3 +200,21 @@ test('a route where nobody is known, and names that no consumer has, are errors'
   assert.equal(first?.severity, 'error')
   assert.deepEqual(authorize.review?.(schema.parse({ permission: 'a' }), around), [])
 })
+
+test('who is not known is challenged, unless that is switched off', async () => {
+  const refusalOf = async (options: object) => onRequest(await compilePolicy(authorize, options), exchangeOf())
+  const groups = { groups: { allow: ['a'] } }
+  assert.deepEqual((await refusalOf(groups))?.headers, [['WWW-Authenticate', 'Bearer']])
+  assert.deepEqual((await refusalOf({ ...groups, challenge: false }))?.headers, [])
+  assert.equal((await refusalOf(groups))?.reason, 'nobody')
+})
+
+test('a stranger in no group is told apart by the reason', async () => {
+  const steps = await compilePolicy(authorize, { groups: { allow: ['a'] } })
+  const reasonOf = (method: string, ...groups: string[]) => {
+    const exchange = exchangeOf()
+    admit(exchange, { method, consumer: consumer('nobody', ...groups) })
+    return onRequest(steps, exchange)?.reason
+  }
+  assert.deepEqual([reasonOf('anonymous'), reasonOf('anonymous', 'b'), reasonOf('basic')], ['stranger', undefined, undefined])
+})

@@ -1,4 +1,4 @@
-import type { Caller } from '../../core/caller.ts'
+import { ANONYMOUS, type Caller } from '../../core/caller.ts'
 import { didYouMean } from '../../core/nearest.ts'
 import type { PolicyDefinition, Remark } from '../../core/policy.ts'
 import { type Reply, refuse } from '../../core/reply.ts'
@@ -11,20 +11,20 @@ interface Check {
   readonly refusal: Reply
 }
 
-/** Not a 403: who is not known may try again with credentials. RFC 9110, 11.6.1 wants a challenge with it. */
-const NOBODY = refuse('credentials_missing', null, [['WWW-Authenticate', 'Bearer']])
 const DENIED = refuse('permission_denied')
 const CONSUMER_DENIED = refuse('consumer_denied')
+/** The same of a caller without a credential who is taken for a consumer that belongs to no group. */
+const STRANGER_DENIED = refuse('consumer_denied', null, [], undefined, 'stranger')
 
 export const authorize: PolicyDefinition<AuthorizeOptions> = {
   kind: 'authorize',
   summary: 'Lets callers pass by permission, role, scope, claim, group or consumer; the others are refused with 403.',
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
-  review(options, { authenticates, consumers }) {
+  review(options, { authenticates, consumers, compatibility }) {
     const remarks: Remark[] = []
     if (!authenticates) {
       remarks.push({
-        severity: 'error',
+        severity: (compatibility ?? null) === null ? 'error' : 'warning',
         path: [],
         message:
           'no policy that finds out who calls is in force here, so that nobody could ever pass: add `jwt`, `api-key`, `basic` or `hmac`',
@@ -46,17 +46,18 @@ export const authorize: PolicyDefinition<AuthorizeOptions> = {
     const always = consumerChecks(options)
     const unlessAdmin = callerChecks(options)
     const isAdmin = adminTest(options)
+    const nobody = nobodyRefusal(options)
     return {
       onRequest({ caller, trace }) {
         if (!caller.isKnown) {
           trace?.note('nobody is known')
-          return caller.refusal ?? NOBODY
+          return caller.refusal ?? nobody
         }
         for (const { missing, refusal } of always) {
           const why = missing(caller)
           if (why === null) continue
           trace?.note(why)
-          return refusal
+          return isGrouplessStranger(caller) ? STRANGER_DENIED : refusal
         }
         for (const { missing, refusal } of unlessAdmin) {
           const why = missing(caller)
@@ -73,6 +74,15 @@ export const authorize: PolicyDefinition<AuthorizeOptions> = {
       },
     }
   },
+}
+
+/** Not a 403: who is not known may try again with credentials. RFC 9110, 11.6.1 wants a challenge with it. */
+function nobodyRefusal({ challenge }: AuthorizeOptions): Reply {
+  return refuse('credentials_missing', null, challenge === false ? [] : [['WWW-Authenticate', challenge]], undefined, 'nobody')
+}
+
+function isGrouplessStranger({ method, consumer }: Caller): boolean {
+  return method === ANONYMOUS && consumer?.groups.length === 0
 }
 
 function consumerChecks({ groups, consumers }: AuthorizeOptions): readonly Check[] {

@@ -49,6 +49,12 @@ export const schema = object({
     .union([z.literal(false), name()], { error: 'expected the name of a role, or `false`' })
     .default('admin')
     .describe('The role that needs no permission, role, scope or claim; `false` for none. `groups` and `consumers` hold for it too.'),
+  challenge: z
+    .union([z.literal(false), z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}( [\x20-\x7e]{1,256})?$/)], {
+      error: 'expected a scheme and its parameters, `Bearer realm="api"` say, or `false`',
+    })
+    .default('Bearer')
+    .describe('What `WWW-Authenticate` says to who is not known; `false` for nothing.'),
   rolesClaim: name().default('roles').describe('The claim with the roles, where no record of `users` is there.'),
   permissionsClaim: name().default('permissions').describe('The claim with the permissions, where no record of `users` is there.'),
 }).refine((options) => CONDITIONS.some((condition) => options[condition] !== undefined), {

@@ -16,7 +16,11 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Name and password of the `Authorization` field (RFC 7617); null for another scheme or none, a sentence for what is malformed. */
 export function readCredentials(headers: Headers): UserPass | null | string {
-  const values = headers.getAll('Authorization')
+  return readField(headers.getAll('Authorization'))
+}
+
+/** As {@link readCredentials}, of the values of one field. */
+export function readField(values: readonly string[]): UserPass | null | string {
   if (!values.some((value) => SCHEME.test(value))) return null
   const [value = ''] = values
   // RFC 9110, 11.6.2: there is one. Whoever stands behind us may read another line than we do.

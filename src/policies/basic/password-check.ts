@@ -1,5 +1,12 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { type PasswordHash, parsePasswordHash, type ScryptCost, scryptDigest } from '../../core/password-hash.ts'
+import {
+  type PasswordCost,
+  type PasswordHash,
+  parsePasswordHash,
+  parseSaltedSha1,
+  scryptDigest,
+  sha1Digest,
+} from '../../core/password-hash.ts'
 import type { Resource } from '../../core/resources.ts'
 
 /** Node's thread pool has four threads, which files and names need too. */
@@ -49,6 +56,8 @@ export class PasswordCheck implements Resource {
   async verify(name: string, password: string, passwordHash: string): Promise<boolean | typeof OVERLOADED> {
     const pending = this.#pending.get(name)
     if (pending !== undefined) return pending
+    const weak = parseSaltedSha1(passwordHash)
+    if (weak !== null) return timingSafeEqual(sha1Digest(password, weak.salt), weak.digest)
     if (!this.#hasRoom()) return OVERLOADED
     const parsed = parsePasswordHash(passwordHash)
     if (parsed === null) return false
@@ -62,7 +71,11 @@ export class PasswordCheck implements Resource {
   }
 
   /** Spends what a check of this cost does, for a name that nobody has. */
-  async pretend(password: string, cost: ScryptCost): Promise<false | typeof OVERLOADED> {
+  async pretend(password: string, cost: PasswordCost): Promise<false | typeof OVERLOADED> {
+    if (cost === 'sha1') {
+      sha1Digest(password, '')
+      return false
+    }
     if (!this.#hasRoom()) return OVERLOADED
     await this.#run(() => scryptDigest(password, this.#key, cost))
     return false

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { BasicCredential } from '../../core/consumers.ts'
 import type { Exchange } from '../../core/exchange.ts'
@@ -186,4 +186,33 @@ test('the password does not reach the service, unless it is to; other schemes do
   assert.deepEqual(await seen({}, login('app', 'wrong')), [])
   assert.deepEqual(await seen({ forward: true }, login('app', 'right')), ['authorization: Basic YXBwOnJpZ2h0'])
   assert.deepEqual(await seen({}, authorization('Bearer x')), ['authorization: Bearer x'])
+})
+
+test('a salted SHA-1 that another gateway left is checked, and a name that nobody has costs the same', async () => {
+  const digest = createHash('sha1').update('right').update('a-salt').digest('hex')
+  const credential: BasicCredential = { ...(await loginOf('anna', 'x')), passwordHash: `sha1:a-salt:${digest}` }
+  const { steps, context } = await rig([credential])
+  assert.deepEqual(context.consumers.passwordCosts, ['sha1'])
+  assert.equal(await outcome(steps, login('anna', 'right')), 'basic app basic-1')
+  assert.equal(await outcome(steps, login('anna', 'wrong')), 'credentials_invalid')
+  assert.equal(await outcome(steps, login('anna', digest)), 'credentials_invalid')
+  assert.equal(await outcome(steps, login('berta', 'right')), 'credentials_invalid')
+})
+
+test('what is written for proxies counts first where it names somebody, and only if that is asked for', async () => {
+  const credentials = [await loginOf('anna', 'right')]
+  const encoded = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
+  const ask = async (options: unknown, proxy: string, shape: ExchangeShape = {}) => {
+    const { steps } = await rig(credentials, options)
+    const exchange = exchangeOf(shape)
+    exchange.request.proxyAuthorization = proxy
+    return (await verdictOf(steps, exchange))?.reason ?? exchange.caller.credentialName
+  }
+  const both = { proxyAuthorization: true }
+  assert.equal(await ask({}, encoded('anna:right')), 'login-missing')
+  assert.equal(await ask(both, encoded('anna:right')), 'anna')
+  assert.equal(await ask(both, encoded('anna:wrong'), login('anna', 'right')), 'login-wrong')
+  assert.equal(await ask(both, encoded('berta:x'), login('anna', 'right')), 'anna')
+  assert.equal(await ask(both, encoded('berta:x')), 'login-wrong', 'as a name that somebody has')
+  assert.equal(await ask(both, `${encoded('anna:right')}, ${encoded('anna:right')}`), 'login-missing')
 })

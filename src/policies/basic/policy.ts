@@ -1,10 +1,11 @@
-import { admit, deny } from '../../core/caller.ts'
+import { type AuthenticationTerms, isSpared, reviewTerms, termsOf, turnAway } from '../../core/authentication-terms.ts'
+import { admit } from '../../core/caller.ts'
 import { type BasicCredential, isInForce, type Owned } from '../../core/consumers.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { STRONG_COST } from '../../core/password-hash.ts'
 import type { CompileContext, PolicyDefinition, Verdict } from '../../core/policy.ts'
 import { type Reply, refuse } from '../../core/reply.ts'
-import { readCredentials, removeCredentials, type UserPass } from './credentials.ts'
+import { readCredentials, readField, removeCredentials, type UserPass } from './credentials.ts'
 import { OVERLOADED, PasswordCheck } from './password-check.ts'
 import type { BasicOptions } from './schema.ts'
 
@@ -14,6 +15,8 @@ export const basic: PolicyDefinition<BasicOptions> = {
   identifies: true,
   authenticates: true,
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
+
+  review: reviewTerms,
 
   compile(options, context) {
     const gate = new PasswordGate(options, context)
@@ -39,6 +42,7 @@ class LoginMemo {
 class PasswordGate {
   readonly #options: BasicOptions
   readonly #context: CompileContext
+  readonly #terms: AuthenticationTerms
   readonly #passwords: PasswordCheck
   readonly #missing: Reply
   readonly #invalid: Reply
@@ -48,22 +52,23 @@ class PasswordGate {
     this.#options = options
     this.#context = context
     this.#passwords = context.resources.keep('basic passwords', () => new PasswordCheck())
-    const challenge = [['WWW-Authenticate', `Basic realm="${options.realm}", charset="UTF-8"`]] as const
-    this.#missing = refuse('credentials_missing', null, challenge)
-    this.#invalid = refuse('credentials_invalid', null, challenge)
-    this.#expired = refuse('credentials_expired', null, challenge)
+    this.#terms = termsOf(options, context.consumers)
+    const challenge = [['WWW-Authenticate', options.challenge ?? `Basic realm="${options.realm}", charset="UTF-8"`]] as const
+    this.#missing = refuse('credentials_missing', null, challenge, undefined, 'login-missing')
+    this.#invalid = refuse('credentials_invalid', null, challenge, undefined, 'login-wrong')
+    this.#expired = refuse('credentials_expired', null, challenge, undefined, 'login-expired')
   }
 
   check(exchange: Exchange): Verdict | Promise<Verdict> {
-    const { request, caller } = exchange
-    if (caller.isSettled) {
+    const { request } = exchange
+    if (isSpared(exchange, this.#terms)) {
       this.#hide(exchange)
       return undefined
     }
     const now = this.#context.clock.now()
     const memo = request.authMemo
     if (memo instanceof LoginMemo && memo.gate === this && now < memo.until) return this.#admit(exchange, memo.owned)
-    const login = readCredentials(request.headers)
+    const login = this.#loginOf(exchange)
     if (login === null) return this.#deny(exchange, this.#missing, 'no name and password')
     if (typeof login === 'string') return this.#deny(exchange, this.#invalid, login)
     const candidates = this.#context.consumers.byUsername(login.username)
@@ -72,6 +77,16 @@ class PasswordGate {
       if (until > 0) return this.#welcome(exchange, owned, until)
     }
     return this.#compare(exchange, login, candidates)
+  }
+
+  /** What is written for proxies counts before what is written for us, where it names somebody. */
+  #loginOf({ request }: Exchange): UserPass | null | string {
+    const own = readCredentials(request.headers)
+    if (!this.#options.proxyAuthorization || request.proxyAuthorization === '') return own
+    const login = readField([request.proxyAuthorization])
+    if (typeof login === 'string' || login === null) return own
+    // Alone it is judged also where it names nobody: an answer like that to no login at all would tell which names there are.
+    return own === null || this.#context.consumers.byUsername(login.username).length > 0 ? login : own
   }
 
   async #compare(exchange: Exchange, login: UserPass, candidates: readonly Owned<BasicCredential>[]): Promise<Verdict> {
@@ -94,7 +109,7 @@ class PasswordGate {
     candidates: readonly Owned<BasicCredential>[],
   ): Promise<Owned<BasicCredential> | null | typeof OVERLOADED> {
     if (candidates.length === 0) {
-      const { scryptCosts: costs } = this.#context.consumers
+      const { passwordCosts: costs } = this.#context.consumers
       const cost = costs[costs.length === 0 ? 0 : this.#passwords.pick(login.username, costs.length)] ?? STRONG_COST
       return (await this.#passwords.pretend(login.password, cost)) || null
     }
@@ -122,14 +137,15 @@ class PasswordGate {
     }
     this.#hide(exchange)
     exchange.trace?.note(`password ${credential.id} of consumer ${consumer.name}`)
-    return admit(exchange, { method: 'basic', consumer, credentialId: credential.id })
+    const { id: credentialId, username: credentialName } = credential
+    return admit(exchange, { method: 'basic', consumer, credentialId, credentialName, replaces: this.#terms.replaces })
   }
 
   #deny(exchange: Exchange, refusal: Reply, note: string): Verdict {
     // Another policy may let the exchange pass, and the service is not to get the password then either.
     this.#hide(exchange)
     exchange.trace?.note(note)
-    return deny(exchange, refusal)
+    return turnAway(exchange, refusal, this.#terms)
   }
 
   #hide({ request }: Exchange): void {

@@ -3,15 +3,16 @@ import type { Exchange, StaleAnswer } from '../../core/exchange.ts'
 import type { CompileContext, Verdict } from '../../core/policy.ts'
 import { type Reply, refuse } from '../../core/reply.ts'
 import type { ResponseKey, ResponseLookup, StoredResponse } from '../../core/response-store.ts'
-import { answerFrom, CACHE_NAME, wholeAnswer } from './answers.ts'
+import { answerFrom, wholeAnswer } from './answers.ts'
 import { ageOf, type Demands, demandsOf, NO_DEMANDS, useOf } from './demands.ts'
 import { Filler } from './filler.ts'
 import { Flights, Lease, Waiter } from './flights.ts'
 import { isUnsafe } from './invalidation.ts'
 import { isAuthenticated, KeyMaker } from './key.ts'
-import { Fill, Pass } from './memo.ts'
+import { Fill, Hit, Pass } from './memo.ts'
 import { Place } from './place.ts'
 import type { CacheOptions } from './schema.ts'
+import { compileTelling, type Telling } from './telling.ts'
 
 const INVALIDATES = new Pass('method', true)
 const OTHER_METHOD = new Pass('method', false)
@@ -25,27 +26,32 @@ export class Cache {
   readonly #keys: KeyMaker
   readonly #flights: Flights
   readonly #filler: Filler
-  readonly #obeysRequest: boolean
+  readonly #directives: 'obey' | 'ignore' | 'bypass'
+  readonly #methods: ReadonlySet<string>
+  readonly #tell: Telling
 
   constructor(options: CacheOptions, context: CompileContext) {
-    const { ttl, shareAuthenticated, keyHeaders, requestDirectives } = options
+    const { ttl, requestDirectives = ttl === undefined ? 'obey' : 'ignore' } = options
     this.#place = new Place(options, context)
     // Other options, other meaning: what was stored under the former ones is not found any more.
     const meaning = createHash('sha256').update(JSON.stringify(options)).digest('base64url').slice(0, 12)
-    this.#keys = new KeyMaker(`${context.scope} ${meaning}`, keyHeaders, ttl !== undefined && !shareAuthenticated)
+    this.#keys = new KeyMaker(`${context.scope} ${meaning}`, options)
     this.#flights = new Flights(context.clock)
-    this.#filler = new Filler(this.#place)
-    this.#obeysRequest = requestDirectives === undefined ? ttl === undefined : requestDirectives === 'obey'
+    this.#filler = new Filler(this.#place, this.#keys)
+    this.#directives = requestDirectives
+    this.#methods = new Set(options.methods)
+    this.#tell = compileTelling(options)
   }
 
   request(exchange: Exchange): Verdict | Promise<Verdict> {
     const { request } = exchange
     const { headers, method } = request
-    if (method !== 'GET' && method !== 'HEAD') return this.#pass(exchange, isUnsafe(method) ? INVALIDATES : OTHER_METHOD)
+    if (!this.#methods.has(method)) return this.#pass(exchange, isUnsafe(method) ? INVALIDATES : OTHER_METHOD)
     // RFC 9111, 4.3.2: those conditions are for the service alone to decide.
     const isForService = headers.has('If-Match') || headers.has('If-Unmodified-Since')
     if (isForService || request.upgrade !== '' || exchange.downstream.requestBody.length !== 0) return this.#pass(exchange, BYPASS)
-    const demands = this.#obeysRequest ? demandsOf(headers) : NO_DEMANDS
+    const demands = this.#directives === 'ignore' ? NO_DEMANDS : demandsOf(headers)
+    if (this.#directives === 'bypass' && (demands.noCache || headers.has('Authorization'))) return this.#pass(exchange, BYPASS)
     if (demands.noStore) return demands.onlyIfCached ? CACHE_ONLY : this.#pass(exchange, BYPASS)
     const key = this.#keys.keyOf(exchange)
     const lookup = this.#place.store.lookup(key, headers)
@@ -85,7 +91,10 @@ export class Cache {
       const ageMs = ageOf(response, nowMs)
       const use = useOf(response, demands, ageMs)
       if (use === 'while-revalidating' && this.#place.acts) this.#refresh(exchange, key, lookup, response, nowMs)
-      if (use !== 'after-validation') return this.#hit(exchange, response, ageMs, nowMs, !mayWait)
+      if (use !== 'after-validation') {
+        exchange.cacheMemo = new Hit(key)
+        return this.#hit(exchange, response, ageMs, nowMs, !mayWait)
+      }
     }
     if (demands.onlyIfCached) {
       this.#place.metrics.miss.add(1)
@@ -208,14 +217,9 @@ export class Cache {
     return this.#filler.response(exchange)
   }
 
-  /** Cache-Status (RFC 9211) of what did not come from the cache; that of a hit is part of the answer. */
-  tell({ cacheMemo, fallback, response }: Exchange): undefined {
-    if (cacheMemo === null || fallback === 'stale') return
-    if (cacheMemo instanceof Pass) response.headers.append('Cache-Status', `${CACHE_NAME}; fwd=${cacheMemo.forward}`)
-    if (!(cacheMemo instanceof Fill) || cacheMemo.isTold) return
-    const { forward, validated, status, isStored } = cacheMemo
-    const answered = validated !== null && status !== 0 ? `; fwd-status=${status}` : ''
-    response.headers.append('Cache-Status', `${CACHE_NAME}; fwd=${forward}${answered}${isStored ? '; stored' : ''}`)
+  tell(exchange: Exchange): undefined {
+    this.#tell(exchange)
+    return undefined
   }
 
   /** Nobody is left waiting, however the exchange ended. */

@@ -6,7 +6,7 @@ import type { StoredResponse } from '../../core/response-store.ts'
 import { answerFrom, CACHE_NAME } from './answers.ts'
 import { isSameTag } from './conditional.ts'
 import { obsoleteUris } from './invalidation.ts'
-import { isAuthenticated } from './key.ts'
+import { isAuthenticated, type KeyMaker } from './key.ts'
 import { Fill, Pass } from './memo.ts'
 import type { Place } from './place.ts'
 import { Recorder } from './recorder.ts'
@@ -19,9 +19,11 @@ const TAG_LENGTH_MAX = 256
 /** The half of a cache that stands behind the service: keeps its responses, and brings kept ones up to date. */
 export class Filler {
   readonly #place: Place
+  readonly #keys: KeyMaker
 
-  constructor(place: Place) {
+  constructor(place: Place, keys: KeyMaker) {
     this.#place = place
+    this.#keys = keys
   }
 
   response(exchange: Exchange): Verdict | Promise<Verdict> {
@@ -34,8 +36,10 @@ export class Filler {
     memo.status = response.status
     if (exchange.fallback !== null) return this.#passFallback(exchange, memo)
     if (response.status === 304 && memo.validated !== null) return this.#freshen(exchange, memo, memo.validated, tags)
-    if (request.method === 'HEAD') this.#compare(exchange, memo, tags)
-    else this.#keep(exchange, memo, tags)
+    if (request.method === 'HEAD') {
+      memo.isKeepable = typeof this.#judge(exchange, memo, response.status, response.headers, memo.requestedAtMs) !== 'string'
+      this.#compare(exchange, memo, tags)
+    } else this.#keep(exchange, memo, tags)
     return undefined
   }
 
@@ -64,6 +68,7 @@ export class Filler {
     }
     exchange.trace?.note('stored')
     memo.isStored = true
+    memo.isKeepable = true
     const head = storableHead(headers, receivedAtMs)
     // Neither the request's fields nor the response's outlive what comes between now and the end of the body.
     const requestHeaders = memo.asLookedUp(exchange.request.headers, () => exchange.request.headers.clone())
@@ -112,6 +117,7 @@ export class Filler {
     const isMeant = tag === undefined || isSameTag(tag, stored.head.get('ETag') ?? tag)
     if (isMeant && typeof lifetime !== 'string') {
       memo.isStored = true
+      memo.isKeepable = true
       memo.asLookedUp(request.headers, () => this.#put(memo, updated, request.headers))
     } else {
       this.#place.settle(memo.lookup.remove(), () => undefined)
@@ -163,7 +169,9 @@ export class Filler {
 
   /** RFC 9111, 4.4. The client learns of its change only once nobody is given what was before it. */
   #invalidate(exchange: Exchange): undefined | Promise<undefined> {
-    const calls = obsoleteUris(exchange).map(({ host, path, query }) => this.#place.store.invalidate(host, path, query))
+    const calls = obsoleteUris(exchange)
+      .map((uri) => this.#keys.uriOf(uri))
+      .map(({ host, path, query }) => this.#place.store.invalidate(host, path, query))
     if (!calls.some((call) => call instanceof Promise)) return undefined
     return Promise.all(calls.map((call) => Promise.resolve(call))).then(
       () => undefined,

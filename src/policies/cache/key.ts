@@ -2,31 +2,46 @@ import { createHash } from 'node:crypto'
 import type { Caller, Claims } from '../../core/caller.ts'
 import type { Exchange, RouteInfo } from '../../core/exchange.ts'
 import type { ResponseKey } from '../../core/response-store.ts'
+import type { Uri } from './invalidation.ts'
+import type { CacheOptions } from './schema.ts'
 
 /** Claims that a user's next token has anew though it says the same. */
 const PASSING_CLAIMS: ReadonlySet<string> = new Set(['iat', 'exp', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 'auth_time'])
+
+type KeyOptions = Pick<CacheOptions, 'keyHeaders' | 'keyQuery' | 'ignorePathCase' | 'ttl' | 'shareAuthenticated'>
+
+/** Who is given the same response, beside what the service says. */
+type Sharing = 'all' | 'consumer' | 'caller'
 
 /** Makes the keys of one place where the policy is configured. */
 export class KeyMaker {
   readonly #prefix: string
   readonly #headers: readonly string[]
-  readonly #isPerCaller: boolean
+  readonly #sharing: Sharing
+  readonly #queryOf: (query: string) => string
+  readonly #ignoresCase: boolean
   /** Of the last request: most come to the same route as the one before. */
   #route: RouteInfo | null = null
   #routePart = ''
   /** Claims of a token that is verified once are the same object for each of its requests. */
   readonly #claims = new WeakMap<Claims, string>()
 
-  /** @param prefix the place, and what else gives stored responses their meaning. @param isPerCaller whether each caller has responses of its own */
-  constructor(prefix: string, headers: readonly string[], isPerCaller: boolean) {
+  /** @param prefix the place, and what else gives stored responses their meaning */
+  constructor(prefix: string, { keyHeaders, keyQuery, ignorePathCase, ttl, shareAuthenticated }: KeyOptions) {
     this.#prefix = prefix
-    this.#headers = headers
-    this.#isPerCaller = isPerCaller
+    this.#headers = keyHeaders
+    this.#sharing = shareAuthenticated === 'consumer' ? 'consumer' : ttl === undefined || shareAuthenticated ? 'all' : 'caller'
+    this.#queryOf = compileQuery(keyQuery)
+    this.#ignoresCase = ignorePathCase
+  }
+
+  /** A URI as responses are kept under it. */
+  uriOf({ host, path, query }: Uri): Uri {
+    return { host, path: this.#ignoresCase ? path.toLowerCase() : path, query: this.#queryOf(query) }
   }
 
   keyOf(exchange: Exchange): ResponseKey {
-    const { host, path, query } = exchange.request
-    return { host, path, query, part: this.#partOf(exchange) }
+    return { ...this.uriOf(exchange.request), part: this.#partOf(exchange) }
   }
 
   #partOf(exchange: Exchange): string {
@@ -43,8 +58,9 @@ export class KeyMaker {
     if (client.trusted) for (const name of FORWARDED) part += `\nf${request.headers.getJoined(name) ?? ''}`
     for (const name of this.#headers) part += `\nh${request.headers.getJoined(name) ?? '\n'}`
     // A consumer's own policies may have changed what it gets.
-    if (caller.consumer?.hasPolicies === true) part += `\nc${caller.consumer.name}`
-    if (this.#isPerCaller && hasCredentials(exchange)) part += `\nu${this.identityOf(exchange)}`
+    const isByConsumer = this.#sharing === 'consumer' || caller.consumer?.hasPolicies === true
+    if (isByConsumer && caller.consumer !== null) part += `\nc${caller.consumer.name}`
+    if (this.#sharing === 'caller' && hasCredentials(exchange)) part += `\nu${this.identityOf(exchange)}`
     return part
   }
 
@@ -72,6 +88,38 @@ export class KeyMaker {
     }
     return text
   }
+}
+
+/** Parameters keep their text: of two that only look the same once they are decoded, `%E8` and `%E9` say, each has its own response. */
+function compileQuery(keyQuery: KeyOptions['keyQuery']): (query: string) => string {
+  if (keyQuery === 'as-is') return (query) => query
+  const names = keyQuery === 'sorted' ? null : new Set(keyQuery)
+  return (query) => {
+    const params = query.split('&').flatMap((text) => {
+      const name = nameOf(text)
+      return text === '' || names?.has(name) === false ? [] : [{ name, text: shortest(text) }]
+    })
+    // Of one name the order counts: services take the first, or the last.
+    return params
+      .sort(({ name: one }, { name: other }) => (one === other ? 0 : one < other ? -1 : 1))
+      .map(({ text }) => text)
+      .join('&')
+  }
+}
+
+function nameOf(parameter: string): string {
+  return new URLSearchParams(parameter).keys().next().value ?? ''
+}
+
+const ENCODED = /%[0-9A-Fa-f]{2}/g
+const UNRESERVED = /^[A-Za-z0-9._~-]$/
+
+/** The same text for what means the same (RFC 3986, 6.2.2). */
+function shortest(text: string): string {
+  return text.replaceAll(ENCODED, (triplet) => {
+    const char = String.fromCharCode(Number.parseInt(triplet.slice(1), 16))
+    return UNRESERVED.test(char) ? char : triplet.toUpperCase()
+  })
 }
 
 /** Kinds of policies that read the field Authorization. */

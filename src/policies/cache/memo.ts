@@ -7,6 +7,15 @@ import type { Recorder } from './recorder.ts'
 /** Why a request is not answered from what is stored, in the words of Cache-Status (RFC 9211, 2.2). */
 export type Forward = 'bypass' | 'method' | 'miss' | 'request' | 'stale'
 
+/** An exchange that is answered with what is stored. */
+export class Hit {
+  readonly key: ResponseKey
+
+  constructor(key: ResponseKey) {
+    this.key = key
+  }
+}
+
 /** An exchange that the cache has no part in. Shared: never changed. */
 export class Pass {
   readonly forward: Forward
@@ -38,6 +47,8 @@ export class Fill {
   isBeingStored = false
   /** It is to be stored, as far as its head tells. */
   isStored = false
+  /** It may be kept, or for HEAD the answer to GET may be. */
+  isKeepable = false
   /** Status of the service's answer; 0 while there is none. */
   status = 0
   /** The answer tells its own Cache-Status. */

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../core/errors.ts'
+import { compileMediaTypes } from '../../core/media-types.ts'
 import type { CompileContext } from '../../core/policy.ts'
 import type { ResponseStore } from '../../core/response-store.ts'
 import { compileStatuses } from '../../core/status-set.ts'
@@ -30,7 +31,9 @@ export class Place {
     this.context = context
     this.store = context.stores.responses(options.store)
     this.metrics = cacheMetrics(context.metrics, context.scope)
-    this.keeping = { ...options, ttlMs: options.ttl ?? null, isKeptStatus: compileStatuses(options.statuses ?? STATUSES) }
+    const { ttl, statuses, contentTypes } = options
+    const isKeptStatus = ttl === undefined && statuses === undefined ? () => true : compileStatuses(statuses ?? STATUSES)
+    this.keeping = { ...options, ttlMs: ttl ?? null, isKeptStatus, isKeptType: compileMediaTypes(contentTypes) }
     this.acts = context.mode === 'enforce'
   }
 

@@ -336,7 +336,7 @@ test('check tells of what cannot work or does nothing', async () => {
   }
   assert.deepEqual(remarks({}), [])
   assert.deepEqual(remarks({ store: 'redis' }), ['error store'])
-  assert.deepEqual(remarks({ statuses: [200] }), ['warning statuses'])
+  assert.deepEqual(remarks({ statuses: [200] }), [])
   assert.deepEqual(remarks({ ttl: '1m', defaultTtl: '1m' }), ['warning defaultTtl'])
   assert.deepEqual(remarks({ ttl: 300 }), ['warning ttl'])
   assert.deepEqual(remarks({ shareAuthenticated: true }), ['warning shareAuthenticated'])

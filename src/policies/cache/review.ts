@@ -8,15 +8,9 @@ export function review(options: CacheOptions, { stores, authenticates }: PolicyS
     remarks.push({ severity: 'error', path: ['store'], message: 'no store `redis` is configured: add `stores.redis`' })
   if (options.ttl !== undefined && options.ttl < 1_000)
     remarks.push({ severity: 'warning', path: ['ttl'], message: 'less than a second: a number without a unit counts milliseconds' })
-  if (options.statuses !== undefined && options.ttl === undefined)
-    remarks.push({
-      severity: 'warning',
-      path: ['statuses'],
-      message: 'without `ttl` the service says which responses are kept: this does nothing',
-    })
   if (options.defaultTtl > 0 && options.ttl !== undefined)
     remarks.push({ severity: 'warning', path: ['defaultTtl'], message: 'with `ttl` every response has its lifetime: this does nothing' })
-  if (options.shareAuthenticated && authenticates)
+  if (options.shareAuthenticated === true && authenticates)
     remarks.push({
       severity: 'warning',
       path: ['shareAuthenticated'],

@@ -1,3 +1,4 @@
+import { MEDIA_RANGE } from '../../core/media-types.ts'
 import { byteSize, duration, headerNameText, integer, list, object, oneOf, text, z } from '../../core/schema.ts'
 import { statusProblem } from '../../core/status-set.ts'
 
@@ -14,20 +15,44 @@ export const schema = object({
     .describe('How long every response is fresh that is kept. Without it the service says what is kept and for how long (RFC 9111).'),
   statuses: list(status, { min: 1, max: 50 })
     .optional()
-    .describe('With `ttl`: the statuses that are kept, single ones and classes such as `2xx`; 200, 203, 301 and 308 by default.'),
+    .describe(
+      'The only statuses that are kept, single ones and classes such as `2xx`. With `ttl` 200, 203, 301 and 308 by default, else those that HTTP allows.',
+    ),
+  contentTypes: list(
+    text({ max: 256 }).regex(MEDIA_RANGE, { error: 'expected a media type: `application/json; charset=utf-8`, or `text/*`' }),
+    { max: 50 },
+  )
+    .optional()
+    .describe(
+      'The only media types that are kept, with exactly the parameters that are written: `application/json` is not `application/json; charset=utf-8`. `*` stands for any type or subtype. Default: all.',
+    ),
+  methods: list(oneOf(['GET', 'HEAD']), { min: 1, max: 2 })
+    .default(['GET', 'HEAD'])
+    .describe('Methods that are answered with what is kept. Only responses to GET are kept.'),
   defaultTtl: duration({ max: 30 * DAY_MS })
     .prefault('0s')
     .describe('Without `ttl`: how long a response is fresh that does not say so. With 0 it is not kept; nothing is guessed.'),
   keyHeaders: list(headerNameText(), { max: 16 })
     .default([])
     .describe('Headers of the request whose values tell responses apart, beside those that the service names in `Vary`.'),
+  keyQuery: z
+    .union([oneOf(['as-is', 'sorted']), list(text({ max: 256 }), { max: 100 })])
+    .default('as-is')
+    .describe(
+      'How the query tells responses apart: as it is written, or whatever the order of its parameters, or by the parameters of a list alone, in any order.',
+    ),
+  ignorePathCase: z.boolean().default(false).describe('Whether paths that differ in case are one.'),
   shareAuthenticated: z
-    .boolean()
+    .union([z.boolean(), z.literal('consumer')])
     .default(false)
-    .describe('Whether answers to requests with credentials are shared by all callers, even where the service does not say so.'),
-  requestDirectives: oneOf(['obey', 'ignore'])
+    .describe(
+      'Whether answers to requests with credentials are shared by all callers, even where the service does not say so; `consumer`: by all of one consumer, and by all who are none.',
+    ),
+  requestDirectives: oneOf(['obey', 'ignore', 'bypass'])
     .optional()
-    .describe("Whether the client's Cache-Control counts. By default it does not with `ttl`, and else it does."),
+    .describe(
+      "Whether the client's Cache-Control counts. By default it does not with `ttl`, and else it does. `bypass`: requests with `no-cache` or `Authorization` go past the cache, too.",
+    ),
   bodyBytesMax: byteSize({ min: 1, max: 64 * 2 ** 20 })
     .prefault('1MiB')
     .describe('Largest body that is kept.'),
@@ -48,6 +73,18 @@ export const schema = object({
   tagsHeader: headerNameText()
     .default('Cache-Tag')
     .describe('Header of the response with its tags for purges, separated by commas or blanks. Clients do not see it.'),
+  age: z.boolean().default(true).describe('Whether `Age` tells how old a stored response is.'),
+  cacheStatus: z.boolean().default(true).describe('Whether `Cache-Status` (RFC 9211) tells what the cache did.'),
+  statusHeader: z
+    .union([z.literal(false), headerNameText()])
+    .default(false)
+    .describe(
+      'A header that tells in one word what the cache did: `Hit`, `Miss`, `Refresh` (it was not fresh enough), `Bypass` (it is not kept).',
+    ),
+  keyHeader: z
+    .union([z.literal(false), headerNameText()])
+    .default(false)
+    .describe('A header with a digest of what the response is kept under.'),
 })
 
 export type CacheOptions = z.infer<typeof schema>

@@ -26,6 +26,8 @@ export interface Keeping {
   readonly staleIfError: number
   readonly keepStale: number
   readonly isKeptStatus: (status: number) => boolean
+  /** @param contentType several joined by a comma; undefined for none */
+  readonly isKeptType: (contentType: string | undefined) => boolean
 }
 
 /** Final statuses whose meaning for a cache is known (RFC 9111, 3); 206 and 304 are no whole responses. */
@@ -51,18 +53,15 @@ export function judge(received: Received, keeping: Keeping, caller: 'anonymous' 
   // RFC 9111, 5.2.2.3: who understands the status looks past no-store.
   if (directives.has('no-store') && !(directives.has('must-understand') && UNDERSTOOD.has(status))) return 'no-store'
   if (directives.has('private') && caller !== 'own') return 'private'
+  if (!keeping.isKeptStatus(status)) return `status ${status} is not among those kept`
+  if (!keeping.isKeptType(headers.getJoined('Content-Type'))) return 'its Content-Type is not among those kept'
   const times = keeping.ttlMs !== null ? ttlTimes(received, keeping, keeping.ttlMs) : httpTimes(received, directives, keeping, caller)
   return typeof times === 'string' ? times : { ...times, vary }
 }
 
 type Times = Omit<Lifetime, 'vary'>
 
-function ttlTimes(
-  received: Received,
-  { isKeptStatus, staleWhileRevalidate, staleIfError, keepStale }: Keeping,
-  ttlMs: number,
-): Times | string {
-  if (!isKeptStatus(received.status)) return `status ${received.status} is not among those kept`
+function ttlTimes(received: Received, { staleWhileRevalidate, staleIfError, keepStale }: Keeping, ttlMs: number): Times {
   const initialAgeMs = initialAge(received)
   const staleMs = Math.max(staleWhileRevalidate, staleIfError, keepStale)
   return {

@@ -207,7 +207,7 @@ test('options that cannot be meant are refused', async () => {
     { origins: [APP], methods: [] },
     { origins: [APP], headers: ['a b'] },
     { origins: [APP], headers: ['*', 'X-A'] },
-    { origins: [APP], maxAge: '48h' },
+    { origins: [APP], maxAge: '100000h' },
     { origins: [APP], credentials: true, exposedHeaders: ['*'] },
   ]) {
     assert.notDeepEqual(await problemsOf(cors, options), [], JSON.stringify(options))
@@ -276,4 +276,73 @@ test('a WebSocket for the page of another site is refused, also where preflights
   const exchange = exchangeOf({ headers: [['Origin', 'https://evil.example']] })
   exchange.request.upgrade = 'websocket'
   assert.equal(onRequest(await compilePolicy(cors, { origins: ['*'] }), exchange), undefined)
+})
+
+const LENIENT = { lenient: true, headers: ['*'], maxAge: false, preflightStatus: 200 }
+test('lenient sharing tells one origin to all, whoever asks, and adds to what a service says', async () => {
+  const options = { ...LENIENT, origins: ['example.com'], exposedHeaders: ['X-A', 'X-B'] }
+  assert.deepEqual(
+    await shared(options, [['Origin', 'https://evil.example']], {
+      own: [
+        ['Vary', 'Accept'],
+        ['Access-Control-Max-Age', '5'],
+      ],
+    }),
+    [
+      'vary: Accept',
+      'access-control-max-age: 5',
+      'vary: Origin',
+      'access-control-allow-origin: example.com',
+      'access-control-expose-headers: X-A,X-B',
+    ],
+  )
+})
+
+test('lenient sharing takes back what a service allows to an origin that is not listed, and says that credentials may come', async () => {
+  const options = { ...LENIENT, origins: ['https://a.example:443', '~https://[a-z]+[.]b[.]example'], credentials: true }
+  const own: Fields = [['Access-Control-Allow-Origin', '*']]
+  assert.deepEqual(await shared(options, [['Origin', 'https://evil.example']], { own }), [
+    'vary: Origin',
+    'access-control-allow-credentials: true',
+  ])
+  assert.deepEqual(await shared(options, [['Origin', 'https://a.example']]), [
+    'vary: Origin',
+    'access-control-allow-origin: https://a.example',
+    'access-control-allow-credentials: true',
+  ])
+  assert.equal((await shared(options, [['Origin', 'https://x.b.example:443']]))[1], 'access-control-allow-origin: https://x.b.example')
+})
+
+test('lenient sharing of `*` with credentials becomes whichever origin asks', async () => {
+  const options = { ...LENIENT, origins: ['*'], credentials: true }
+  assert.deepEqual(await shared(options, [['Origin', APP]]), [
+    'vary: Origin',
+    `access-control-allow-origin: ${APP}`,
+    'access-control-allow-credentials: true',
+  ])
+  assert.deepEqual(await shared(options, []), ['access-control-allow-origin: *'])
+  assert.deepEqual(await shared({ ...options, originAbsent: false }, []), [])
+  const around = {
+    optionsOf: () => undefined,
+    authenticates: false,
+    stores: new Set<never>(),
+    consumers: new Set<string>(),
+    clientCertificates: false,
+  }
+  assert.equal(cors.review?.(schema.parse(options), around)[0]?.severity, 'warning')
+})
+
+test('a lenient preflight is answered with all that is configured', async () => {
+  const options = { ...LENIENT, origins: ['*'], methods: ['GET', 'PUT'], maxAge: '1h', privateNetwork: true }
+  const steps = await compilePolicy(cors, options)
+  const exchange = exchangeOf({ method: 'OPTIONS', headers: [...PREFLIGHT, ['Access-Control-Request-Private-Network', 'true']] })
+  assert.equal(onRequest(steps, exchange)?.status, 200)
+  assert.equal(steps.answersPreflight, undefined)
+  assert.deepEqual(await shared(options, [...PREFLIGHT, ['Access-Control-Request-Headers', 'X-A, X-B']], { method: 'OPTIONS' }), [
+    'access-control-allow-origin: *',
+    'access-control-allow-headers: X-A, X-B',
+    'access-control-allow-methods: GET,PUT',
+    'access-control-max-age: 3600',
+  ])
+  assert.deepEqual(await shared({ ...options, headers: ['A', 'B'], preflightContinue: true }, PREFLIGHT, { method: 'OPTIONS' }), [])
 })

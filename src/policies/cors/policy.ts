@@ -1,8 +1,9 @@
 import type { Exchange, RequestHead } from '../../core/exchange.ts'
 import type { Headers } from '../../core/headers.ts'
-import type { PolicyDefinition } from '../../core/policy.ts'
+import type { PolicyDefinition, PolicySteps } from '../../core/policy.ts'
 import { isPreflight } from '../../core/preflight.ts'
-import { answer, refuse } from '../../core/reply.ts'
+import { answer, type Reply, refuse } from '../../core/reply.ts'
+import { compileLenient } from './lenient.ts'
 import { compileOrigins, type OriginRule, parseOriginRule } from './origin.ts'
 import { reviewCors } from './review.ts'
 import type { CorsOptions } from './schema.ts'
@@ -15,10 +16,11 @@ const SHARING_FIELDS = [
   'Access-Control-Allow-Methods',
   'Access-Control-Allow-Headers',
   'Access-Control-Max-Age',
+  'Access-Control-Allow-Private-Network',
 ] as const
 
 /** The response step says what it allows: it runs for every answer. */
-const PREFLIGHT_ANSWER = answer(204)
+const PREFLIGHT_ANSWERS = { 200: answer(200), 204: answer(204) } as const
 
 /**
  * Browsers let the scripts of every site open WebSockets, and send cookies with them, unasked: that the page is none that may do so is for the
@@ -34,7 +36,9 @@ export const cors: PolicyDefinition<CorsOptions> = {
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
   review: reviewCors,
   compile(options) {
-    const { preflightContinue } = options
+    const { preflightContinue, preflightStatus, originAbsent } = options
+    const preflightAnswer = PREFLIGHT_ANSWERS[preflightStatus]
+    if (options.lenient) return lenientSteps(compileLenient(options), preflightContinue ? null : preflightAnswer)
     const rules = options.origins.map(checkedRule)
     // The schema refuses it beside credentials: the answer is then the same for every origin, and caches may share it.
     const isPublic = rules.some(({ kind }) => kind === 'any')
@@ -50,15 +54,28 @@ export const cors: PolicyDefinition<CorsOptions> = {
         }
         if (preflightContinue || !isPreflight(request)) return undefined
         trace?.note(`preflight for ${request.headers.get('Access-Control-Request-Method')}`)
-        return PREFLIGHT_ANSWER
+        return preflightAnswer
       },
       onResponse(exchange) {
         const preflight = isPreflight(exchange.request)
-        if (!(preflight && preflightContinue)) share(exchange, preflight)
+        if (preflight && preflightContinue) return undefined
+        if (originAbsent || exchange.request.headers.has('Origin')) share(exchange, preflight)
         return undefined
       },
     }
   },
+}
+
+/** @param preflightAnswer null where preflights go on to the service, which then says it all */
+function lenientSteps(share: (exchange: Exchange, preflight: boolean) => void, preflightAnswer: Reply | null): PolicySteps {
+  return {
+    ...(preflightAnswer !== null && { onRequest: ({ request }) => (isPreflight(request) ? preflightAnswer : undefined) }),
+    onResponse(exchange) {
+      const preflight = isPreflight(exchange.request)
+      if (!preflight || preflightAnswer !== null) share(exchange, preflight)
+      return undefined
+    },
+  }
 }
 
 /**
@@ -95,7 +112,11 @@ function compileSharing(
     trace?.note(`the origin ${origin} is allowed`)
     headers.append('Access-Control-Allow-Origin', origin)
     for (const [name, value] of preflight ? preflightFields : actualFields) headers.append(name, value)
-    if (!preflight || !echoes) return
+    if (!preflight) return
+    if (options.privateNetwork && request.headers.get('Access-Control-Request-Private-Network') === 'true') {
+      headers.append('Access-Control-Allow-Private-Network', 'true')
+    }
+    if (!echoes) return
     const asked = request.headers.getJoined('Access-Control-Request-Headers') ?? ''
     if (NAMES.test(asked)) headers.append('Access-Control-Allow-Headers', asked)
   }
@@ -116,7 +137,7 @@ function fieldsOfPreflight({ credentials, methods, headers, maxAge }: CorsOption
   if (credentials) fields.push(['Access-Control-Allow-Credentials', 'true'])
   fields.push(['Access-Control-Allow-Methods', methods.join(', ')])
   if (!echoes && headers.length > 0) fields.push(['Access-Control-Allow-Headers', headers.join(', ')])
-  fields.push(['Access-Control-Max-Age', String(Math.floor(maxAge / 1_000))])
+  if (maxAge !== false) fields.push(['Access-Control-Max-Age', String(Math.floor(maxAge / 1_000))])
   return fields
 }
 

@@ -11,6 +11,7 @@ const BARE_DOT = /(?:^|[^\\])(?:\\\\)*\./
 export function reviewCors(options: CorsOptions, around: PolicySurroundings): readonly Remark[] {
   const { origins, credentials, preflightContinue } = options
   const remarks: Remark[] = []
+  if (options.lenient) return reviewLenient(options)
   for (const [index, text] of origins.entries()) {
     const rule = parseOriginRule(text)
     if ('problem' in rule) continue
@@ -27,6 +28,13 @@ export function reviewCors(options: CorsOptions, around: PolicySurroundings): re
     remarks.push({ severity: 'warning', path: ['preflightContinue'], message })
   }
   return remarks
+}
+
+/** Of what is written for another gateway only what lets every site in. */
+function reviewLenient({ origins, credentials }: CorsOptions): readonly Remark[] {
+  if (!credentials || !origins.includes('*')) return []
+  const message = '`*` with `credentials`: the scripts of every site may read here what their visitors may. Name the origins'
+  return [{ severity: 'warning', path: ['origins', origins.indexOf('*')], message }]
 }
 
 interface Remarked {

@@ -11,8 +11,8 @@ export interface CallOptions {
   readonly ignoreUnknownFields: boolean
 }
 
-/** How the answer is written: one message, one on each line, or server-sent events. */
-export type AnswerForm = 'json' | 'lines' | 'events'
+/** How the answer is written: one message, one on each line, one behind the other, or server-sent events. */
+export type AnswerForm = 'json' | 'lines' | 'concatenated' | 'events'
 
 /** One request that becomes a call of a method. */
 export class Call {
@@ -85,6 +85,12 @@ export class Call {
   get isServerStream(): boolean {
     const { methodKind } = this.route.method
     return methodKind === 'server_streaming' || methodKind === 'bidi_streaming'
+  }
+
+  /** Whether a message is answered with as JSON, and not as what it holds (google.api.HttpBody). */
+  get answersJson(): boolean {
+    const { method, responseField } = this.route
+    return responseField === null ? method.output.typeName !== HTTP_BODY : responseField.message?.typeName !== HTTP_BODY
   }
 
   /** Whether the body is taken as it is, whatever its type (google.api.HttpBody). */

@@ -2,7 +2,7 @@
 import { fromBinary, isMessage, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf'
 import { AnySchema } from '@bufbuild/protobuf/wkt'
 import { grpcStatusOf } from '../../core/grpc.ts'
-import { GRPC_STATUSES, httpStatusOf } from '../../core/grpc-status.ts'
+import { GRPC_STATUSES } from '../../core/grpc-status.ts'
 import type { Headers } from '../../core/headers.ts'
 import { MANAGED_FIELDS } from '../../core/managed-fields.ts'
 import { answer, type Reply } from '../../core/reply.ts'
@@ -78,11 +78,10 @@ export function statusJson({ code, message, details }: Failure): string {
 
 /**
  * The problem document (RFC 9457) for a failure.
- * @param metadata fields of the service that go with it
+ * @param status of HTTP. @param metadata fields of the service that go with it
  */
-export function problemReply(failure: Failure, requestId: string, metadata: readonly (readonly [string, string])[]): Reply {
+export function problemReply(failure: Failure, status: number, requestId: string, metadata: readonly (readonly [string, string])[]): Reply {
   const { code, message, details, retryAfterS } = failure
-  const status = httpStatusOf(code)
   const problem = {
     type: 'about:blank',
     title: STATUS_TEXT[status] ?? '',

@@ -48,7 +48,8 @@ export class ResponseStream implements BodyFilter {
   }
 
   #give(head: string, json: string, output: FilterOutput): void {
-    output.data(Buffer.from(this.#call.form === 'events' ? `${head}data: ${json}\n\n` : `${json}\n`))
+    const { form } = this.#call
+    output.data(Buffer.from(form === 'events' ? `${head}data: ${json}\n\n` : form === 'lines' ? `${json}\n` : json))
   }
 }
 

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import * as fc from 'fast-check'
 import { GatewayError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
-import { answer, bytesOf, call, framed, type Sent, stepsFor } from './testing.ts'
+import { answer, bytesOf, call, framed, receivedFields, type Sent, stepsFor } from './testing.ts'
 
 const steps = await stepsFor()
 const OK = { 'grpc-status': '0' }
@@ -246,4 +246,36 @@ test('whatever bytes a service sends, the client gets JSON or is told that the s
     }),
     { seed: 6, numRuns: 2_000 },
   )
+})
+
+test('streams may be JSON texts one behind the other, whatever the client accepts', async () => {
+  const concatenated = await stepsFor({ streams: 'concatenated' })
+  const watch: Sent = { path: '/v1/shelves/1:watch', headers: [['Accept', 'text/event-stream']] }
+  const body = Buffer.concat([framed('Item', { name: 'a' }), framed('Item', { name: 'b' })])
+  const got = await answer(concatenated, await called(watch, concatenated), { body, trailers: OK }, 7)
+  assert.equal(got.body, '{"name":"a"}{"name":"b"}')
+  assert.deepEqual(got.headers, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+})
+
+test('a gRPC status may be given another HTTP status', async () => {
+  const other = await stepsFor({ statuses: { UNIMPLEMENTED: 500 } })
+  for (const [code, status] of [
+    ['12', 500],
+    ['5', 404],
+  ] as const) {
+    assert.equal((await answer(other, await called(GET, other), { body: null, headers: { 'grpc-status': code } })).status, status)
+  }
+})
+
+test('the head says JSON before the body is there, for those who want to edit it', async () => {
+  const typeOf = async (path: string): Promise<string | undefined> => {
+    const exchange = await called({ path })
+    exchange.response.status = 200
+    exchange.response.headers = receivedFields({ 'content-type': 'application/grpc' })
+    exchange.response.bodyLength = -1
+    assert.equal(await steps.onUpstreamResponse?.(exchange), undefined)
+    return exchange.response.headers.get('Content-Type')
+  }
+  assert.equal(await typeOf('/v1/items/a'), 'application/json')
+  assert.equal(await typeOf('/v1/files/a'), 'application/grpc')
 })

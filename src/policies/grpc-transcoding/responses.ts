@@ -1,7 +1,7 @@
 /** What becomes of a service's response: steps of the policy. */
 import type { Exchange } from '../../core/exchange.ts'
 import { grpcStatusOf, isGrpcType, NO_GRPC_STATUS } from '../../core/grpc.ts'
-import { grpcStatusOfHttp } from '../../core/grpc-status.ts'
+import { grpcStatusOfHttp, httpStatusOf } from '../../core/grpc-status.ts'
 import type { Headers } from '../../core/headers.ts'
 import type { BodyVerdict, Verdict } from '../../core/policy.ts'
 import { type Reply, refuse } from '../../core/reply.ts'
@@ -16,12 +16,19 @@ const NO_MESSAGE = refuse('upstream_body_invalid', 'The service answered with so
 const ENCODING_UNKNOWN = refuse('upstream_body_invalid', 'The service compresses messages in a way that was not offered')
 const TOO_LARGE = refuse('upstream_body_too_large')
 const UNREADABLE = refuse('upstream_body_invalid')
-const CONTENT_TYPES = { json: 'application/json', lines: 'application/x-ndjson', events: 'text/event-stream' } as const
+const CONTENT_TYPES = {
+  json: 'application/json',
+  lines: 'application/x-ndjson',
+  concatenated: 'application/json',
+  events: 'text/event-stream',
+} as const
 
 export interface ResponseOptions {
   readonly messageBytesMax: number
   readonly print: PrintOptions
   readonly onFailure: OnFailure
+  /** HTTP statuses by gRPC status where they are not the usual ones. */
+  readonly statuses: ReadonlyMap<number, number>
 }
 
 /** On the head of a response: an answer in its place where it has failed already, or a filter for the stream that follows. */
@@ -37,10 +44,14 @@ export function answerHead(exchange: Exchange, call: Call, options: ResponseOpti
   if (code > 0) return failed(exchange, call, headers, null, options, code)
   const encoding = messageEncodingOf(headers.get('grpc-encoding'))
   if (encoding === null) return ENCODING_UNKNOWN
-  if (!call.isServerStream) return response.bodyLength === 0 ? NO_MESSAGE : undefined
+  if (!call.isServerStream) {
+    // Those behind look at the head to see whether they want the body.
+    if (call.answersJson) headers.set('Content-Type', CONTENT_TYPES.json)
+    return response.bodyLength === 0 ? NO_MESSAGE : undefined
+  }
   dropGrpcFields(headers)
   headers.set('Content-Type', CONTENT_TYPES[call.form])
-  headers.append('Vary', 'Accept')
+  if (call.form !== 'concatenated') headers.append('Vary', 'Accept')
   // What is told as it comes is not to be told again, nor in the other form to whoever asks for that.
   if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store')
   // With the status in the head there is no stream to make lines of.
@@ -89,11 +100,12 @@ function failed(
   { api }: Call,
   fields: Headers,
   others: Headers | null,
-  { onFailure }: ResponseOptions,
+  { onFailure, statuses }: ResponseOptions,
   code: number,
 ): Reply {
   onFailure(code)
-  return problemReply(failureOf(fields, api.registry, code), requestId, [...metadataOf(others), ...metadataOf(fields)])
+  const failure = failureOf(fields, api.registry, code)
+  return problemReply(failure, statuses.get(code) ?? httpStatusOf(code), requestId, [...metadataOf(others), ...metadataOf(fields)])
 }
 
 /** Takes off what speaks of gRPC. */

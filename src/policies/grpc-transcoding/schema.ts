@@ -1,5 +1,6 @@
+import { GRPC_STATUSES } from '../../core/grpc-status.ts'
 import { normalisePath } from '../../core/path.ts'
-import { byteSize, duration, list, object, oneOrMore, text, z } from '../../core/schema.ts'
+import { byteSize, duration, list, object, oneOf, oneOrMore, record, text, z } from '../../core/schema.ts'
 
 const file = () => text({ max: 4_096 })
 
@@ -31,6 +32,10 @@ const print = object({
   protoNames: z.boolean().default(false).describe('Whether fields have their names of the .proto file, not those of JSON.'),
 })
 
+const grpcFailure = z.string().refine((written) => GRPC_STATUSES.some((name, code) => code > 0 && name === written), {
+  error: 'expected a gRPC status that is a failure, such as `UNIMPLEMENTED`',
+})
+
 export const schema = object({
   descriptors: oneOrMore(file(), { max: 100 })
     .optional()
@@ -55,6 +60,15 @@ export const schema = object({
     .describe('Whether methods without `google.api.http` are offered as `POST /package.Service/Method`, with the request as the body.'),
   ignoreUnknownParameters: z.boolean().default(false).describe('Whether parameters that are no field pass, instead of 400.'),
   ignoreUnknownFields: z.boolean().default(false).describe('Whether members of a body that are no field pass, instead of 400.'),
+  ignoreContentType: z.boolean().default(false).describe('Whether a body is read as JSON whatever its Content-Type says, instead of 415.'),
+  streams: oneOf(['negotiated', 'concatenated'])
+    .default('negotiated')
+    .describe(
+      'How a stream of responses is written: as lines or events, as `Accept` asks for it, or as JSON texts one behind the other (`application/json`).',
+    ),
+  statuses: record(grpcFailure, z.int().min(400).max(599), { max: 16 })
+    .default({})
+    .describe('HTTP statuses by gRPC status, `UNIMPLEMENTED: 500` say, where they are not those of google.rpc.Code.'),
   messageBytesMax: byteSize({ min: 1, max: 2 ** 30 })
     .prefault('4MiB')
     .describe('Largest message, in either direction and without its compression, and largest body with one.'),

@@ -2,6 +2,7 @@
 import { type ContentCoding, contentCodingOf, type Decoded, decodeContent } from '../../core/content-coding.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { isGrpcType } from '../../core/grpc.ts'
+import { GRPC_STATUSES } from '../../core/grpc-status.ts'
 import type { Headers } from '../../core/headers.ts'
 import type { BodyVerdict, CompileContext, PolicySteps, Verdict } from '../../core/policy.ts'
 import { type Reply, refuse } from '../../core/reply.ts'
@@ -16,7 +17,6 @@ import { ReflectedApi } from './reflected-api.ts'
 import { RequestLines } from './request-lines.ts'
 import { ANSWER_TOO_LARGE, answerBody, answerHead, type ResponseOptions } from './responses.ts'
 
-const UNKNOWN = refuse('route_not_found', 'The API has no resource of this path')
 const NOT_YET = refuse('descriptors_unavailable')
 const TOO_LARGE = refuse('request_body_too_large')
 const NO_BODY = refuse('request_body_invalid', 'This method takes no body')
@@ -87,6 +87,7 @@ class Transcoder {
     this.#responses = {
       messageBytesMax: options.messageBytesMax,
       print: options.print,
+      statuses: statusesOf(options),
       onFailure: (code) => {
         if (code === UNIMPLEMENTED) source.refresh()
       },
@@ -102,7 +103,7 @@ class Transcoder {
     exchange.trace?.note(`calls ${call.route.rpcPath.slice(1)}`)
     const isEmpty = exchange.downstream.requestBody.length === 0
     if (!isEmpty) {
-      const unfit = unfitBody(call, headers)
+      const unfit = unfitBody(call, headers, this.#options)
       if (unfit !== null) return unfit
     }
     return this.#begin(exchange, call, isEmpty)
@@ -112,13 +113,20 @@ class Transcoder {
     const api = this.#api()
     if (api === null) return NOT_YET
     const { path } = forward
-    if (!path.startsWith(`${this.#basePath}/`)) return UNKNOWN
+    if (!path.startsWith(`${this.#basePath}/`)) return unknown(path)
     const found = api.table.find(request.method, path.slice(this.#basePath.length + 1).split('/'))
-    if (found === null) return UNKNOWN
-    if ('allowed' in found) return refuse('method_not_allowed', null, [['Allow', found.allowed.join(', ')]])
+    if (found === null) return unknown(path)
+    if ('allowed' in found) return unmapped(refuse('method_not_allowed', null, [['Allow', found.allowed.join(', ')]]), path)
     const { route, segments } = found
     try {
-      return new Call(api, route, segments, forward.query, answerForm(route.method.methodKind, request.headers), this.#options)
+      return new Call(
+        api,
+        route,
+        segments,
+        forward.query,
+        answerForm(route.method.methodKind, request.headers, this.#options),
+        this.#options,
+      )
     } catch (error) {
       if (error instanceof ParameterFault) return refuseFor([error.violation])
       throw error
@@ -190,6 +198,15 @@ function bodyHead(headers: Headers): BodyHead {
   return { contentType: headers.get('Content-Type') ?? '', coding: contentCodingOf(headers) ?? 'identity' }
 }
 
+function statusesOf({ statuses }: GrpcTranscodingOptions): ReadonlyMap<number, number> {
+  return new Map(
+    GRPC_STATUSES.flatMap((name, code) => {
+      const status = statuses[name]
+      return status === undefined ? [] : [[code, status] as const]
+    }),
+  )
+}
+
 interface ApiSource {
   /** Null while it is not known. */
   readonly api: Api | null
@@ -207,18 +224,28 @@ function apiOf(options: GrpcTranscodingOptions, context: CompileContext): ApiSou
   return { api: buildApi(registryOf(files), options), refresh: () => undefined }
 }
 
-function answerForm(methodKind: string, headers: Headers): AnswerForm {
+/** @param path that no method is mapped to */
+function unknown(path: string): Reply {
+  return unmapped(refuse('route_not_found', 'The API has no resource of this path'), path)
+}
+
+function unmapped(reply: Reply, path: string): Reply {
+  return { ...reply, reason: 'mapping-missing', about: path }
+}
+
+function answerForm(methodKind: string, headers: Headers, { streams }: GrpcTranscodingOptions): AnswerForm {
   if (methodKind === 'unary' || methodKind === 'client_streaming') return 'json'
+  if (streams === 'concatenated') return 'concatenated'
   return EVENTS.test(headers.getJoined('Accept') ?? '') ? 'events' : 'lines'
 }
 
 /** Why a body cannot be taken, as far as its head tells. */
-function unfitBody(call: Call, headers: Headers): Reply | null {
+function unfitBody(call: Call, headers: Headers, { ignoreContentType }: GrpcTranscodingOptions): Reply | null {
   const type = headers.getJoined('Content-Type') ?? ''
   const coding = contentCodingOf(headers)
-  if (call.isClientStream) return LINES_TYPE.test(type) && coding === 'identity' ? null : LINES_ONLY
+  if (call.isClientStream) return (ignoreContentType || LINES_TYPE.test(type)) && coding === 'identity' ? null : LINES_ONLY
   if (call.route.body.kind === 'none' || call.takesAnyBody) return coding === null ? JSON_ONLY : null
-  return JSON_TYPE.test(type) && coding !== null ? null : JSON_ONLY
+  return (ignoreContentType || JSON_TYPE.test(type)) && coding !== null ? null : JSON_ONLY
 }
 
 function frameOfBody(call: Call, body: Decoded, contentType: string): Buffer | Reply {
@@ -235,7 +262,7 @@ function frameOr(make: () => Buffer): Buffer | Reply {
   try {
     return make()
   } catch (error) {
-    if (error instanceof JsonFault) return refuse('request_body_invalid', error.message)
+    if (error instanceof JsonFault) return refuse('request_body_invalid', error.message, [], undefined, 'json-invalid')
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Exchange } from '../../core/exchange.ts'
+import type { Headers } from '../../core/headers.ts'
 import type { Signature } from './signature.ts'
 
 /** What a body is to have for digest. */
@@ -20,12 +21,21 @@ const DIGESTS_MAX = 10
  * Algorithms that are not known are passed over. Null for what is malformed.
  */
 export function signedDigests({ request }: Exchange, { covered }: Signature): readonly BodyDigest[] | null {
+  return digestsOf(request.headers, covered)
+}
+
+/** Those of `Digest`, signed or not. Null for what is malformed. */
+export function digestsSent({ request: { headers } }: Exchange): readonly BodyDigest[] | null {
+  return headers.has('Digest') ? digestsOf(headers, ['digest']) : []
+}
+
+function digestsOf(headers: Headers, fields: readonly string[]): readonly BodyDigest[] | null {
   const digests: BodyDigest[] = []
-  for (const name of covered) {
+  for (const name of fields) {
     const field = name.toLowerCase()
     if (field !== 'digest' && field !== 'content-digest') continue
     const form = field === 'digest' ? DIGEST : CONTENT_DIGEST
-    const items = (request.headers.getJoined(field) ?? '').split(',')
+    const items = (headers.getJoined(field) ?? '').split(',')
     if (items.length > DIGESTS_MAX) return null
     for (const item of items) {
       const [, written, encoded = ''] = form.exec(item) ?? []

@@ -36,7 +36,7 @@ export function readMessageSignatures(headers: Headers): readonly Signature[] | 
     const expires = secondsOf(parameters.get('expires'))
     if (bytes === undefined || keyId === null || keyId === '' || algorithm === null) return 'malformed'
     if (created === undefined || expires === undefined) return 'malformed'
-    signatures.push({ keyId, algorithm, covered, bytes, created, expires, parameters: text })
+    signatures.push({ form: 'message', keyId, algorithm, covered, bytes, created, expires, parameters: text })
   }
   return signatures
 }

@@ -1,4 +1,5 @@
-import type { PolicyDefinition } from '../../core/policy.ts'
+import { reviewTerms } from '../../core/authentication-terms.ts'
+import type { PolicyDefinition, Remark } from '../../core/policy.ts'
 import type { HmacOptions } from './schema.ts'
 
 /** Loaded where signatures are checked. */
@@ -11,13 +12,21 @@ export const hmac: PolicyDefinition<HmacOptions> = {
   authenticates: true,
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
 
-  review({ requiredHeaders }) {
+  review(options, around) {
+    const { requiredHeaders } = options
     const covers = (...names: readonly string[]): boolean => names.some((name) => requiredHeaders.includes(name))
     const missing = [
       ...(covers('(request-target)', '@request-target', 'request-line') ? [] : ['`(request-target)`: it holds for any other request too']),
       ...(covers('date', 'x-date') ? [] : ['`date`: who has seen it may send it again for ever']),
     ]
-    return missing.map((what) => ({ severity: 'warning', path: ['requiredHeaders'], message: `a signature need not cover ${what}` }))
+    const uncovered = missing.map(
+      (what): Remark => ({
+        severity: 'warning',
+        path: ['requiredHeaders'],
+        message: `a signature need not cover ${what}`,
+      }),
+    )
+    return [...uncovered, ...reviewTerms(options, around)]
   },
 
   async load() {

@@ -1,5 +1,6 @@
+import { challenge, termsOptions } from '../../core/authentication-options.ts'
 import { byteSize, duration, list, object, oneOf, z } from '../../core/schema.ts'
-import { ALGORITHM_NAMES } from './signature.ts'
+import { ALGORITHM_NAMES, FORM_NAMES } from './signature.ts'
 
 const covered = () =>
   z
@@ -17,8 +18,27 @@ export const schema = object({
     ),
   skew: duration({ min: 1_000, max: 86_400_000 }).prefault('5m').describe('How far a signed date may be from now, on either side.'),
   algorithms: list(oneOf(ALGORITHM_NAMES), { min: 1, max: ALGORITHM_NAMES.length })
-    .default([...ALGORITHM_NAMES])
+    .default(['hmac-sha256', 'hmac-sha384', 'hmac-sha512'])
     .describe('Algorithms that signatures may have.'),
+  forms: list(oneOf(FORM_NAMES), { min: 1, max: FORM_NAMES.length })
+    .default([...FORM_NAMES])
+    .describe(
+      'Which signatures are looked at: `hmac` and `signature` are schemes of `Authorization`, of Kong and of draft-cavage-http-signatures; `message` is RFC 9421.',
+    ),
+  synonyms: z
+    .boolean()
+    .default(true)
+    .describe('Whether what says the same counts as the same in `requiredHeaders`; otherwise the names are compared as they are written.'),
+  trustUnsigned: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether date and digest of the body count also where the signature does not cover them, as Kong has it: every request then needs a `Date` or `X-Date` near to now, and what a signature has to cover is said by `requiredHeaders` alone. A covered field that the request does not have is then signed as one without a value.',
+    ),
+  proxyAuthorization: z
+    .boolean()
+    .default(false)
+    .describe('Whether `Proxy-Authorization` is looked at too, before `Authorization`. Services never get it.'),
   validateBody: z
     .boolean()
     .default(false)
@@ -32,6 +52,8 @@ export const schema = object({
     .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/, { error: 'expected 1 to 128 printable ASCII characters, none of them `"` or `\\`' })
     .default('api')
     .describe('The `realm` of `WWW-Authenticate`.'),
+  challenge: challenge(),
+  ...termsOptions,
 })
 
 export type HmacOptions = z.output<typeof schema>

@@ -1,11 +1,17 @@
 /** Signatures in `Authorization`: draft-cavage-http-signatures-12, and the `hmac` scheme of Kong, which grew out of an earlier draft. */
 import type { Headers } from '../../core/headers.ts'
 
-export const ALGORITHM_NAMES = ['hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const
+export const ALGORITHM_NAMES = ['hmac-sha1', 'hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const
 
 export type Algorithm = (typeof ALGORITHM_NAMES)[number]
 
+/** Where signatures stand, and how what they are made of is put together. */
+export const FORM_NAMES = ['hmac', 'signature', 'message'] as const
+
+export type Form = (typeof FORM_NAMES)[number]
+
 export interface Signature {
+  readonly form: Form
   readonly keyId: string
   /** As it was written, in lower case; empty when it follows from the key. */
   readonly algorithm: string
@@ -27,16 +33,23 @@ const COVERED_MAX = 50
 const COVERED = /^(\((request-target|created|expires)\)|@request-target|[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256})$/
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-/** The signature of a request; null for none (another scheme counts as none), 'malformed' for what cannot be read in one way. */
-export function readSignature(headers: Headers): Signature | null | 'malformed' {
-  const values = headers.getAll('Authorization')
-  if (!values.some((value) => SCHEME.test(value))) return null
+/**
+ * The signature in the values of `Authorization`; null for none (another scheme or form counts as none), 'malformed' for what cannot be read
+ * in one way.
+ */
+export function readSignature(values: readonly string[], forms: readonly Form[]): Signature | null | 'malformed' {
+  if (!values.some((value) => hasForm(value, forms))) return null
   const [value = ''] = values
   // RFC 9110, 11.6.2: there is one. Whoever stands behind us may read another line than we do.
   if (values.length > 1 || value.length > CHARS_MAX) return 'malformed'
   const isKong = value.slice(0, 4).toLowerCase() === 'hmac'
   const parameters = parametersOf(value.replace(SCHEME, ''))
   return (parameters !== null && signatureOf(parameters, isKong)) || 'malformed'
+}
+
+function hasForm(value: string, forms: readonly Form[]): boolean {
+  const scheme = SCHEME.exec(value)?.[1]?.toLowerCase()
+  return forms.some((form) => form === scheme)
 }
 
 /** Takes signatures out of what goes to the service; other schemes stay. */
@@ -72,9 +85,19 @@ function signatureOf(parameters: ReadonlyMap<string, string>, isKong: boolean): 
   const expires = secondsOf(parameters.get('expires'))
   if (keyId === '' || covered === null || bytes === null || created === undefined || expires === undefined) return null
   const algorithm = (parameters.get('algorithm') ?? '').toLowerCase()
+  if (isKong && algorithm === '') return null
   // Draft 12, 2.3: these belong to signatures whose algorithm follows from the key.
   if (algorithm.startsWith('hmac') && (covered.includes('(created)') || covered.includes('(expires)'))) return null
-  return { keyId, algorithm: algorithm === 'hs2019' ? '' : algorithm, covered, bytes, created, expires, parameters: null }
+  return {
+    form: isKong ? 'hmac' : 'signature',
+    keyId,
+    algorithm: algorithm === 'hs2019' ? '' : algorithm,
+    covered,
+    bytes,
+    created,
+    expires,
+    parameters: null,
+  }
 }
 
 /** Names in lower case; Kong has them signed as they are written. Null for none, a wrong one, or one that stands twice. */

@@ -5,16 +5,27 @@ import type { Signature } from './signature.ts'
 /**
  * What a signature is made of: one line for each thing that it covers, as draft-cavage-http-signatures-12, 2.3 has it. In Latin-1, as headers
  * were received. Null when something is covered that the request does not have.
+ * @param asKong whether the form of Kong is read as Kong does it: a field that is not there is signed as one without a value, and the version is
+ * written in its own way. A signature then does not show that what it covers is there.
  */
-export function signedText(exchange: Exchange, { covered, created, expires, parameters }: Signature): string | null {
+export function signedText(exchange: Exchange, signature: Signature, asKong = false): string | null {
+  const { form, covered, created, expires, parameters } = signature
   if (parameters !== null) return signatureBase(exchange, covered, parameters)
+  const isLenient = asKong && form === 'hmac'
   const lines: string[] = []
   for (const name of covered) {
-    const line = lineOf(exchange, name, created, expires)
+    const line =
+      (isLenient ? kongLineOf(exchange, name) : null) ?? lineOf(exchange, name, created, expires) ?? (isLenient ? `${name}:` : null)
     if (line === null) return null
     lines.push(line)
   }
   return lines.join('\n')
+}
+
+function kongLineOf({ request }: Exchange, name: string): string | null {
+  const { method, target, majorVersion, minorVersion } = request
+  if (name !== 'request-line') return null
+  return `${method} ${target} HTTP/${minorVersion === 0 ? majorVersion : `${majorVersion}.${minorVersion}`}`
 }
 
 function lineOf({ request }: Exchange, name: string, created: number | null, expires: number | null): string | null {
@@ -47,9 +58,10 @@ const SAME: ReadonlyMap<string, string> = new Map([
   ['content-digest', 'digest'],
 ])
 
-/** Whether all that has to be covered is. */
-export function coversAll(signature: Signature, required: readonly string[]): boolean {
+/** Whether all that has to be covered is. @param synonyms whether what says the same of a request counts as the same */
+export function coversAll(signature: Signature, required: readonly string[], synonyms: boolean): boolean {
   if (required.length === 0) return true
+  if (!synonyms) return required.every((name) => signature.covered.some((covered) => covered.toLowerCase() === name))
   const meanings = meaningsOf(signature)
   return required.every((name) => meanings.has(SAME.get(name) ?? name))
 }
@@ -82,6 +94,14 @@ export function signedTimes({ request }: Exchange, { covered, created, parameter
     return [HTTP_DATE.test(value) ? Date.parse(value) : Number.NaN]
   })
   return signsCreated ? [...times, created * 1_000] : times
+}
+
+/** Whether `X-Date` or else `Date`, signed or not, is a time near `now`. */
+export function hasDate({ request: { headers } }: Exchange, now: number, skewMs: number): boolean {
+  return ['X-Date', 'Date'].some((field) => {
+    const value = headers.getJoined(field) ?? ''
+    return HTTP_DATE.test(value) && Math.abs(now - Date.parse(value)) <= skewMs
+  })
 }
 
 /** Whether the signature says that it does not hold any more. @param now milliseconds since 1970 */

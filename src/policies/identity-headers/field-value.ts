@@ -27,6 +27,23 @@ export function listValue(texts: readonly string[]): string | null {
   return list === '' ? null : list
 }
 
+/** How texts become the value of a header. */
+export interface Encoding {
+  text(text: string): string | null
+  list(texts: readonly string[]): string | null
+}
+
+export function encodingOf(form: 'percent' | 'utf-8', separator: string): Encoding {
+  if (form === 'utf-8') return { text: bytesOf, list: (texts) => bytesOf(texts.join(separator)) }
+  return { text: fieldValue, list: (texts) => listValue(texts)?.replaceAll(',', separator) ?? null }
+}
+
+/** A text as its UTF-8 bytes, each as one Latin-1 character. Null when it cannot be written: empty, too long, or with control characters. */
+function bytesOf(text: string): string | null {
+  const bytes = Buffer.from(text, 'utf8')
+  return text === '' || bytes.length > VALUE_BYTES_MAX || /\p{Cc}/u.test(text) ? null : bytes.toString('latin1')
+}
+
 /** Whether nothing is to be encoded; false for some texts of which that holds. Names are short: this is quicker than an expression. */
 function isPlain(text: string): boolean {
   if (text === '' || text.length > 64) return false

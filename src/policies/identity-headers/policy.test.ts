@@ -130,3 +130,48 @@ test('a name that means something to the gateway, or would be written twice, is 
   }
   assert.deepEqual(await problemsOf(identityHeaders, { subject: 'X-Auth-Method', method: false }), [])
 })
+
+test('id and labels of the consumer, the name of the credential and strangers can be told', async () => {
+  const written = {
+    consumerId: 'X-Consumer-ID',
+    labels: { town: 'X-Town' },
+    credentialName: 'X-Login',
+    anonymous: 'X-Anonymous',
+    consumer: false,
+    groups: false,
+    credential: false,
+    method: false,
+  }
+  const steps = await compilePolicy(identityHeaders, written)
+  const exchange = exchangeOf({
+    headers: [
+      ['X-Town', 'forged'],
+      ['X-Anonymous', 'true'],
+    ],
+  })
+  const consumer = { name: 'app', groups: [], id: 'a-1', labels: { town: 'Köln' }, hasPolicies: false }
+  admit(exchange, { method: 'basic', consumer, credentialId: 'basic-1', credentialName: 'anna' })
+  onRequest(steps, exchange)
+  assert.deepEqual(fieldsOf(exchange.request.headers), ['x-consumer-id: a-1', 'x-town: K%C3%B6ln', 'x-login: anna'])
+  const stranger = exchangeOf()
+  admit(stranger, { method: 'anonymous', consumer: { name: 'nobody', groups: [], hasPolicies: false } })
+  onRequest(steps, stranger)
+  assert.deepEqual(fieldsOf(stranger.request.headers), ['x-anonymous: true'])
+})
+
+test('values can be written as their bytes, lists with blanks, and fewer names be cleared', async () => {
+  const steps = await compilePolicy(identityHeaders, { encoding: 'utf-8', separator: ', ', cleared: [], subject: false })
+  const exchange = exchangeOf({ headers: [['X-User-ID', 'the client’s own'.replace('’', "'")]] })
+  admit(exchange, { method: 'jwt', consumer: { name: 'Köln 50%', groups: ['a,b', 'c'], hasPolicies: false } })
+  onRequest(steps, exchange)
+  assert.deepEqual(fieldsOf(exchange.request.headers), [
+    "x-user-id: the client's own",
+    `x-consumer-name: ${Buffer.from('Köln 50%').toString('latin1')}`,
+    'x-consumer-groups: a,b, c',
+    'x-auth-method: jwt',
+  ])
+  const evil = exchangeOf()
+  admit(evil, { method: 'jwt', consumer: { name: 'a\r\nb', groups: [], hasPolicies: false } })
+  onRequest(steps, evil)
+  assert.deepEqual(fieldsOf(evil.request.headers), ['x-auth-method: jwt'])
+})

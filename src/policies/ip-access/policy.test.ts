@@ -156,3 +156,12 @@ test('any spelling of an IPv6 address is read as URLs read it', () => {
     }),
   )
 })
+
+test('a refusal has the status and the message that are configured, with the address in it', async () => {
+  const steps = await compilePolicy(ipAccess, { deny: ['192.0.2.0/24'], status: 451, message: 'Not from {address}' })
+  for (const peerAddress of ['192.0.2.1', '192.0.2.2', '192.0.2.2']) {
+    const verdict = onRequest(steps, exchangeOf({ peerAddress }))
+    assert.deepEqual([verdict?.status, verdict?.detail, verdict?.code], [451, `Not from ${peerAddress}`, 'address_denied'])
+  }
+  assert.equal(onRequest(steps, exchangeOf({ peerAddress: '198.51.100.1' })), undefined)
+})

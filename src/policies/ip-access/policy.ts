@@ -1,17 +1,15 @@
 import { BlockList } from 'node:net'
 import type { PolicyDefinition, Remark, Verdict } from '../../core/policy.ts'
-import { refuse } from '../../core/reply.ts'
+import { type Reply, refuse } from '../../core/reply.ts'
 import { type AddressBlock, BlockSet, comparable, parseBlock } from './block.ts'
 import type { IpAccessOptions } from './schema.ts'
-
-const DENIED = refuse('address_denied')
 
 export const ipAccess: PolicyDefinition<IpAccessOptions> = {
   kind: 'ip-access',
   summary: 'Lets clients pass or refuses them by their address.',
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
   review: reviewBlocks,
-  compile({ allow, deny, by }) {
+  compile({ allow, deny, by, status, message = null }) {
     const allowed = allow === undefined ? null : new AddressSet(allow)
     const denied = new AddressSet(deny ?? [])
     const decide = (address: string): string | null => {
@@ -25,16 +23,19 @@ export const ipAccess: PolicyDefinition<IpAccessOptions> = {
     let lastAddress: string | null = null
     let lastReason: string | null = null
     let lastNote = ''
+    let lastRefusal: Reply | undefined
     return {
       onRequest({ client, trace }): Verdict {
         const address = by === 'peer' ? client.peerAddress : client.address
         if (address !== lastAddress) {
           lastReason = decide(address)
           lastAddress = address
+          const detail = message === null ? null : message.replaceAll('{address}', () => address)
+          lastRefusal = lastReason === null ? undefined : { ...refuse('address_denied', detail), status }
           lastNote = `${by} ${address} ${lastReason ?? 'may pass'}`
         }
         trace?.note(lastNote)
-        return lastReason === null ? undefined : DENIED
+        return lastRefusal
       },
     }
   },

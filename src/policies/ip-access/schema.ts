@@ -1,4 +1,4 @@
-import { list, object, oneOf, text, type z } from '../../core/schema.ts'
+import { integer, list, object, oneOf, text, type z } from '../../core/schema.ts'
 import { parseBlock } from './block.ts'
 
 function blocks() {
@@ -15,6 +15,12 @@ export const schema = object({
   by: oneOf(['client', 'peer'])
     .default('client')
     .describe('Whose address counts: `client`, the true client behind trusted proxies, or `peer`, the other end of the connection.'),
+  status: integer({ min: 400, max: 599 }).default(403).describe('Status of refusals.'),
+  message: text({ max: 1_000 })
+    .optional()
+    .describe(
+      'What refusals tell clients; `{address}` stands for the address that was looked at. Default: nothing more than their status.',
+    ),
 }).refine(({ allow, deny }) => allow !== undefined || deny !== undefined, { error: 'expected `allow`, `deny` or both' })
 
 export type IpAccessOptions = z.output<typeof schema>

@@ -1,4 +1,4 @@
-import type { Reason } from './refusals.ts'
+import type { ExpiryProblem, Reason, StartProblem } from './refusals.ts'
 import type { Token } from './token.ts'
 
 /** What is asked of a token beside its signature. Times in milliseconds; empty lists and null ask nothing. */
@@ -9,6 +9,10 @@ export interface ClaimRules {
   readonly values: readonly (readonly [name: string, accepted: readonly unknown[]])[]
   readonly skewMs: number
   readonly requireExpiry: boolean
+  /** Dates that are not looked at. */
+  readonly ignored: readonly string[]
+  /** How far in the future `exp` may be; null for any distance. */
+  readonly maxRemainingMs: number | null
   readonly maxAgeMs: number | null
   /** In lower case, without `application/`. */
   readonly type: string | null
@@ -27,13 +31,18 @@ export function typeOf(typ: unknown): string | null {
 }
 
 /** RFC 7519, 4.1.4 to 4.1.6. */
-function checkTimes({ claims }: Token, { skewMs, requireExpiry, maxAgeMs }: ClaimRules, nowMs: number): Reason | number {
-  const { exp, nbf, iat } = claims
-  if (!isDateOrAbsent(exp) || !isDateOrAbsent(nbf) || !isDateOrAbsent(iat)) return 'claimsMalformed'
-  if (exp === undefined && requireExpiry) return 'noExpiry'
-  let end = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1_000 + skewMs
-  if (nowMs >= end) return 'expired'
-  if (nbf !== undefined && nowMs + skewMs < nbf * 1_000) return 'notYetValid'
+function checkTimes({ claims }: Token, rules: ClaimRules, nowMs: number): Reason | number {
+  const { skewMs, ignored, maxAgeMs, maxRemainingMs } = rules
+  const dateOf = (name: 'exp' | 'nbf' | 'iat'): unknown => (ignored.includes(name) ? undefined : claims[name])
+  const exp = dateOf('exp')
+  const iat = dateOf('iat')
+  const expiry = expiryProblem(exp, rules, nowMs)
+  const start = startProblem(dateOf('nbf'), rules, nowMs)
+  if (expiry !== null) return start === null ? expiry : `${expiry}+${start}`
+  if (start !== null) return start
+  if (!isDateOrAbsent(iat)) return 'claimsMalformed'
+  if (maxRemainingMs !== null && (typeof exp !== 'number' || exp * 1_000 - nowMs > maxRemainingMs)) return 'tooLong'
+  let end = typeof exp === 'number' ? exp * 1_000 + skewMs : Number.POSITIVE_INFINITY
   if (maxAgeMs !== null) {
     if (iat === undefined) return 'claimMissing'
     // Dated ahead it would stay young for longer than is allowed.
@@ -42,6 +51,18 @@ function checkTimes({ claims }: Token, { skewMs, requireExpiry, maxAgeMs }: Clai
     if (nowMs >= end) return 'tooOld'
   }
   return end
+}
+
+function expiryProblem(exp: unknown, { requireExpiry, skewMs }: ClaimRules, nowMs: number): ExpiryProblem | null {
+  if (exp === undefined) return requireExpiry ? 'noExpiry' : null
+  if (!isDateOrAbsent(exp)) return 'expiryMalformed'
+  return nowMs >= exp * 1_000 + skewMs ? 'expired' : null
+}
+
+function startProblem(nbf: unknown, { required, skewMs }: ClaimRules, nowMs: number): StartProblem | null {
+  if (nbf === undefined) return required.includes('nbf') ? 'noStart' : null
+  if (!isDateOrAbsent(nbf)) return 'startMalformed'
+  return nowMs + skewMs < nbf * 1_000 ? 'notYetValid' : null
 }
 
 /** `null` and text are not dates; a number that is too large for a double would never pass. */

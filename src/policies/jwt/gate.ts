@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
-import { type Admission, admit, deny } from '../../core/caller.ts'
+import { type AuthenticationTerms, isSpared, turnAway } from '../../core/authentication-terms.ts'
+import { type Admission, admit } from '../../core/caller.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { ConsumerDirectory } from '../../core/consumers.ts'
 import type { CredentialPlace } from '../../core/credential-place.ts'
@@ -23,6 +24,8 @@ export interface GateParts {
   readonly rules: ClaimRules
   readonly consumerClaim: string | null
   readonly forward: boolean
+  readonly onOptions: boolean
+  readonly terms: AuthenticationTerms
   readonly tokenBytesMax: number
   readonly trustMs: number
 }
@@ -53,9 +56,10 @@ export class TokenGate {
   }
 
   #onRequest(exchange: Exchange): Verdict | Promise<Verdict> {
-    const { request, caller } = exchange
-    const { tokens, places, forward, tokenBytesMax } = this.#parts
-    if (caller.isSettled) {
+    const { request } = exchange
+    const { tokens, places, forward, onOptions, terms, tokenBytesMax } = this.#parts
+    if (!onOptions && request.method === 'OPTIONS') return undefined
+    if (isSpared(exchange, terms)) {
       if (!forward) this.#remove(exchange)
       return undefined
     }
@@ -118,7 +122,7 @@ export class TokenGate {
     }
     if (signer !== null) return this.#accept(token, signer, version)
     if (!keys.isComplete) return 'keysUnavailable'
-    return candidates.length === 0 ? 'unknownKey' : 'signature'
+    return candidates.length === 0 ? keys.whyNone(token) : 'signature'
   }
 
   /** The signature is right: now the claims may be believed, and looked at. */
@@ -135,7 +139,8 @@ export class TokenGate {
       ...(typeof claims['sub'] === 'string' && { subject: claims['sub'] }),
       claims,
       consumer: consumer ?? null,
-      ...(owned !== null && { credentialId: owned.credential.id }),
+      ...(owned !== null && { credentialId: owned.credential.id, credentialName: owned.credential.key }),
+      replaces: this.#parts.terms.replaces,
     }
     return {
       admission,
@@ -155,7 +160,7 @@ export class TokenGate {
     // Another policy may let the exchange pass, and the service is not to get the token then either.
     if (!this.#parts.forward) this.#remove(exchange)
     exchange.trace?.note(sentenceOf(reason))
-    return deny(exchange, this.#parts.refusals.of(reason))
+    return turnAway(exchange, this.#parts.refusals.of(reason), this.#parts.terms)
   }
 
   #remove(exchange: Exchange): void {

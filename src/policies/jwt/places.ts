@@ -1,12 +1,13 @@
 import { CREDENTIAL_PLACE, type CredentialPlace, credentialPlace } from '../../core/credential-place.ts'
 import type { Exchange } from '../../core/exchange.ts'
 
-/** The forms of `from`: `header` for `Authorization: Bearer`, and the places of credentials in general. */
-export const TOKEN_PLACE = new RegExp(`^header$|${CREDENTIAL_PLACE.source}`)
+/** The forms of `from`: `header` for `Authorization: Bearer`, `bearer:NAME` for another header in this form, and the places of credentials in general. */
+export const TOKEN_PLACE = new RegExp(`^header$|^bearer:[!#$%&'*+\\-.^_\`|~0-9A-Za-z]{1,256}$|${CREDENTIAL_PLACE.source}`)
 
 /** Where a token may stand. More than one that is read is for the caller to refuse; an empty one is none. */
 export function tokenPlace(written: string): CredentialPlace {
-  if (written === 'header' || written.toLowerCase() === 'header:authorization') return AUTHORIZATION
+  if (written === 'header' || /^(header|bearer):authorization$/i.test(written)) return AUTHORIZATION
+  if (written.startsWith('bearer:')) return new BearerPlace(written.slice('bearer:'.length))
   return new TokenPlace(credentialPlace(written))
 }
 
@@ -19,9 +20,16 @@ function bearerOf(value: string): string | null {
   return value.slice(7).trimStart()
 }
 
-const AUTHORIZATION: CredentialPlace = {
-  read({ request }) {
-    const values = request.headers.getAll('Authorization')
+/** A field where a token follows `Bearer`. */
+class BearerPlace implements CredentialPlace {
+  readonly #name: string
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  read({ request }: Exchange): readonly string[] {
+    const values = request.headers.getAll(this.#name)
     if (values.length === 0) return NONE
     if (values.length === 1) {
       const token = bearerOf(values[0] ?? '')
@@ -29,13 +37,15 @@ const AUTHORIZATION: CredentialPlace = {
     }
     // RFC 9110, 11.6.2: there is one. Whoever stands behind us may read another line than we do.
     return values.some((value) => bearerOf(value) !== null) ? values : NONE
-  },
+  }
+
   /** Other schemes are other policies' business. */
-  remove({ request }) {
-    const { headers } = request
-    if (headers.getAll('Authorization').some((value) => bearerOf(value) !== null)) headers.delete('Authorization')
-  },
+  remove({ request: { headers } }: Exchange): void {
+    if (headers.getAll(this.#name).some((value) => bearerOf(value) !== null)) headers.delete(this.#name)
+  }
 }
+
+const AUTHORIZATION = new BearerPlace('Authorization')
 
 /** The bare token, or behind `Bearer`. */
 class TokenPlace implements CredentialPlace {

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { reviewTerms, termsOf } from '../../core/authentication-terms.ts'
 import { DEMANDS } from '../../core/jwt-algorithms.ts'
 import type { PolicyDefinition, Remark } from '../../core/policy.ts'
 import { typeOf } from './claims.ts'
@@ -18,11 +19,15 @@ export const jwt: PolicyDefinition<JwtOptions> = {
   identifies: true,
   authenticates: true,
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
-  credentialPlaces: ({ from }) => from,
+  credentialPlaces: ({ from }) => from.map((place) => place.replace(/^bearer:/, 'header:')),
   load: loadVerifier,
 
-  review(options) {
-    const remarks: Remark[] = shortSecrets(options)
+  review(options, around) {
+    const remarks: Remark[] = [...shortSecrets(options), ...reviewTerms(options, around)]
+    if (options.ignore.includes('exp')) {
+      const message = 'a token holds for ever, whatever its `exp` says: who has seen one may use it for good'
+      remarks.push({ severity: 'warning', path: ['ignore'], message })
+    }
     if (options.audience === undefined && !options.consumers) {
       const message = 'a token for any audience passes, also one that its issuer made for another service: say `audience`'
       remarks.push({ severity: 'warning', path: [], message })
@@ -48,7 +53,7 @@ export const jwt: PolicyDefinition<JwtOptions> = {
       keys,
       tokens,
       places: options.from.map(tokenPlace),
-      refusals: new Refusals(options.realm, scope, log, clock),
+      refusals: new Refusals(options, scope, log, clock),
       consumers,
       clock,
       rules: {
@@ -57,12 +62,16 @@ export const jwt: PolicyDefinition<JwtOptions> = {
         required: options.required,
         values: Object.entries(options.claims),
         skewMs: options.skew,
-        requireExpiry: options.requireExpiry,
+        requireExpiry: options.requireExpiry && !options.ignore.includes('exp'),
+        ignored: options.ignore,
+        maxRemainingMs: options.maxRemaining ?? null,
         maxAgeMs: options.maxAge ?? null,
         type: typeOf(options.typ),
       },
       consumerClaim: options.consumerClaim ?? null,
       forward: options.forward,
+      onOptions: options.onOptions,
+      terms: termsOf(options, consumers),
       tokenBytesMax: options.tokenBytesMax,
       trustMs: options.cacheTtl,
     }).steps()

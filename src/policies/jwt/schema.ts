@@ -1,3 +1,4 @@
+import { challenge, onOptions, termsOptions } from '../../core/authentication-options.ts'
 import { ALGORITHM_NAMES } from '../../core/jwt-algorithms.ts'
 import { MANAGED_FIELDS } from '../../core/managed-fields.ts'
 import { byteSize, duration, integer, list, object, oneOf, oneOrMore, record, secret, text, z } from '../../core/schema.ts'
@@ -36,10 +37,12 @@ const keyEntry = object({
 
 const place = () =>
   text({ max: 300 })
-    .regex(TOKEN_PLACE, { error: 'expected `header`, `header:NAME`, `cookie:NAME` or `query:NAME`' })
+    .regex(TOKEN_PLACE, { error: 'expected `header`, `header:NAME`, `bearer:NAME`, `cookie:NAME` or `query:NAME`' })
     .refine((written) => !RESERVED.has(written.toLowerCase()), { error: 'no token can stand in this header' })
 
-const RESERVED: ReadonlySet<string> = new Set([...MANAGED_FIELDS, 'host', 'cookie'].map((field) => `header:${field}`))
+const RESERVED: ReadonlySet<string> = new Set(
+  [...MANAGED_FIELDS, 'host', 'cookie'].flatMap((field) => [`header:${field}`, `bearer:${field}`]),
+)
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
@@ -87,9 +90,11 @@ export const schema = object({
   consumerClaim: name()
     .optional()
     .describe('A claim that holds the name of a consumer, `azp` say. A token without it, or with an unknown name, is refused.'),
-  from: list(place(), { min: 1, max: 10 })
+  from: list(place(), { min: 1, max: 100 })
     .default(['header'])
-    .describe('Where a token may stand: `header` (`Authorization: Bearer`), `header:NAME`, `cookie:NAME`, `query:NAME`.'),
+    .describe(
+      'Where a token may stand: `header` (`Authorization: Bearer`), `header:NAME`, `bearer:NAME` (a header where it follows `Bearer`), `cookie:NAME`, `query:NAME`.',
+    ),
   forward: z.boolean().default(true).describe('Whether the service gets the token too.'),
   issuer: oneOrMore(text({ max: 1_024 }), { max: NAMES_MAX })
     .optional()
@@ -102,6 +107,12 @@ export const schema = object({
     .default({})
     .describe('Values by claim: the claim is, or as a list holds, one of them.'),
   typ: name().optional().describe('The `typ` that the header of a token must have, `at+jwt` say.'),
+  ignore: list(oneOf(['exp', 'nbf', 'iat']), { max: 3 })
+    .default([])
+    .describe('Dates that are not looked at, also where a token has them; without `exp` a token never ends.'),
+  maxRemaining: duration({ min: 1_000, max: 100 * 366 * 86_400_000 })
+    .optional()
+    .describe('How far in the future the `exp` of a token may be; one without it is refused.'),
   requireExpiry: z.boolean().default(true).describe('Whether a token without `exp` is refused.'),
   maxAge: duration({ min: 1_000, max: 366 * 86_400_000 })
     .optional()
@@ -117,6 +128,9 @@ export const schema = object({
     .regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/, { error: 'expected 1 to 128 printable ASCII characters, none of them `"` or `\\`' })
     .default('api')
     .describe('The `realm` of `WWW-Authenticate`.'),
+  challenge: challenge(),
+  onOptions: onOptions(),
+  ...termsOptions,
 }).superRefine((options, context) => {
   const add = (path: readonly (string | number)[], message: string) => {
     context.addIssue({ code: 'custom', path: [...path], message })
@@ -129,6 +143,9 @@ export const schema = object({
   })
   const problem = options.jwksUrl === undefined ? null : urlProblem(options.jwksUrl, options.insecure)
   if (problem !== null) add(['jwksUrl'], problem)
+  if (options.maxRemaining !== undefined && options.ignore.includes('exp')) {
+    add(['maxRemaining'], 'expected no `exp` in `ignore`: it is what this looks at')
+  }
   if (options.consumers && options.consumerClaim !== undefined) {
     add(['consumerClaim'], 'with `consumers` the key says whose token it is; a claim could contradict it')
   }

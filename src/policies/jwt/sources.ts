@@ -3,6 +3,7 @@ import { type ConsumerDirectory, isInForce, type JwtCredential, type Owned } fro
 import { type Algorithm, DEMANDS, isAlgorithm } from '../../core/jwt-algorithms.ts'
 import type { Logger } from '../../core/observe.ts'
 import { type BoundKey, bind, candidatesOf, pemKey, type SecretEncoding, secretKey } from './keys.ts'
+import type { Reason } from './refusals.ts'
 import type { RemoteKeys } from './remote-keys.ts'
 import type { Token } from './token.ts'
 
@@ -24,6 +25,8 @@ export interface KeySource {
   ready(): boolean
   settled(): Promise<void>
   candidates(token: Token): readonly Candidate[]
+  /** Why there are none. */
+  whyNone(token: Token): Reason
   /** Looks for further keys for a token that none of the given version fits. Tells whether there are others now. */
   refetch(token: Token, version: number): Promise<boolean>
 }
@@ -65,6 +68,10 @@ export class SharedKeys implements KeySource {
   candidates({ algorithm, kid }: Token): readonly Candidate[] {
     const remote = this.#acceptsRemote(algorithm) ? (this.#remote?.keys ?? []) : []
     return candidatesOf([...this.#keys, ...remote], algorithm, kid).map((key) => ({ key, owned: null }))
+  }
+
+  whyNone(): Reason {
+    return 'unknownKey'
   }
 
   async refetch({ algorithm, kid }: Token, version: number): Promise<boolean> {
@@ -124,6 +131,17 @@ export class ConsumerKeys implements KeySource {
       if (key !== null) found.push({ key, owned })
     }
     return found.slice(0, CANDIDATES_MAX)
+  }
+
+  whyNone({ algorithm, claims, header }: Token): Reason {
+    const { keyClaim } = this.#options
+    const name = textOf(claims, keyClaim) ?? textOf(header, keyClaim)
+    if (name === undefined) {
+      return [claims, header].some((object) => Object.hasOwn(object, keyClaim) && object[keyClaim] === '') ? 'keyNameEmpty' : 'keyUnnamed'
+    }
+    const known = this.#consumers.byJwtKey(name)
+    if (known.length === 0) return 'unknownKey'
+    return known.some(({ credential }) => credential.algorithm === algorithm) ? 'keyUnusable' : 'algorithm'
   }
 
   async refetch(): Promise<boolean> {

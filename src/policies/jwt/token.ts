@@ -22,19 +22,20 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export function readToken(text: string): Token | Reason {
   const parts = text.split('.', 4)
   const [headerPart, claimsPart, signaturePart] = parts
-  if (parts.length !== 3 || headerPart === undefined || claimsPart === undefined || signaturePart === undefined) return 'malformed'
+  if (headerPart === undefined || claimsPart === undefined || signaturePart === undefined) return 'malformed'
   const headerBytes = decode(headerPart)
   const claimsBytes = decode(claimsPart)
-  if (headerBytes === null || claimsBytes === null || decode(signaturePart) === null) return 'malformed'
+  if (headerBytes === null || claimsBytes === null) return 'malformed'
   const header = readObject(headerBytes)
   if (header === null) return 'malformed'
   const { alg: algorithm, kid } = header
   if (kid !== undefined && typeof kid !== 'string') return 'malformed'
   // RFC 7515, 4.1.11: an extension that is not understood is a reason to refuse, and we understand none.
   if (Object.hasOwn(header, 'crit')) return 'critical'
-  if (!isAlgorithm(algorithm)) return 'algorithm'
+  if (!isAlgorithm(algorithm)) return 'algorithmUnknown'
   const claims = readObject(claimsBytes)
-  return claims === null ? 'malformed' : { text, algorithm, kid, header, claims }
+  if (claims === null) return 'malformed'
+  return parts.length > 3 || decode(signaturePart) === null ? 'signatureMalformed' : { text, algorithm, kid, header, claims }
 }
 
 /** Base64url without padding (RFC 7515, 2) and with no bits to spare, so that no other text means the same bytes. */

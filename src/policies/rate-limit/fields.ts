@@ -1,12 +1,14 @@
+import { calendarStart } from '../../core/calendar.ts'
 import type { Headers } from '../../core/headers.ts'
 import type { LimitDecision } from '../../core/store.ts'
-import type { Limit } from './limits.ts'
+import type { Limit, WindowSpan } from './limits.ts'
+import type { RateLimitOptions } from './schema.ts'
 
-/** Writes what a decision says into the headers of a response. */
-export type FieldWriter = (headers: Headers, decision: LimitDecision) => void
+/** Writes what a decision says into the headers of a response. @param epochMs now */
+export type FieldWriter = (headers: Headers, decision: LimitDecision, epochMs: number) => void
 
 /** @returns null for nothing to write */
-export function fieldWriter(limits: readonly Limit[], family: 'ietf' | 'x-ratelimit' | 'both' | 'none'): FieldWriter | null {
+export function fieldWriter(limits: readonly Limit[], family: RateLimitOptions['headers']): FieldWriter | null {
   const ietf = ietfWriter(limits)
   const x = xWriter(limits)
   switch (family) {
@@ -15,11 +17,14 @@ export function fieldWriter(limits: readonly Limit[], family: 'ietf' | 'x-rateli
     case 'x-ratelimit':
       return x
     case 'both':
-      return (headers, decision) => {
-        ietf(headers, decision)
-        x(headers, decision)
+      return (headers, decision, epochMs) => {
+        ietf(headers, decision, epochMs)
+        x(headers, decision, epochMs)
       }
+    case 'per-window':
+      return perWindowWriter(limits)
     case 'none':
+    case 'hidden':
       return null
   }
 }
@@ -65,6 +70,51 @@ function xWriter(limits: readonly Limit[]): FieldWriter {
     headers.set('X-RateLimit-Remaining', `${remaining[tightest]}`)
     headers.set('X-RateLimit-Reset', `${Math.ceil((resetMs[tightest] as number) / 1000)}`)
   }
+}
+
+/** What a window is called in names of fields, and its length in seconds as it is told: a month has 30 days and a year 365 there. */
+const SPANS: Readonly<Record<WindowSpan, { readonly suffix: string; readonly seconds: number }>> = {
+  second: { suffix: 'Second', seconds: 1 },
+  minute: { suffix: 'Minute', seconds: 60 },
+  hour: { suffix: 'Hour', seconds: 3_600 },
+  day: { suffix: 'Day', seconds: 86_400 },
+  month: { suffix: 'Month', seconds: 2_592_000 },
+  year: { suffix: 'Year', seconds: 31_536_000 },
+}
+
+/** The family of Kong: each window by its name, and of the one with the least left, the longer of two, draft-03 of the IETF's fields. */
+function perWindowWriter(limits: readonly Limit[]): FieldWriter {
+  const windows = limits.flatMap(({ span, rule }, index) => {
+    if (span === null) return []
+    const { suffix, seconds: length } = SPANS[span]
+    return [
+      { index, span, length, capacity: `${rule.capacity}`, limit: `X-RateLimit-Limit-${suffix}`, left: `X-RateLimit-Remaining-${suffix}` },
+    ]
+  })
+  return (headers, decision, epochMs) => {
+    let tightest: (typeof windows)[number] | null = null
+    let least = Number.POSITIVE_INFINITY
+    for (const window of windows) {
+      if (!applied(decision, window.index)) continue
+      const remaining = decision.remaining[window.index] as number
+      headers.set(window.limit, window.capacity)
+      headers.set(window.left, `${remaining}`)
+      if (remaining > least || (remaining === least && tightest !== null && window.length < tightest.length)) continue
+      least = remaining
+      tightest = window
+    }
+    if (tightest === null) return
+    const { span, length, capacity } = tightest
+    const reset = `${Math.max(1, length - Math.floor((epochMs - startOf(span, epochMs)) / 1000))}`
+    headers.set('RateLimit-Limit', capacity)
+    headers.set('RateLimit-Remaining', `${least}`)
+    headers.set('RateLimit-Reset', reset)
+    if (!decision.admitted) headers.set('Retry-After', reset)
+  }
+}
+
+function startOf(span: WindowSpan, epochMs: number): number {
+  return span === 'month' || span === 'year' ? calendarStart(span, epochMs) : epochMs - (epochMs % (SPANS[span].seconds * 1000))
 }
 
 /** A limit that applied has something left, or waits for it. */

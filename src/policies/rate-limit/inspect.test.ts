@@ -45,7 +45,8 @@ function exchangeBy({ ip = '', user = '', consumer, route = '', service = '', ..
 
 const KEY = 'an-api-key-that-nobody-verifies'
 const aName = fc.constantFrom('ada', 'a name|with a bar', 'x'.repeat(200))
-const aSubject = fc.constantFrom(...SUBJECT_WORDS, 'header:X-Tenant')
+/** How one credential of any kind is named is another thing: see below. */
+const aSubject = fc.constantFrom(...SUBJECT_WORDS.filter((word) => word !== 'credential'), 'header:X-Tenant')
 
 test('whoever is named is looked for where a request of theirs counts', async () => {
   await fc.assert(
@@ -114,4 +115,15 @@ test('what is missing is said, and a store that is away too', async () => {
       { name: 'hourly', by: ['consumer'], counts: { consumer: 'app' }, missing: [], remaining: null },
     ],
   )
+})
+
+test('a credential of any kind is named by its policy, consumer and id', async () => {
+  const written = options({ by: ['credential'], rate: 5 })
+  const limits = limitsOf(written)
+  const { group, asked } = watchedGroup(3)
+  await inspector(limits, written, group, 'gateway').read({ credential: 'api-key/ada/k1' })
+  const exchange = exchangeBy({ consumer: 'ada', 'api-key': 'k1' })
+  const wanted = limits.map(({ by }) => keyReader(by, { kind: 'ip' }, written.ipv6Prefix)(exchange, memoOf(exchange.request)))
+  assert.notEqual(wanted[0], '')
+  assert.deepEqual(asked[0], wanted)
 })

@@ -55,10 +55,10 @@ export class RateLimiter {
     this.#context = context
     this.#limits = limits
     this.#note = new DecisionNote(limits.map(({ name, rule }) => ({ name, capacity: rule.capacity })))
-    this.guards = limits.some((limit) => limit.guards)
+    this.guards = options.guard && limits.some((limit) => limit.guards)
     this.#readers = limits.map(({ by, otherwise }) => keyReader(by, otherwise === 'ip' ? { kind: 'ip' } : null, ipv6Prefix))
     // The place names the state, and not the route: a policy on a service counts over all its routes.
-    const id = `rate-limit ${scope} ${limits.map(({ name }) => name).join(' ')}`
+    const id = `rate-limit ${options.counter ?? scope} ${limits.map(({ name }) => name).join(' ')}`
     const rules = limits.map(({ rule }) => rule)
     const limitStore = stores.limits(store)
     this.#group = limitStore.group(id, rules)
@@ -140,9 +140,11 @@ export class RateLimiter {
 
   /** Tells clients what is left, and charges those who were refused before the take: who guesses passwords, or probes for what is forbidden. */
   respond(exchange: Exchange): undefined {
-    const { limit, response, attempts, caller } = exchange
-    if (limit !== null) this.#write?.(response.headers, limit)
-    else if (attempts.length > 0) return
+    const { limit, limitBy, response, attempts, caller } = exchange
+    // Of another policy of the kind: its limits are not these.
+    if (limit !== null && limitBy !== this) return
+    if (limit !== null) this.#write?.(response.headers, limit, this.#context.clock.epochMs())
+    else if (attempts.length > 0 || !this.#options.guard) return
     else if (response.status === 401 && this.guards && this.#readGuardKeys(exchange)) this.#charge()
     else if (response.status === 403 && caller.isKnown && this.#readKeys(exchange)) this.#charge()
   }
@@ -197,15 +199,19 @@ export class RateLimiter {
 
   #decide(exchange: Exchange, decision: LimitDecision): Verdict {
     exchange.limit = decision
+    exchange.limitBy = this
     exchange.trace?.note(this.#note)
     if (decision.admitted) return undefined
     const { refusedBy, retryAfterMs } = decision
     this.#hits[refusedBy]?.add(1)
-    const type = this.#limits[refusedBy]?.type ?? ''
-    const kind = ['X-RateLimit-Limit-Type', type] as const
-    // Never, for a cost above what there can be, is no number of seconds.
-    if (!Number.isFinite(retryAfterMs)) return refuse('rate_limited', null, [kind])
-    return refuse('rate_limited', null, [['Retry-After', `${Math.max(1, Math.ceil(retryAfterMs / 1000))}`], kind])
+    const { headers, status, message = null } = this.#options
+    const told: [string, string][] = []
+    // Never, for a cost above what there can be, is no number of seconds. Where windows are told, their fields say it.
+    if (Number.isFinite(retryAfterMs) && headers !== 'per-window' && headers !== 'hidden') {
+      told.push(['Retry-After', `${Math.max(1, Math.ceil(retryAfterMs / 1000))}`])
+    }
+    if (headers !== 'per-window' && headers !== 'hidden') told.push(['X-RateLimit-Limit-Type', this.#limits[refusedBy]?.type ?? ''])
+    return { ...refuse('rate_limited', message, told), status }
   }
 
   // --- how the store is

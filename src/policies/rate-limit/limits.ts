@@ -1,3 +1,4 @@
+import { CALENDAR_MS_MAX, type CalendarUnit } from '../../core/calendar.ts'
 import type { LimitRule } from '../../core/store.ts'
 import type { RateLimitOptions } from './schema.ts'
 import { needsNoIdentity, type Subject, subjectOf } from './subjects.ts'
@@ -11,11 +12,15 @@ export interface Limit {
   readonly by: readonly Subject[]
   readonly otherwise: 'skip' | 'ip'
   readonly rule: LimitRule
+  /** The window by its name; null for a bucket and for windows of other lengths. */
+  readonly span: WindowSpan | null
   /** Whether it can be looked at before anybody is known. */
   readonly guards: boolean
   /** Where it stands in the options. */
   readonly path: readonly (string | number)[]
 }
+
+export type WindowSpan = keyof typeof SPAN_MS | CalendarUnit
 
 const SPAN_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 }
 
@@ -31,7 +36,16 @@ export function limitsOf(options: RateLimitOptions): readonly Limit[] {
     const type = words.join('+')
     const by = words.map(subjectOf)
     const name = limit.name ?? freeName(type.replaceAll(/[^A-Za-z0-9._-]/g, '-'), taken)
-    return { name, type, by, otherwise: limit.otherwise ?? 'skip', rule: ruleOf(limit), guards: by.every(needsNoIdentity), path }
+    return {
+      name,
+      type,
+      by,
+      otherwise: limit.otherwise ?? 'skip',
+      rule: ruleOf(limit),
+      span: spanOf(limit),
+      guards: by.every(needsNoIdentity),
+      path,
+    }
   })
 }
 
@@ -43,12 +57,18 @@ function freeName(wanted: string, taken: Set<string>): string {
   return name
 }
 
+function spanOf({ window }: Written): WindowSpan | null {
+  return typeof window === 'string' ? window : null
+}
+
 function ruleOf({ rate, per = 'second', capacity, window, limit, algorithm = 'fixed-window' }: Written): LimitRule {
   if (rate !== undefined) {
     const held = capacity ?? Math.max(1, Math.ceil(rate))
     return { algorithm: 'token-bucket', capacity: held, periodMs: (held * SPAN_MS[per]) / rate }
   }
   if (window === undefined || limit === undefined) throw new Error('a limit without `rate` has a window')
+  if (window === 'month' || window === 'year')
+    return { algorithm: `calendar-${window}`, capacity: limit, periodMs: CALENDAR_MS_MAX[window] }
   return { algorithm, capacity: limit, periodMs: typeof window === 'number' ? window : SPAN_MS[window] }
 }
 

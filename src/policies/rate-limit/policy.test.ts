@@ -1,78 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ModelGroup } from '../../../test/contract/limit-model.ts'
-import { systemClock } from '../../core/clock.ts'
-import { GatewayError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
-import type { CompileContext, PolicySteps, PolicySurroundings, Verdict } from '../../core/policy.ts'
-import type { LimitDecision, LimitGroup, LimitStore } from '../../core/store.ts'
-import { compilePolicy, contextWith, type ExchangeShape, exchangeOf, fieldsOf, onRequest, onResponse, problemsOf } from '../testing.ts'
+import type { PolicySurroundings, Verdict } from '../../core/policy.ts'
+import { compilePolicy, type ExchangeShape, exchangeOf, onRequest, problemsOf } from '../testing.ts'
 import { addressKey } from './address.ts'
 import { rateLimit } from './policy.ts'
 import type { RateLimitOptions } from './schema.ts'
-
-/** What a policy did with its stores, under a time that the test gives. */
-class World {
-  nowMs = 1_000_000_000
-  /** Whether the store `redis` answers. */
-  redisAnswers = true
-  /** Names of the states that were asked for, with the store. */
-  readonly groups: string[] = []
-  /** The keys of all takes. */
-  readonly takes: (readonly string[])[] = []
-  readonly logged: string[] = []
-  readonly counts = new Map<string, number>()
-  readonly context: CompileContext
-
-  constructor() {
-    const clock = { ...systemClock, now: () => this.nowMs }
-    const log = (_fields: unknown, message: string): void => {
-      this.logged.push(message)
-    }
-    this.context = contextWith({
-      clock,
-      scope: 'service users',
-      log: { info: log, warn: log, error: log },
-      stores: { limits: (name) => this.#store(name), values: () => null, responses: () => assert.fail('no responses') },
-      metrics: {
-        ...contextWith({}).metrics,
-        counter: (name, _help, labels) => ({
-          add: (amount) => {
-            const series = `${name} ${Object.values(labels).join(' ')}`
-            this.counts.set(series, (this.counts.get(series) ?? 0) + amount)
-          },
-        }),
-      },
-    })
-  }
-
-  #store(name: string): LimitStore {
-    return {
-      reach: name === 'redis' ? 'gateways' : 'gateway',
-      group: (id, rules) => {
-        this.groups.push(`${name}: ${id}`)
-        const model = new ModelGroup(rules)
-        const now = (): bigint => BigInt(this.nowMs) * 1000n
-        const group: LimitGroup = {
-          take: (keys, cost) => {
-            this.takes.push([...keys])
-            if (name === 'memory') return model.take(keys, cost, now())
-            return this.redisAnswers
-              ? Promise.resolve(model.take(keys, cost, now()))
-              : Promise.reject(new GatewayError('limit_store_unavailable', 'redis is down', 'internal'))
-          },
-          refusal: (keys, cost) => refused(model.look(keys, cost, now())),
-          peek: (keys, cost) => model.look(keys, cost, now()),
-        }
-        return group
-      },
-    }
-  }
-}
-
-function refused(decision: LimitDecision): LimitDecision | null {
-  return decision.admitted ? null : decision
-}
+import { respond, World } from './testing.ts'
 
 /** Somebody who is known, as far as `parts` says. */
 function known(shape: ExchangeShape, parts: { user?: string; consumer?: string; credential?: string; method?: string }): Exchange {
@@ -97,12 +31,6 @@ const GIVEN = {
 
 function replyOf(verdict: Verdict): unknown {
   return verdict === undefined ? 'passes' : [verdict.code, ...verdict.headers.map(([name, value]) => `${name}: ${value}`)]
-}
-
-function respond(steps: PolicySteps, exchange: Exchange, status = 200): readonly string[] {
-  exchange.response.status = status
-  onResponse(steps, exchange)
-  return fieldsOf(exchange.response.headers)
 }
 
 test('the three given limits refuse at their capacity, name what refused, and burn nothing', async () => {
@@ -431,6 +359,21 @@ test('the review warns of limits that never apply, and refuses those that nothin
     /^warning limits\.1: limit `user` counts by user, .* never applies$/,
   )
   assert.match((await remarks({ rate: 1 }, { authenticates: false })).join(), /counts by address only/)
+  const both = { by: 'consumer', otherwise: 'ip', window: 'minute', limit: 1 }
+  assert.deepEqual(
+    (
+      await remarks(
+        {
+          limits: [
+            { name: 'a', ...both },
+            { name: 'b', ...both },
+          ],
+        },
+        { authenticates: false },
+      )
+    ).map((told) => told.slice(0, 51)),
+    ['warning limits.0: limit `a` (and `b`) counts by con'],
+  )
   assert.match((await remarks({ by: 'header:X-A', rate: 1 })).join(), /^warning : limit `header-X-A` counts by what clients say/)
   assert.deepEqual(await remarks({ by: 'header:X-A', rate: 1, otherwise: 'ip' }), [])
   assert.match((await remarks({ by: 'api-key', rate: 1 })).join(), /what clients say/)

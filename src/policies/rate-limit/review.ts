@@ -16,30 +16,36 @@ export function review(options: RateLimitOptions, around: PolicySurroundings): r
       const message = `a request costs ${options.cost}, and limit \`${name}\` never has more than ${rule.capacity}: nothing would pass`
       remarks.push({ severity: 'error', path, message })
     }
-    const message = limitRemark(limit, around, byAddress)
-    if (message !== null) remarks.push({ severity: 'warning', path, message })
+  }
+  const told = Map.groupBy(limits, (limit) => limitRemark(limit, around, byAddress))
+  for (const [remark, [first, ...others]] of told) {
+    if (remark === null || first === undefined) continue
+    // What holds for several limits is told once, at the first.
+    const too = others.length === 0 ? '' : ` (and ${others.map(({ name }) => `\`${name}\``).join(', ')})`
+    remarks.push({ severity: 'warning', path: first.path, message: `limit \`${first.name}\`${too} ${remark}` })
   }
   return remarks
 }
 
-function limitRemark({ name, by, otherwise }: Limit, around: PolicySurroundings, byAddress: boolean): string | null {
+/** What there is to say of a limit, behind its name. */
+function limitRemark({ by, otherwise }: Limit, around: PolicySurroundings, byAddress: boolean): string | null {
   const identity = by.find(({ kind }) => kind === 'user' || kind === 'consumer' || kind === 'identity')
   if (identity !== undefined && !around.authenticates) {
     const effect = identity.kind === 'identity' || otherwise === 'ip' ? 'counts by address only' : 'never applies'
-    return `limit \`${name}\` counts by ${identity.kind}, and no policy that finds out who calls is in force here: it ${effect}`
+    return `counts by ${identity.kind}, and no policy that finds out who calls is in force here: it ${effect}`
   }
   if (by.some(({ kind }) => kind === 'user') && !mayKnowUsers(around)) {
     const effect = otherwise === 'ip' ? 'counts by address only' : 'never applies'
-    return `limit \`${name}\` counts by user, and what is in force here finds out consumers, not users: it ${effect}; count by \`consumer\``
+    return `counts by user, and what is in force here finds out consumers, not users: it ${effect}; count by \`consumer\``
   }
   const taken = by.flatMap((subject) => (subject.kind === 'header' ? (takerOf(subject.name, around) ?? []) : []))
   if (taken[0] !== undefined) {
     const effect = otherwise === 'ip' ? 'counts by address only' : 'never applies'
-    return `limit \`${name}\` counts by a header that \`${taken[0]}\` takes out before it is counted: it ${effect}; count by what \`${taken[0]}\` finds out`
+    return `counts by a header that \`${taken[0]}\` takes out before it is counted: it ${effect}; count by what \`${taken[0]}\` finds out`
   }
   const unverified = by.some(({ kind }) => kind === 'header' || (kind === 'api-key' && around.optionsOf('api-key') === undefined))
   if (unverified && otherwise === 'skip' && !byAddress) {
-    return `limit \`${name}\` counts by what clients say: one that says nothing, or something new each time, is not limited; add a limit by \`ip\``
+    return `counts by what clients say: one that says nothing, or something new each time, is not limited; add a limit by \`ip\``
   }
   return null
 }

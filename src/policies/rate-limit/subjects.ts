@@ -3,21 +3,25 @@ import type { Exchange, RequestHead } from '../../core/exchange.ts'
 import type { LimitSubjects } from '../../core/limit-view.ts'
 import { addressKey } from './address.ts'
 
-export const SUBJECT_WORDS = ['ip', 'user', 'consumer', 'api-key', 'route', 'service', 'identity'] as const
+export const SUBJECT_WORDS = ['ip', 'user', 'consumer', 'credential', 'api-key', 'route', 'service', 'identity'] as const
 
 /** What a limit counts by. */
-export type Subject = { readonly kind: (typeof SUBJECT_WORDS)[number] } | { readonly kind: 'header'; readonly name: string }
+export type Subject =
+  | { readonly kind: (typeof SUBJECT_WORDS)[number] }
+  | { readonly kind: 'header'; readonly name: string }
+  | { readonly kind: 'path'; readonly path: string }
 
-/** @param written a word of {@link SUBJECT_WORDS} or `header:NAME` */
+/** @param written a word of {@link SUBJECT_WORDS}, `header:NAME` or `path:/a/path` */
 export function subjectOf(written: string): Subject {
   if (written.startsWith('header:')) return { kind: 'header', name: written.slice('header:'.length) }
+  if (written.startsWith('path:')) return { kind: 'path', path: written.slice('path:'.length) }
   const kind = SUBJECT_WORDS.find((word) => word === written)
   if (kind === undefined) throw new Error(`no limit by ${written}`)
   return { kind }
 }
 
 export function needsNoIdentity({ kind }: Subject): boolean {
-  return kind === 'ip' || kind === 'header' || kind === 'route' || kind === 'service'
+  return kind === 'ip' || kind === 'header' || kind === 'path' || kind === 'route' || kind === 'service'
 }
 
 /** The state that an exchange counts in, as a short text; empty when it has nothing of that kind. */
@@ -80,6 +84,8 @@ function readerOf(subject: Subject, ipv6Prefix: number): KeyReader {
       return consumer
     case 'identity':
       return (exchange, memo) => consumer(exchange, memo) || user(exchange, memo) || ip(exchange, memo)
+    case 'credential':
+      return credential
     case 'api-key':
       return apiKey
     case 'route':
@@ -88,6 +94,8 @@ function readerOf(subject: Subject, ipv6Prefix: number): KeyReader {
       return ({ route }) => (route === null || route.serviceName === '' ? '' : serviceKey(route.serviceName))
     case 'header':
       return headerReader(subject.name)
+    case 'path':
+      return pathReader(subject.path)
   }
 }
 
@@ -111,6 +119,13 @@ const user: KeyReader = ({ caller: { subject } }, memo) => {
   return memo.user
 }
 
+/** Whatever the credential was; where nothing tells a user's tokens apart, the user. */
+const credential: KeyReader = ({ caller }) => {
+  const { method, consumer: owner, credentialId, subject, isVerified } = caller
+  if (!isVerified || (credentialId === '' && subject === '')) return ''
+  return anyCredentialKey(`${method}/${owner?.name ?? ''}/${credentialId === '' ? subject : credentialId}`)
+}
+
 const consumer: KeyReader = ({ caller }) => (caller.consumer === null ? '' : consumerKey(caller.consumer.name))
 
 /** What may hold a secret is not written into a store as it came. */
@@ -121,6 +136,12 @@ function headerReader(name: string): KeyReader {
     const value = request.headers.get(name)
     return value === undefined || value === '' ? '' : headerKey(name, value)
   }
+}
+
+/** All who ask for this path count together. */
+function pathReader(path: string): KeyReader {
+  const key = pathKey(path)
+  return ({ request }) => (request.path === path ? key : '')
 }
 
 /** The credential that was verified; where none was, the key that came: as good as the client's word, so that a limit by address belongs beside. */
@@ -142,11 +163,14 @@ const apiKey: KeyReader = ({ caller, request }, memo) => {
 const ipKey = (address: string, prefix: number): string => `i:${short(addressKey(address, prefix))}`
 const userKey = (subject: string): string => `u:${short(subject)}`
 const consumerKey = (name: string): string => `c:${short(name)}`
+/** @param written kind of policy, name of the consumer, id of the credential or name of the user, with slashes between them */
+const anyCredentialKey = (written: string): string => `d:${short(written)}`
 const credentialKey = (consumerName: string, id: string): string => `k:${short(`${consumerName}/${id}`)}`
 /** @param sha256 in base64url */
 const unverifiedKey = (sha256: string): string => `a:${shortened(sha256)}`
 const routeKey = (name: string): string => `r:${short(name)}`
 const serviceKey = (name: string): string => `s:${short(name)}`
+const pathKey = (path: string): string => `p:${short(path)}`
 const headerKey = (name: string, value: string): string => `h:${SECRET_FIELDS.has(name.toLowerCase()) ? digest(value) : short(value)}`
 
 /** The word of `by`, with the names of headers in lower case. */
@@ -175,6 +199,10 @@ export function namedKey(
       return byConsumer()
     case 'identity':
       return [byConsumer, byUser, byIp].map((read) => read()).find(({ key }) => key !== '') ?? UNKNOWN
+    case 'credential':
+      return named(given['credential'] ?? '', 'credential', anyCredentialKey)
+    case 'path':
+      return { key: pathKey(subject.path), words: [] }
     case 'api-key':
       return namedApiKey(given['api-key'] ?? '', consumerName)
     case 'route':

@@ -104,3 +104,8 @@ test('a request whose host cannot stand in a URL is refused', async () => {
   }
   assert.equal(await redirected({ to: 'https://{host}{path}' }, { authority: '[::1]:80' }), '308 Location: https://[::1]/')
 })
+
+test('a redirect can have a body', async () => {
+  const verdict = onRequest(await compilePolicy(redirect, { to: '/x', body: 'see there' }), exchangeOf())
+  assert.deepEqual([String(verdict?.body), verdict?.headers], ['see there', [['Location', '/x']]])
+})

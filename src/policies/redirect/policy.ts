@@ -11,14 +11,15 @@ export const redirect: PolicyDefinition<RedirectOptions> = {
   kind: 'redirect',
   summary: 'Answers with a redirect, without asking a service.',
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
-  compile({ to, status, preserveQuery }) {
+  compile({ to, status, preserveQuery, body }) {
+    const bytes = Buffer.from(body)
     const target = checkedTarget(to)
     const appendsQuery = preserveQuery && !target.hasQuery
     const hostInvalid = refuse('request_malformed', 'The redirect needs a valid Host')
     return {
       onRequest(exchange) {
         if (target.usesHost && !HOST.test(exchange.request.host)) return hostInvalid
-        return answer(status, [['Location', location(target, exchange, appendsQuery)]])
+        return answer(status, [['Location', location(target, exchange, appendsQuery)]], bytes)
       },
     }
   },

@@ -13,6 +13,11 @@ export const schema = object({
     .default(308)
     .describe('Status of the answer. 307 and 308 keep the method and body, 301 and 308 may be remembered by clients.'),
   preserveQuery: z.boolean().default(true).describe('Whether the query of the request is appended, unless `to` has `{query}`.'),
+  body: z
+    .string()
+    .max(8_192)
+    .default('')
+    .describe('A body for who does not follow, at most 8192 characters, sent as UTF-8 without a type.'),
 })
 
 export type RedirectOptions = z.output<typeof schema>

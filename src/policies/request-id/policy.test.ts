@@ -16,6 +16,12 @@ test('an id is made, sent to the service and to the client', async () => {
   assert.deepEqual(fieldsOf(exchange.response.headers), [`x-request-id: ${UUID}`])
 })
 
+test('an id may be digits alone', async () => {
+  const exchange = exchangeOf()
+  onRequest(await compilePolicy(requestId, { format: 'hex' }), exchange)
+  assert.equal(exchange.requestId, '00000000000040008000000000000000')
+})
+
 test('an id is kept from whom the option says, and replaced otherwise', async () => {
   for (const [trustClient, trusted, kept] of [
     ['never', true, false],

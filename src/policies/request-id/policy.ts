@@ -9,7 +9,7 @@ export const requestId: PolicyDefinition<RequestIdOptions> = {
   kind: 'request-id',
   summary: 'Gives every request an id that the service, the response and all records share.',
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
-  compile({ header, trustClient, respond }, { clock }) {
+  compile({ header, trustClient, format, respond }, { clock }) {
     const onRequest = (exchange: Exchange): undefined => {
       const { headers } = exchange.request
       const isTrusted = trustClient === 'always' || (trustClient === 'trusted-proxies' && exchange.client.trusted)
@@ -22,7 +22,7 @@ export const requestId: PolicyDefinition<RequestIdOptions> = {
           return
         }
       }
-      exchange.requestId = clock.uuid()
+      exchange.requestId = format === 'hex' ? clock.uuid().replaceAll('-', '') : clock.uuid()
       headers.setKnown(header, exchange.requestId)
     }
     if (!respond) return { onRequest }

@@ -9,7 +9,7 @@ export const schema = object({
   trustClient: oneOf(['never', 'trusted-proxies', 'always'])
     .default('trusted-proxies')
     .describe('Whose id is kept: nobody’s, that of a trusted proxy, or anybody’s. An id that is not kept is replaced.'),
-  format: oneOf(['uuid']).default('uuid').describe('Form of the ids made here.'),
+  format: oneOf(['uuid', 'hex']).default('uuid').describe('Form of the ids made here: a random UUID, or its 32 hexadecimal digits alone.'),
   respond: z.boolean().default(true).describe('Whether the response carries the id as well.'),
 })
 

@@ -31,3 +31,18 @@ test('a size is required and is a size', async () => {
     assert.notDeepEqual(await problemsOf(requestSize, options), [], JSON.stringify(options))
   }
 })
+
+test('a length can be asked for of all that is not chunked', async () => {
+  const options = { bodyMax: '1KiB', requireLength: true }
+  assert.equal((await codeFor(options, {})).code, 'request_length_required')
+  assert.equal((await codeFor(options, { bodyLength: LENGTH_UNKNOWN })).code, null)
+  assert.equal((await codeFor(options, { bodyLength: 3, headers: [['Content-Length', '3']] })).code, null)
+})
+
+test('who waits to be told to go on is refused for a reason of its own', async () => {
+  const steps = await compilePolicy(requestSize, { bodyMax: 10 })
+  const exchange = exchangeOf({ bodyLength: 11 })
+  assert.equal(onRequest(steps, exchange)?.reason, undefined)
+  exchange.request.expectsContinue = true
+  assert.equal(onRequest(steps, exchange)?.reason, 'not-continued')
+})

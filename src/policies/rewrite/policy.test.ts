@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { normalisePath } from '../../core/path.ts'
+import { parsePathPattern } from '../../core/path-pattern.ts'
 import { compilePolicy, exchangeOf, onRequest, problemsOf } from '../testing.ts'
 import { rewrite } from './policy.ts'
 
@@ -72,6 +73,90 @@ test('every rewritten path is in normal form and lies below the added prefix', a
   )
 })
 
+/** The path that the service gets where the route has this path. */
+async function rewrittenBy(options: unknown, pattern: string, path: string): Promise<string> {
+  const exchange = exchangeOf({ path })
+  const parsed = parsePathPattern(pattern)
+  if ('problem' in parsed) throw new Error(parsed.problem)
+  exchange.pathPattern = parsed
+  return onRequest(await compilePolicy(rewrite, options), exchange)?.code ?? exchange.forward.path
+}
+
+/** Service path, whether it is stripped, route path, request, what the service gets. */
+const JOINED: readonly (readonly [base: string, strip: boolean, pattern: string, path: string, sent: string])[] = [
+  ['/', true, '~/foo', '/foo', '/'],
+  ['/', true, '~/foo', '/foo/', '/'],
+  ['/', true, '~/foo', '/foo/bar', '/bar'],
+  ['/', true, '~/foo', '/foobar', '/bar'],
+  ['/api', true, '~/foo', '/foo', '/api'],
+  ['/api', true, '~/foo', '/foo/', '/api/'],
+  ['/api', true, '~/foo', '/foo/bar', '/api/bar'],
+  ['/api', true, '~/foo', '/foobar', '/api/bar'],
+  ['/api/', true, '~/foo', '/foo', '/api'],
+  ['/api/', true, '~/foo', '/foo/', '/api/'],
+  ['/api/', true, '~/foo', '/foo/bar', '/api/bar'],
+  ['/api/', true, '~/foo', '/foobar', '/api/bar'],
+  ['/api', true, '~/foo/', '/foo/', '/api/'],
+  ['/api/', true, '~/foo/', '/foo/', '/api/'],
+  ['/api', true, '~/', '/', '/api'],
+  ['/api/', true, '~/', '/', '/api/'],
+  ['/api', true, '~/', '/foo/bar', '/api/foo/bar'],
+  ['/', false, '~/foo', '/', '/'],
+  ['/', false, '~/foo', '/foo/bar', '/foo/bar'],
+  ['/api', false, '~/', '/', '/api'],
+  ['/api/', false, '~/', '/', '/api/'],
+  ['/api', false, '~/foo', '/foo/bar', '/api/foo/bar'],
+  ['/api/', false, '~/foo', '/foo/', '/api/foo/'],
+  ['/api', true, '~/v[0-9]+/(a|b)', '/v12/a/c', '/api/c'],
+  ['/api', true, '~/v[0-9]+/(a|b)', '/v12/ac', '/api/c'],
+  ['/api', true, '/foo/*', '/foo/bar', '/api/bar'],
+  ['/api', true, '/foo/*', '/foo', '/api'],
+  ['/api', true, '/foo/:id/*', '/foo/7/bar', '/api/bar'],
+  ['/api', true, '/foo/:id', '/foo/7', '/api'],
+  ['/api', true, '/foo', '/foo', '/api'],
+]
+for (const [basePath, stripMatched, pattern, path, sent] of JOINED) {
+  const how = stripMatched ? 'without what' : 'behind which what'
+  test(`${path} becomes ${sent} at the service path ${basePath}, ${how} ${pattern} matches`, async () => {
+    assert.equal(await rewrittenBy({ basePath, stripMatched }, pattern, path), sent)
+  })
+}
+
+test('what is stripped of a route’s path leaves no dot segment behind', async () => {
+  for (const path of ['/foo..', '/foo../secret', '/foo.', '/foo./x', '/foo..;x/y'])
+    assert.equal(await rewrittenBy({ basePath: '/api', stripMatched: true }, '~/foo', path), 'request_path_invalid', path)
+})
+
+test('nothing is stripped where another policy has put a path of its own', async () => {
+  const exchange = exchangeOf({ path: '/foo/x' })
+  exchange.pathPattern = { kind: 'prefix', text: '/foo/*', segments: [{ literal: 'foo' }] }
+  exchange.forward.path = '/elsewhere'
+  onRequest(await compilePolicy(rewrite, { stripMatched: true }), exchange)
+  assert.equal(exchange.forward.path, '/elsewhere')
+})
+
+test('the service is told the prefix that was taken off', async () => {
+  const steps = await compilePolicy(rewrite, { stripMatched: true, forwardedPrefix: true })
+  const told = (pattern: string, path: string, trusted: boolean, claim: string | null) => {
+    const exchange = exchangeOf({ path, trusted, headers: claim === null ? [] : [['X-Forwarded-Prefix', claim]] })
+    const parsed = parsePathPattern(pattern)
+    if (!('problem' in parsed)) exchange.pathPattern = parsed
+    onRequest(steps, exchange)
+    return exchange.request.headers.getJoined('X-Forwarded-Prefix') ?? null
+  }
+  assert.equal(told('~/foo', '/foobar', false, null), '/foo')
+  assert.equal(told('~/foo', '/foobar', false, '/claim'), '/foo')
+  assert.equal(told('~/foo', '/foobar', true, '/outer'), '/outer')
+  assert.equal(told('~/', '/foobar', false, '/claim'), null)
+})
+
+test('the client’s host and the mark of an empty query are kept where that is asked for', async () => {
+  const exchange = exchangeOf({ path: '/a', authority: 'Shop.example:8443' })
+  exchange.request.target = '/a?'
+  onRequest(await compilePolicy(rewrite, { preserveHost: true, keepEmptyQuery: true }), exchange)
+  assert.deepEqual(exchange.forward, { path: '/a', query: '', authority: 'Shop.example:8443', method: '', emptyQuery: true })
+})
+
 test('options that are no paths or do nothing are refused', async () => {
   for (const options of [
     {},
@@ -85,6 +170,11 @@ test('options that are no paths or do nothing are refused', async () => {
     { path: { match: 'a', replace: '/?x' } },
     { path: { match: 'a', replace: '/ \r\n' } },
     { path: { match: 'a' } },
+    { stripMatched: false },
+    { stripMatched: true, stripPrefix: '/a' },
+    { addPrefix: '/a', basePath: '/b' },
+    { basePath: 'b' },
+    { basePath: '/b', forwardedPrefix: true },
   ]) {
     assert.notDeepEqual(await problemsOf(rewrite, options), [], JSON.stringify(options))
   }

@@ -1,33 +1,66 @@
+import type { Exchange } from '../../core/exchange.ts'
 import { normalisePath } from '../../core/path.ts'
+import { matchedLength } from '../../core/path-pattern.ts'
 import type { PolicyDefinition } from '../../core/policy.ts'
 import { compileRegex, type Regex } from '../../core/regex.ts'
 import { refuse } from '../../core/reply.ts'
+import { joinPaths } from './join.ts'
 import type { RewriteOptions } from './schema.ts'
 
 export const rewrite: PolicyDefinition<RewriteOptions> = {
   kind: 'rewrite',
   summary: 'Changes the path that the service sees.',
   loadSchema: () => import('./schema.ts').then((module) => module.schema),
-  compile({ stripPrefix, path: replacement, addPrefix = '' }) {
-    const strip = stripPrefix === undefined ? null : withoutTrailingSlash(stripPrefix)
-    const regex = replacement === undefined ? null : checkedRegex(replacement.match)
-    const replace = replacement?.replace ?? ''
-    const add = withoutTrailingSlash(addPrefix)
+  compile(options) {
+    const toPath = compilePath(options)
+    const { preserveHost, keepEmptyQuery } = options
     const refusal = refuse('request_path_invalid')
     return {
       onRequest(exchange) {
-        let { path } = exchange.forward
-        if (strip !== null) path = stripSegments(path, strip)
-        if (regex !== null) path = regex.replaceFirst(path, replace) ?? path
-        if (!path.startsWith('/')) path = `/${path}`
-        path = add + path
+        const { forward, request } = exchange
+        const path = toPath(exchange)
         const normal = normalisePath(path)
         if (normal === null || (normal !== path && segmentCount(normal) !== segmentCount(path))) return refusal
-        exchange.forward.path = normal
+        forward.path = normal
+        if (preserveHost) forward.authority = request.authority
+        if (keepEmptyQuery) forward.emptyQuery = request.target.endsWith('?')
         return undefined
       },
     }
   },
+}
+
+/** The path to send, before it is brought into normal form. */
+function compilePath({ stripPrefix, stripMatched, path: replacement, addPrefix = '', basePath, forwardedPrefix }: RewriteOptions) {
+  const strip = stripPrefix === undefined ? null : withoutTrailingSlash(stripPrefix)
+  const regex = replacement === undefined ? null : checkedRegex(replacement.match)
+  const replace = replacement?.replace ?? ''
+  const add = withoutTrailingSlash(addPrefix)
+  return (exchange: Exchange): string => {
+    const asked = exchange.forward.path
+    let path = asked
+    if (strip !== null) path = stripSegments(path, strip)
+    if (stripMatched) {
+      const matched = matchedText(exchange)
+      path = path.slice(matched.length)
+      if (forwardedPrefix) tellPrefix(exchange, matched)
+    }
+    if (regex !== null) path = regex.replaceFirst(path, replace) ?? path
+    if (basePath !== undefined) return joinPaths(basePath, path, asked)
+    return path.startsWith('/') ? add + path : `${add}/${path}`
+  }
+}
+
+/** What the route's path has matched of the path that is forwarded; empty where something else has taken its place. */
+function matchedText({ pathPattern, request, forward }: Exchange): string {
+  const matched = pathPattern === null ? '' : request.path.slice(0, matchedLength(pathPattern, request.path))
+  return forward.path.startsWith(matched) ? matched : ''
+}
+
+function tellPrefix({ request: { headers }, client }: Exchange, prefix: string): void {
+  if (client.trusted && headers.has('X-Forwarded-Prefix')) return
+  if (prefix === '' || prefix === '/') headers.delete('X-Forwarded-Prefix')
+  else headers.set('X-Forwarded-Prefix', prefix)
 }
 
 function withoutTrailingSlash(path: string): string {

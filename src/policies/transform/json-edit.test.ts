@@ -219,3 +219,19 @@ test('a rule changes what it names and no letter of the rest', () => {
     }),
   )
 })
+
+test('replace only what is there, default only what is not, append to arrays and single values', () => {
+  check([
+    [{ replace: { '/a': 1, '/b': 2 } }, '{"a":0}', '{"a":1}'],
+    [{ replace: { '/l/*/x': 1 } }, '{"l":[{"x":0},{}]}', '{"l":[{"x":1},{}]}'],
+    [{ replace: { '/l/*': 1 } }, '{"l":[0,2]}', '{"l":[1,1]}'],
+    [{ replace: { '/a': '{claim.none}' } }, '{"a":0}', '{}'],
+    [{ default: { '/a': 1, '/b/c': 2 } }, '{"a":null}', '{"a":null,"b":{"c":2}}'],
+    [{ default: { '/a': '{claim.none}' } }, '{}', '{}'],
+    [{ append: { '/a': 1, '/b': [2, 3], '/c': 'x', '/d': '{claim.none}' } }, '{"a":[0],"b":"s"}', '{"a":[0,1],"b":["s",2,3],"c":["x"]}'],
+    [{ rename: { '/a': 'b', '/c': '/d' }, taken: 'keep' }, '{"a":1,"b":2,"c":3}', '{"b":2,"d":3}'],
+    [{ rename: { '/a': '/b' }, taken: 'keep' }, '{"a":1,"b":2}', '{"b":2}'],
+  ])
+  const unfit = edited({ append: { '/a': 1 } }, '{"a":{}}')
+  assert.ok(unfit.unfit)
+})

@@ -10,7 +10,12 @@ export interface BodyEdits {
   readonly unwrap?: string | undefined
   readonly remove: readonly string[]
   readonly rename: Readonly<Record<string, string>>
+  /** What becomes of a member that has the new name already. */
+  readonly taken?: 'replace' | 'keep' | undefined
   readonly set: Readonly<Record<string, unknown>>
+  readonly replace?: Readonly<Record<string, unknown>> | undefined
+  readonly default?: Readonly<Record<string, unknown>> | undefined
+  readonly append?: Readonly<Record<string, unknown>> | undefined
   readonly wrap?: string | undefined
   readonly template?: unknown
 }
@@ -18,14 +23,18 @@ export interface BodyEdits {
 type Operation = (document: Document) => void
 
 /** Compiles edits into one operation; null for nothing to do. */
-export function compileBodyEdits({ unwrap, remove, rename, set, wrap, template }: BodyEdits): Operation | null {
+export function compileBodyEdits(edits: BodyEdits): Operation | null {
+  const { unwrap, remove, rename, taken = 'replace', set, wrap, template } = edits
   const operations: Operation[] = []
   if (template !== undefined) operations.push(templateOf(compileJson(template)))
   if (unwrap !== undefined) operations.push(unwrapOf(parsePlace(unwrap)))
   for (const pointer of remove) operations.push(removeOf(parsePointer(pointer)))
   for (const [pointer, to] of Object.entries(rename))
-    operations.push(to.startsWith('/') ? moveOf(parsePlace(pointer), parsePlace(to)) : renameOf(parsePointer(pointer), to))
+    operations.push(to.startsWith('/') ? moveOf(parsePlace(pointer), parsePlace(to), taken) : renameOf(parsePointer(pointer), to, taken))
   for (const [pointer, value] of Object.entries(set)) operations.push(setOf(parsePointer(pointer), compileJson(value)))
+  for (const [pointer, value] of Object.entries(edits.replace ?? {})) operations.push(replaceOf(parsePointer(pointer), compileJson(value)))
+  for (const [pointer, value] of Object.entries(edits.default ?? {})) operations.push(defaultOf(parsePlace(pointer), compileJson(value)))
+  for (const [pointer, value] of Object.entries(edits.append ?? {})) operations.push(appendOf(parsePlace(pointer), compileJson(value)))
   if (wrap !== undefined) operations.push(wrapOf(parsePlace(wrap)))
   if (operations.length === 0) return null
   return (document) => {
@@ -82,8 +91,9 @@ function clear(holder: Container): boolean {
   return found
 }
 
-function renameOf(pointer: Pointer, to: string): Operation {
+function renameOf(pointer: Pointer, to: string, taken: 'replace' | 'keep'): Operation {
   const last = pointer.at(-1) ?? EACH
+  const target = { name: to, index: -1 }
   return (document) => {
     eachHolder(document.value, pointer, 0, (holder) => {
       // Elements of an array have no names.
@@ -91,25 +101,28 @@ function renameOf(pointer: Pointer, to: string): Operation {
       const value = childOf(holder, last)
       if (value === undefined) return true
       if (!document.admitChars(Math.max(0, to.length - last.name.length))) return false
+      const isTaken = taken === 'keep' && childOf(holder, target) !== undefined
       removeAt(holder, last)
-      put(holder, to, value)
+      if (!isTaken) put(holder, to, value)
       document.changed = true
       return true
     })
   }
 }
 
-function moveOf(from: readonly Name[], to: readonly Name[]): Operation {
+function moveOf(from: readonly Name[], to: readonly Name[], taken: 'replace' | 'keep'): Operation {
   const last = from.at(-1)
   return (document) => {
     const holder = valueAt(document.value, from.slice(0, -1))
     if (last === undefined || !isContainer(holder)) return
     const value = childOf(holder, last)
     if (value === undefined) return
+    const isTaken = taken === 'keep' && valueAt(document.value, to) !== undefined
     removeAt(holder, last)
-    if (write(document, document.value, to, 0, value)) return
+    if (isTaken) document.changed = true
+    else if (write(document, document.value, to, 0, value)) return
     // There is no place for it: it stays where it was.
-    if (Array.isArray(holder)) holder.splice(last.index, 0, value)
+    else if (Array.isArray(holder)) holder.splice(last.index, 0, value)
     else put(holder, last.name, value)
   }
 }
@@ -121,6 +134,44 @@ function setOf(pointer: Pointer, make: JsonMaker): Operation {
     // What a client wrote there must not take the place of a claim that the caller does not have.
     if (value === undefined) remove(document)
     else write(document, document.value, pointer, 0, value)
+  }
+}
+
+function replaceOf(pointer: Pointer, make: JsonMaker): Operation {
+  const last = pointer.at(-1) ?? EACH
+  const remove = removeOf(pointer)
+  return (document) => {
+    const value = make(document)
+    if (value === undefined) return remove(document)
+    eachHolder(document.value, pointer, 0, (holder) => {
+      for (const name of last === EACH ? namesIn(holder) : [last]) {
+        if (childOf(holder, name) !== undefined && !place(document, holder, name, value)) return false
+      }
+      return true
+    })
+  }
+}
+
+function defaultOf(names: readonly Name[], make: JsonMaker): Operation {
+  return (document) => {
+    const value = valueAt(document.value, names) === undefined ? make(document) : undefined
+    if (value !== undefined) write(document, document.value, names, 0, value)
+  }
+}
+
+function appendOf(names: readonly Name[], make: JsonMaker): Operation {
+  return (document) => {
+    const value = make(document)
+    if (value === undefined) return
+    const added: readonly unknown[] = Array.isArray(value) ? value : [value]
+    const there = valueAt(document.value, names)
+    if (!Array.isArray(there)) {
+      if (isContainer(there)) unfit(document)
+      else write(document, document.value, names, 0, there === undefined ? added : [there, ...added])
+    } else if (document.admit(added)) {
+      for (const item of added) there.push(copyOf(item))
+      document.changed = true
+    }
   }
 }
 

@@ -5,30 +5,13 @@ import { LENGTH_UNKNOWN } from '../../core/body.ts'
 import { decodesBrotli } from '../../core/content-coding.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { Headers } from '../../core/headers.ts'
-import type { BodyVerdict, PolicySteps } from '../../core/policy.ts'
-import { compilePolicy, type ExchangeShape, exchangeOf, fieldsOf, onRequest, onResponse } from '../testing.ts'
-import { transform } from './policy.ts'
+import type { PolicySteps } from '../../core/policy.ts'
+import { exchangeOf, fieldsOf, onRequest, onResponse } from '../testing.ts'
+import { compile, compileRequest, JSON_TYPE, sendBody, told } from './testing.ts'
 
-const compile = (options: unknown): Promise<PolicySteps> => compilePolicy(transform, options)
-const compileRequest = (request: object): Promise<PolicySteps> => compile({ request: { timestampHeader: false, ...request } })
 const compileResponse = (response: object): Promise<PolicySteps> => compile({ response: { timeHeader: false, ...response } })
 
-const JSON_TYPE = ['Content-Type', 'application/json'] as const
 const WRAP = { wrap: 'data' }
-
-/** A request with a body, run through the steps: its refusal, or what becomes of the body. */
-async function sendBody(steps: PolicySteps, headers: ExchangeShape['headers'], body: Buffer | string) {
-  const exchange = exchangeOf({ method: 'POST', bodyLength: Buffer.byteLength(body), headers: headers ?? [] })
-  const refused = onRequest(steps, exchange)
-  if (refused !== undefined) return { exchange, said: refused.code }
-  if (steps.requestBody?.wanted(exchange) !== true) return { exchange, said: 'streams' }
-  return { exchange, said: told(await steps.requestBody.run(exchange, Buffer.from(body))) }
-}
-
-function told(verdict: BodyVerdict): string | null {
-  if (verdict === undefined) return 'stays'
-  return Buffer.isBuffer(verdict) ? verdict.toString() : verdict.code
-}
 
 interface Answer {
   readonly status?: number

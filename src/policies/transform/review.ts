@@ -30,7 +30,7 @@ function cacheBeside({ optionsOf }: PolicySurroundings): ((found: RegExpExecArra
   if (typeof options !== 'object' || options === null) return null
   const { keyHeaders, ttl, shareAuthenticated }: Partial<Record<'keyHeaders' | 'ttl' | 'shareAuthenticated', unknown>> = options
   const keyed = new Set(Array.isArray(keyHeaders) ? keyHeaders.map((name) => String(name).toLowerCase()) : [])
-  const isPerCaller = ttl !== undefined && shareAuthenticated !== true
+  const isPerCaller = ttl !== undefined && (shareAuthenticated ?? false) === false
   return ([placeholder, , header]) => {
     if (header !== undefined) return !keyed.has(header.toLowerCase())
     return placeholder === '{client.ip}' || !isPerCaller

@@ -1,5 +1,5 @@
 import { MANAGED_FIELDS } from '../../core/managed-fields.ts'
-import { byteSize, headerNameText, list, object, oneOf, record, text, z } from '../../core/schema.ts'
+import { byteSize, headerNameText, list, object, oneOf, oneOrMore, record, text, z } from '../../core/schema.ts'
 import { statusProblem } from '../../core/status-set.ts'
 import { parseTemplate } from '../../core/template.ts'
 import { jsonTemplateProblem } from './json-template.ts'
@@ -61,8 +61,15 @@ const lower = (name: string): string => name.toLowerCase()
 const twice = { error: 'two of these names differ only in case' }
 const chained = { error: 'expected each new name once, and none that is renamed itself' }
 
+function taken() {
+  return oneOf(['replace', 'keep'])
+    .default('replace')
+    .describe('What becomes of what already has a new name: it is replaced, or kept in place of what would be renamed.')
+}
+
 function headerEdits(side: Side) {
   const values = record(editable(), fieldTemplate(side), { max: EDITS_MAX }).refine(distinct, twice).default({})
+  const added = record(editable(), oneOrMore(fieldTemplate(side), { max: EDITS_MAX }), { max: EDITS_MAX })
   return object({
     remove: list(editable(), { max: EDITS_MAX }).default([]).describe('Headers to remove.'),
     rename: record(editable(), editable(), { max: EDITS_MAX })
@@ -70,23 +77,33 @@ function headerEdits(side: Side) {
       .refine((entries) => oneToOne(entries, lower), chained)
       .default({})
       .describe('New names by old names (the header mapping). All values move; values that the new name had are replaced.'),
+    taken: taken(),
     set: values.describe('Values by name, in place of all that are there. Templates; one that comes out empty leaves the header out.'),
-    add: values.describe('Values by name, behind those that are there. Templates; one that comes out empty adds nothing.'),
+    replace: values.describe('As `set`, but only for headers that are there.'),
+    default: values.describe('Values by name for headers that are not there. Templates; one that comes out empty adds nothing.'),
+    add: added
+      .refine(distinct, twice)
+      .default({})
+      .describe('Values by name, one or a list, behind those that are there. Templates; one that comes out empty adds nothing.'),
   })
 }
 
-function queryEdits() {
+function queryEdits(what: 'Parameters' | 'Fields') {
   const values = record(text({ max: 256 }), template('request'), { max: EDITS_MAX }).default({})
+  const added = record(text({ max: 256 }), oneOrMore(template('request'), { max: EDITS_MAX }), { max: EDITS_MAX }).default({})
   return object({
     remove: list(text({ max: 256 }), { max: EDITS_MAX })
       .default([])
-      .describe('Parameters to remove.'),
+      .describe(`${what} to remove.`),
     rename: record(text({ max: 256 }), text({ max: 256 }), { max: EDITS_MAX })
       .refine((entries) => oneToOne(entries, (name) => name), chained)
       .default({})
       .describe('New names by old names.'),
+    taken: taken(),
     set: values.describe('Values by name, in place of all that are there. Templates.'),
-    add: values.describe('Values by name, behind those that are there. Templates.'),
+    replace: values.describe('As `set`, but only for those that are there.'),
+    default: values.describe('Values by name for those that are not there. Templates.'),
+    add: added.describe('Values by name, one or a list, behind those that are there. Templates.'),
   })
 }
 
@@ -136,6 +153,8 @@ function jsonProblem(value: unknown, depthMax: number): string | null {
 }
 
 function bodyEdits(side: Side) {
+  const values = () => record(pointer(), json(side), { max: EDITS_MAX }).default({})
+  const single = () => values().refine((entries) => !Object.keys(entries).some(hasStar), { error: 'expected pointers without `*`' })
   return {
     unwrap: place().optional().describe('The member (or pointer) whose value becomes the body. A body without it stays.'),
     remove: list(pointer(), { max: EDITS_MAX }).default([]).describe('Pointers to what is removed.'),
@@ -148,9 +167,13 @@ function bodyEdits(side: Side) {
       })
       .default({})
       .describe('By pointer: the new name of a member, or a pointer (it begins with `/`) to where its value moves.'),
-    set: record(pointer(), json(side), { max: EDITS_MAX })
-      .default({})
-      .describe('Values by pointer: any JSON, with templates in its strings. Objects that are missing on the way are made.'),
+    taken: taken(),
+    set: values().describe('Values by pointer: any JSON, with templates in its strings. Objects that are missing on the way are made.'),
+    replace: values().describe('As `set`, but only for what is there.'),
+    default: single().describe('As `set`, but only for what is not there.'),
+    append: single().describe(
+      'What is put behind a value by pointer, of a list each element: an array grows, a single value becomes one, and so does what is not there.',
+    ),
     wrap: place().optional().describe('The member (or pointer) that the body becomes the value of.'),
     template: json(side)
       .optional()
@@ -166,14 +189,18 @@ function standsAlone(edits: { readonly [key: string]: unknown }): boolean {
 
 /** Whether an option asks for an edit. */
 function asksForEdit(key: string, value: unknown): boolean {
-  return key !== 'statuses' && (typeof value === 'string' || (typeof value === 'object' && value !== null && Object.keys(value).length > 0))
+  return (
+    key !== 'statuses' &&
+    key !== 'taken' &&
+    (typeof value === 'string' || (typeof value === 'object' && value !== null && Object.keys(value).length > 0))
+  )
 }
 
 function notJson(fallback: 'pass' | 'refuse', otherwise: string) {
-  return oneOf(['pass', 'refuse'])
+  return oneOf(['pass', 'pass-unparsable', 'refuse'])
     .default(fallback)
     .describe(
-      `What becomes of bodies that body rules cannot be applied to: they are not JSON, or have no place for what is set. ${otherwise}`,
+      `What becomes of bodies that body rules cannot be applied to: they are not JSON, or have no place for what is set. ${otherwise} With \`pass-unparsable\` only those are that could be read in two ways.`,
     )
 }
 
@@ -205,9 +232,23 @@ const request = object({
     })
     .optional()
     .describe('The path that the service sees. A template; values are percent-encoded.'),
-  query: queryEdits().prefault({}).describe('Edits of the query.'),
+  host: template('request')
+    .optional()
+    .describe(
+      'The `Host` that the service sees: a name or address with an optional port. A template; what comes out and is none is refused with 400.',
+    ),
+  query: queryEdits('Parameters').prefault({}).describe('Edits of the query.'),
   headers: headerEdits('request').prefault({}).describe('Edits of the headers.'),
   body: object(bodyEdits('request')).refine(standsAlone, aloneError).prefault({}).describe('Edits of JSON bodies.'),
+  form: queryEdits('Fields')
+    .prefault({})
+    .describe('Edits of the fields of forms, `application/x-www-form-urlencoded` and `multipart/form-data`.'),
+  formToQuery: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether the fields of an urlencoded form become parameters, behind those of the query and before it is edited. The body is then empty.',
+    ),
   notJson: notJson('refuse', 'Refused with 415 or 400.'),
   timestampHeader: z
     .union([z.literal(false), editable()])
@@ -226,6 +267,9 @@ const response = object({
     .prefault({})
     .describe("The status that the client sees in place of the service's."),
   headers: headerEdits('response').prefault({}).describe('Edits of the headers.'),
+  headersOn: oneOf(['service', 'all'])
+    .default('service')
+    .describe("Which responses the edits of headers are for: those of services, before a cache keeps them, or all, the gateway's own too."),
   body: object({
     ...bodyEdits('response'),
     statuses: list(z.union([z.int(), z.string()]), { min: 1, max: EDITS_MAX })

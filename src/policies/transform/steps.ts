@@ -4,15 +4,17 @@ import type { Exchange } from '../../core/exchange.ts'
 import type { PolicySteps, RequestBodyStep, ResponseBodyStep, Verdict } from '../../core/policy.ts'
 import { refuse } from '../../core/reply.ts'
 import { compileStatuses } from '../../core/status-set.ts'
-import { type BodyRules, dropDigests, editBody, isReadable } from './body-rules.ts'
-import { compileFieldEdits } from './field-edits.ts'
+import { type BodyRules, dropDigests, editBody, isEdited, isReadable } from './body-rules.ts'
+import { compileFieldEdits, type FieldEdits } from './field-edits.ts'
+import { compileFormEdits, formKindOf } from './form-edits.ts'
 import { compileBodyEdits } from './json-edit.ts'
 import type { TransformOptions } from './schema.ts'
 import { compileStatusMap } from './status-map.ts'
-import { compilePath, compileQueryEdits } from './target-edits.ts'
+import { compileHost, compilePath, compileQueryEdits, type QueryMaker } from './target-edits.ts'
 
 const PATH_INVALID = refuse('request_path_invalid')
 const FIELD_INVALID = refuse('request_malformed', 'A value of this request cannot stand in a header')
+const HOST_INVALID = refuse('request_malformed', 'A value of this request cannot stand in `Host`')
 const NOT_READABLE = refuse('request_media_type_unsupported', 'Expected a body of JSON, without a content coding or with gzip or deflate', [
   ['Accept-Encoding', 'gzip, deflate, identity'],
 ])
@@ -23,29 +25,42 @@ const RESPONSE_TOO_LARGE = refuse('upstream_body_too_large')
 
 /** What one place where the policy is configured does. */
 export function transformSteps(options: TransformOptions): PolicySteps {
-  const requestRules = requestBodyRules(options)
+  const editQuery = compileQueryEdits(options.request.query)
+  const requestRules = requestBodyRules(options, editQuery)
   const responseBody = responseBodyStep(options)
-  const { timeHeader } = options.response
   return {
-    onRequest: requestStep(options, requestRules, responseBody !== null),
+    onRequest: requestStep(options, requestRules, editQuery, responseBody !== null),
     ...(requestRules !== null && { requestBody: requestBodyStep(requestRules) }),
     ...upstreamResponseStep(options, responseBody),
     ...(responseBody !== null && { responseBody: responseBody.step }),
-    ...(timeHeader !== false && {
-      onResponse({ response, clock, startedAt }) {
-        response.headers.set(timeHeader, String(Math.max(0, Math.round(clock.now() - startedAt))))
-        return undefined
-      },
-    }),
+    ...responseStep(options),
   }
 }
 
-function requestStep({ request }: TransformOptions, rules: BodyRules | null, editsResponses: boolean): (exchange: Exchange) => Verdict {
+function responseStep({ response: { timeHeader, headers, headersOn } }: TransformOptions): Pick<PolicySteps, 'onResponse'> {
+  const editFields = headersOn === 'all' ? compileFieldEdits(headers) : null
+  if (timeHeader === false && editFields === null) return {}
+  return {
+    onResponse(exchange) {
+      const { response, clock, startedAt } = exchange
+      if (editFields !== null) editResponseFields(editFields, exchange)
+      if (timeHeader !== false) response.headers.set(timeHeader, String(Math.max(0, Math.round(clock.now() - startedAt))))
+      return undefined
+    },
+  }
+}
+
+function requestStep(
+  { request }: TransformOptions,
+  rules: BodyRules | null,
+  editQuery: QueryMaker | null,
+  editsResponses: boolean,
+): (exchange: Exchange) => Verdict {
   const { method, timestampHeader } = request
   const makePath = request.path === undefined ? null : compilePath(request.path)
-  const editQuery = compileQueryEdits(request.query)
+  const makeHost = request.host === undefined ? null : compileHost(request.host)
   const editFields = compileFieldEdits(request.headers)
-  const refusesOthers = rules?.unreadable !== undefined
+  const refusesOthers = rules !== null && rules.edit !== null && rules.unreadable !== undefined
   return (exchange) => {
     const { forward, clock } = exchange
     const { headers } = exchange.request
@@ -53,13 +68,22 @@ function requestStep({ request }: TransformOptions, rules: BodyRules | null, edi
     const path = makePath?.(exchange)
     if (path === null) return PATH_INVALID
     if (path !== undefined) forward.path = path
-    if (editQuery !== null) forward.query = editQuery(forward.query, exchange)
+    const host = makeHost?.(exchange)
+    if (host === null) return HOST_INVALID
+    if (host !== undefined) forward.authority = host
+    // The query of a form that becomes one is edited with it.
+    const isForm = request.formToQuery && hasBody(exchange) && formKindOf(headers) === 'urlencoded'
+    if (editQuery !== null && !isForm) forward.query = editQuery(forward.query, exchange)
     if (editFields !== null && editFields(headers, exchange) !== null) return FIELD_INVALID
-    if (refusesOthers && exchange.downstream.requestBody.length !== 0 && !isReadable(headers)) return NOT_READABLE
+    if (refusesOthers && hasBody(exchange) && !isEdited(rules, headers)) return NOT_READABLE
     if (timestampHeader !== false) headers.set(timestampHeader, String(Math.floor(clock.epochMs() / 1000)))
     if (editsResponses) askForWholes(exchange)
     return undefined
   }
+}
+
+function hasBody({ downstream }: Exchange): boolean {
+  return downstream.requestBody.length !== 0
 }
 
 /** Has the service answer with bodies that can be edited: not with a part of one, nor in a coding that cannot be read here. */
@@ -72,13 +96,16 @@ function askForWholes({ request: { headers } }: Exchange): void {
   if (readable !== accepted) headers.set('Accept-Encoding', readable)
 }
 
-function requestBodyRules({ request, bodyBytesMax }: TransformOptions): BodyRules | null {
+function requestBodyRules({ request, bodyBytesMax }: TransformOptions, editQuery: QueryMaker | null): BodyRules | null {
   const edit = compileBodyEdits(request.body)
-  if (edit === null) return null
+  const form = compileFormEdits(request.form, request.formToQuery, editQuery)
+  if (edit === null && form === null) return null
   return {
     edit,
+    form,
     bytesMax: bodyBytesMax,
     unreadable: request.notJson === 'refuse' ? REQUEST_UNFIT : undefined,
+    ambiguous: request.notJson === 'pass' ? undefined : REQUEST_UNFIT,
     tooLarge: REQUEST_TOO_LARGE,
     headersOf: (exchange) => exchange.request.headers,
   }
@@ -87,7 +114,7 @@ function requestBodyRules({ request, bodyBytesMax }: TransformOptions): BodyRule
 function requestBodyStep(rules: BodyRules): RequestBodyStep {
   return {
     bytesMax: rules.bytesMax,
-    wanted: ({ request }) => isReadable(request.headers),
+    wanted: ({ request }) => isEdited(rules, request.headers),
     run: (exchange, body) => editBody(rules, exchange, body),
   }
 }
@@ -105,8 +132,10 @@ function responseBodyStep({ response, bodyBytesMax }: TransformOptions): Respons
   const hasStatus = compileStatuses(response.body.statuses)
   const rules: BodyRules = {
     edit,
+    form: null,
     bytesMax: bodyBytesMax,
     unreadable: response.notJson === 'refuse' ? RESPONSE_UNFIT : undefined,
+    ambiguous: response.notJson === 'pass' ? undefined : RESPONSE_UNFIT,
     tooLarge: RESPONSE_TOO_LARGE,
     headersOf: (exchange) => exchange.response.headers,
   }
@@ -130,19 +159,23 @@ function isWhole({ response }: Exchange): boolean {
 
 function upstreamResponseStep({ response }: TransformOptions, body: ResponseBody | null): Pick<PolicySteps, 'onUpstreamResponse'> {
   const statuses = compileStatusMap(response.status.preset, response.status.map)
-  const editFields = compileFieldEdits(response.headers)
+  const editFields = response.headersOn === 'service' ? compileFieldEdits(response.headers) : null
   if (statuses === null && editFields === null && body === null) return {}
   return {
     onUpstreamResponse(exchange) {
       const { response: head } = exchange
-      // An illegal value is left out: the service has done its work, and the client shall know.
-      const illegal = editFields?.(head.headers, exchange) ?? null
-      if (illegal !== null) exchange.trace?.note(`the value of ${illegal} cannot stand in a header`)
+      if (editFields !== null) editResponseFields(editFields, exchange)
       const mapped = statuses?.[head.status] ?? 0
       if (mapped !== 0) head.status = mapped
       return body === null || !body.concerns(exchange) ? undefined : describeBody(exchange, body)
     },
   }
+}
+
+/** An illegal value is left out: the service has done its work, and the client shall know. */
+function editResponseFields(editFields: FieldEdits, exchange: Exchange): void {
+  const illegal = editFields(exchange.response.headers, exchange)
+  if (illegal !== null) exchange.trace?.note(`the value of ${illegal} cannot stand in a header`)
 }
 
 /** Has the head of a response speak of the body that its client gets, or would get for GET. */

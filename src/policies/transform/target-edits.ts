@@ -36,6 +36,17 @@ export function compilePath(source: string): PathMaker {
   }
 }
 
+const AUTHORITY = /^([A-Za-z0-9._~-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?$/
+
+/** Compiles the template of a Host; what it makes gives null for what is none. */
+export function compileHost(source: string): (exchange: Exchange) => string | null {
+  const template = checkedTemplate(source)
+  return (exchange) => {
+    const host = template.render(exchange)
+    return AUTHORITY.test(host) ? host : null
+  }
+}
+
 function encode(value: string): string {
   return encodeURIComponent(value.toWellFormed())
 }
@@ -44,36 +55,44 @@ function encodeSegments(value: string): string {
   return value.includes('/') ? value.split('/').map(encode).join('/') : encode(value)
 }
 
-/** Makes the query for the service. */
+/** Makes the query for the service; also the text of a form, which is written in the same way. */
 export type QueryMaker = (query: string, exchange: Exchange) => string
+
+interface QueryPair {
+  readonly name: string
+  readonly text: string
+}
 
 /** Compiles edits of the query; null for nothing to do. Parameters that no rule names keep their text and their order. */
 export function compileQueryEdits(edits: PairEdits): QueryMaker | null {
   if (isEmpty(edits)) return null
-  const sets = compilePairs(edits.set)
-  const adds = compilePairs(edits.add)
-  const dropped = new Set([...edits.remove, ...sets.map(({ name }) => name)])
-  const renames = new Map(Object.entries(edits.rename))
-  const replaced = new Set(renames.values())
+  const removed = new Set(edits.remove)
+  const renames = Object.entries(edits.rename)
+  const written = compilePairs(edits)
   return (query, exchange) => {
-    const pairs = query === '' ? [] : query.split('&')
-    const names = pairs.map(nameOf)
-    // A name that comes by renaming takes the place of those that had it, as for headers.
-    const renamed = new Set(names.map((name) => (dropped.has(name) ? undefined : renames.get(name))))
-    const kept: string[] = []
-    for (const [i, pair] of pairs.entries()) {
-      const name = names[i] ?? ''
-      const to = renames.get(name)
-      if (dropped.has(to ?? name) || dropped.has(name)) continue
-      if (to !== undefined) kept.push(encode(to) + valuePart(pair))
-      else if (!replaced.has(name) || !renamed.has(name)) kept.push(pair)
-    }
-    for (const { name, valueFor } of [...sets, ...adds]) {
+    const came = query === '' ? [] : query.split('&').map((text) => ({ name: nameOf(text), text }))
+    let pairs: QueryPair[] = came.filter(({ name }) => !removed.has(name))
+    for (const [from, to] of renames) pairs = renamed(pairs, from, to, edits.taken)
+    // What is to be removed does not come in by another name.
+    if (edits.taken === 'replace' && removed.size > 0) pairs = pairs.filter(({ name }) => !removed.has(name))
+    for (const { name, when, valueFor } of written) {
       const value = valueFor(exchange)
-      if (value !== null) kept.push(`${encode(name)}=${encode(value)}`)
+      const isThere = pairs.some((pair) => pair.name === name)
+      if (when !== 'set' && when !== 'add' && isThere !== (when === 'replace')) continue
+      if (when === 'set' || when === 'replace') pairs = pairs.filter((pair) => pair.name !== name)
+      if (value !== null) pairs.push({ name, text: `${encode(name)}=${encode(value)}` })
     }
-    return kept.join('&')
+    return pairs.map(({ text }) => text).join('&')
   }
+}
+
+/** A name that comes by renaming takes the place of those that had it, as for headers, or leaves it to them. */
+function renamed(pairs: readonly QueryPair[], from: string, to: string, taken: PairEdits['taken']): QueryPair[] {
+  if (from === to || !pairs.some(({ name }) => name === from)) return [...pairs]
+  if (taken === 'keep' && pairs.some(({ name }) => name === to)) return pairs.filter(({ name }) => name !== from)
+  return pairs
+    .filter(({ name }) => name !== to)
+    .map((pair) => (pair.name === from ? { name: to, text: encode(to) + valuePart(pair.text) } : pair))
 }
 
 /** The name as services read it, which may have been percent-encoded to look like another. */

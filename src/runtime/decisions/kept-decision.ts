@@ -19,6 +19,8 @@ export class KeptHead {
   readonly path: string
   readonly query: string
   readonly host: string
+  readonly port: number
+  readonly serverName: string | null
   readonly scheme: 'http' | 'https'
   readonly protocol: string
   /** Field lines, each with its CRLF, as they came. */
@@ -27,11 +29,26 @@ export class KeptHead {
   /** Records that refer to it. */
   uses = 0
 
-  constructor({ method, target, path, query, authority, host, scheme, majorVersion, minorVersion, headers }: RequestHead) {
+  constructor({
+    method,
+    target,
+    path,
+    query,
+    authority,
+    host,
+    scheme,
+    majorVersion,
+    minorVersion,
+    headers,
+    port,
+    serverName,
+  }: RequestHead) {
     this.method = method
     this.target = target
     this.path = path
     this.query = query
+    this.port = port
+    this.serverName = serverName
     this.host = host === '' ? authority : host
     this.scheme = scheme
     this.protocol = majorVersion === 2 ? 'HTTP/2' : `HTTP/1.${minorVersion}`

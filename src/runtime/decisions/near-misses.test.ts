@@ -98,6 +98,8 @@ function build({ host, path, method, header, query, other, broken }: typeof want
 const BEGINNINGS: Readonly<Record<FailedPredicate, string>> = {
   host: 'host: ',
   path: 'path: ',
+  port: 'port: ',
+  'server-name': 'server name: ',
   method: 'method: ',
   headers: 'header x-stage: ',
   query: 'query stage: ',

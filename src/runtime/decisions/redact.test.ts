@@ -6,8 +6,9 @@ const SECRETS: ReadonlySet<string> = new Set(['header:x-partner', 'query:k'])
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl'
 
 test('the id of a credential is shown, and what else is named after one is not', () => {
-  for (const name of ['x-credential-id', 'x-credential-identifier']) assert.equal(isSecretName(name), false, name)
-  for (const name of ['x-credential', 'x-credential-idx', 'credentials', 'x-credential-id-token'])
+  for (const name of ['x-credential-id', 'x-credential-identifier', 'Access-Control-Allow-Credentials'])
+    assert.equal(isSecretName(name), false, name)
+  for (const name of ['x-credential', 'x-credential-idx', 'credentials', 'x-credential-id-token', 'x-allow-credentials'])
     assert.equal(isSecretName(name), true, name)
 })
 

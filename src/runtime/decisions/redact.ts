@@ -3,10 +3,11 @@
 export const HIDDEN = '***'
 /**
  * Names of fields and of query parameters whose values are hidden. Rather too much than too little: what a record does not show can be looked
- * up at the client, and what it shows can be read by everybody who may read records. The id of a credential, as `identity-headers` tells it, is none.
+ * up at the client, and what it shows can be read by everybody who may read records. The id of a credential, as `identity-headers` tells it, is none,
+ * nor is what CORS says of credentials.
  */
 const SECRET_NAME =
-  /(?:^|[-_.])(?:key|code|sig|pin|otp|auth|jwt|sid|state|nonce)$|token|secret|passw|pwd|api[-_]?key|signature|credential(?!-id(?:entifier)?$)|session|authori[sz]ation|assertion|cookie|turnpike-debug/i
+  /(?:^|[-_.])(?:key|code|sig|pin|otp|auth|jwt|sid|state|nonce)$|token|secret|passw|pwd|api[-_]?key|signature|credential(?!-id(?:entifier)?$)(?<!^access-control-allow-credential)|session|authori[sz]ation|assertion|cookie|turnpike-debug/i
 
 /** Whether the values of a field or a query parameter of this name are hidden, whatever the configuration says. */
 export function isSecretName(name: string): boolean {

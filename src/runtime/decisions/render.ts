@@ -59,8 +59,9 @@ export function recordOf(kept: Decision, zeroMs: number): DecisionRecord {
 
 /** With what is needed to look at the request once more. */
 export function keptOf(kept: Decision, zeroMs: number): KeptDecision {
-  const { path, query, host, target, fields } = kept.head
-  return { record: recordOf(kept, zeroMs), head: { path, query, host, target, fields }, secrets: [...kept.route.secrets] }
+  const { path, query, host, target, fields, port, serverName } = kept.head
+  const head = { path, query, host, target, fields, port, serverName }
+  return { record: recordOf(kept, zeroMs), head, secrets: [...kept.route.secrets] }
 }
 
 export function summaryOf(kept: Decision, zeroMs: number): DecisionSummary {

@@ -1,3 +1,4 @@
+import { type CalendarUnit, calendarEnd } from '../../core/calendar.ts'
 import { type LimitRule, SLIDING_SLICES } from '../../core/store.ts'
 import type { HashKey } from './half-siphash.ts'
 import { hashText } from './half-siphash.ts'
@@ -131,7 +132,7 @@ class FixedWindowState extends RuleState {
 
   protected read(table: SlotTable, now: number, expiresAt: number): void {
     this.#count = expiresAt === 0 ? 0 : (table.numbers[this.slot * table.width + STATE] as number)
-    this.#end = expiresAt === 0 ? now - (now % this.period) + this.period : expiresAt
+    this.#end = expiresAt === 0 ? this.endOf(now) : expiresAt
     this.fullAt = expiresAt
   }
 
@@ -143,6 +144,24 @@ class FixedWindowState extends RuleState {
     this.#count += units
     this.fullAt = this.#end
     table.numbers[this.slot * table.width + STATE] = this.#count
+  }
+
+  /** When the window of `now` ends. */
+  protected endOf(now: number): number {
+    return now - (now % this.period) + this.period
+  }
+}
+
+class CalendarWindowState extends FixedWindowState {
+  readonly #unit: CalendarUnit
+
+  constructor(rule: LimitRule, key: HashKey, unit: CalendarUnit) {
+    super(rule, key)
+    this.#unit = unit
+  }
+
+  protected override endOf(now: number): number {
+    return calendarEnd(this.#unit, now)
   }
 }
 
@@ -225,6 +244,10 @@ export function ruleState(rule: LimitRule, key: HashKey): RuleState {
       return new BucketState(rule, key)
     case 'fixed-window':
       return new FixedWindowState(rule, key)
+    case 'calendar-month':
+      return new CalendarWindowState(rule, key, 'month')
+    case 'calendar-year':
+      return new CalendarWindowState(rule, key, 'year')
     case 'sliding-window':
       return new SlidingWindowState(rule, key)
   }

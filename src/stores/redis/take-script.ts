@@ -52,17 +52,46 @@ local function bucket(state, capacity, period)
   end
 end
 
-local function fixed(state, capacity, period)
-  local used, window = 0, math.floor(now / period)
+local function windows(state, capacity, period, window, start_of)
+  local used = 0
   if state then
     local was, index = struct.unpack('<dd', state)
-    if index == window or (index > window and index * period - now <= period) then used, window = was, index end
+    if index == window or (index > window and start_of(index) - now <= period) then used, window = was, index end
   end
-  local rest = (window + 1) * period - now
+  local rest = start_of(window + 1) - now
   return used + cost > capacity and rest or 0, function(taken)
     used = used + taken
     return used, used > 0 and rest or 0, struct.pack('<dd', used, window)
   end
+end
+
+local function fixed(state, capacity, period)
+  return windows(state, capacity, period, math.floor(now / period), function(index) return index * period end)
+end
+
+-- Days of the calendar in cycles of 400 years that begin in March, so that a leap day is the last of its year.
+local day = 86400 * 1000000
+local function month_of_now()
+  local days = math.floor(now / day) + 719468
+  local cycle = math.floor(days / 146097)
+  local of_cycle = days - cycle * 146097
+  local year = math.floor((of_cycle - math.floor(of_cycle / 1460) + math.floor(of_cycle / 36524) - math.floor(of_cycle / 146096)) / 365)
+  local of_year = of_cycle - year * 365 - math.floor(year / 4) + math.floor(year / 100)
+  return (cycle * 400 + year) * 12 + math.floor((5 * of_year + 2) / 153) + 2
+end
+local function start_of_month(month)
+  local since_march = month - 2
+  local year, of_year = math.floor(since_march / 12), since_march % 12
+  local cycle = math.floor(year / 400)
+  local of_cycle = year - cycle * 400
+  local days = of_cycle * 365 + math.floor(of_cycle / 4) - math.floor(of_cycle / 100) + math.floor((153 * of_year + 2) / 5)
+  return (cycle * 146097 + days - 719468) * day
+end
+local function months(state, capacity, period)
+  return windows(state, capacity, period, month_of_now(), start_of_month)
+end
+local function years(state, capacity, period)
+  return windows(state, capacity, period, math.floor(month_of_now() / 12), function(index) return start_of_month(index * 12) end)
 end
 
 local function sliding(state, capacity, period)
@@ -100,7 +129,13 @@ local function sliding(state, capacity, period)
   end
 end
 
-local algorithms = { ['token-bucket'] = bucket, ['fixed-window'] = fixed, ['sliding-window'] = sliding }
+local algorithms = {
+  ['token-bucket'] = bucket,
+  ['fixed-window'] = fixed,
+  ['sliding-window'] = sliding,
+  ['calendar-month'] = months,
+  ['calendar-year'] = years,
+}
 local refused, longest, takes = 0, 0, {}
 for i = 1, #KEYS do
   local capacity, period = tonumber(ARGV[i * 3]), ARGV[i * 3 + 1] * 1000
