@@ -30,6 +30,8 @@ export class DecisionTrace implements Trace {
   /** The head of the last request, and its serial number; whoever records fills it. */
   head: unknown = null
   headSerial = -1
+  /** What the last record has in common with those before it; whoever records fills it. */
+  common: unknown = null
   answers: TracedAnswer[] | null = null
   /** Of this exchange are the first {@link #count}; the array is shared with the last record while the same steps run in the same order. */
   #steps: StepFacts[] = []

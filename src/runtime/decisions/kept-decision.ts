@@ -1,4 +1,5 @@
 import type { PlanFacts, RouteFacts } from '../../compile/plan.ts'
+import type { Caller } from '../../core/caller.ts'
 import type { DecisionTrace, TracedAnswer, TracedNote } from '../../core/decision-trace.ts'
 import type { ErrorCode } from '../../core/errors.ts'
 import type { Attempt, Exchange, FallbackKind, RequestHead } from '../../core/exchange.ts'
@@ -64,6 +65,69 @@ export class KeptHead {
   }
 }
 
+/**
+ * What is mostly the same for the exchanges of a connection: one object for all of them as long as it is, so that a record holds one reference
+ * in place of a dozen. Each reference that is written into an old object costs a collector's barrier.
+ */
+export class KeptCommon {
+  readonly listener: string
+  readonly clientAddress: string
+  readonly peerAddress: string
+  readonly head: KeptHead
+  readonly route: RouteFacts
+  readonly plan: PlanFacts
+  readonly steps: readonly StepFacts[]
+  readonly notes: readonly TracedNote[]
+  readonly callerMethod: string
+  readonly subject: string
+  readonly consumer: string
+  readonly credentialId: string
+
+  constructor({ exchange: { listener, client, caller }, trace, plan, route, head }: Recorded) {
+    this.listener = listener.name
+    this.clientAddress = client.address
+    this.peerAddress = client.peerAddress
+    this.head = head
+    this.route = route
+    this.plan = plan
+    this.steps = trace.takeSteps()
+    this.notes = trace.takeNotes()
+    this.callerMethod = caller.method
+    this.subject = caller.subject
+    this.consumer = consumerOf(caller)
+    this.credentialId = caller.credentialId
+  }
+
+  /** Whether another exchange of the same connection has all of it in common. */
+  holdsFor({ exchange: { client, caller }, trace, plan, route, head }: Recorded): boolean {
+    return (
+      this.head === head &&
+      this.route === route &&
+      this.plan === plan &&
+      this.steps === trace.takeSteps() &&
+      this.notes === trace.takeNotes() &&
+      this.clientAddress === client.address &&
+      this.callerMethod === caller.method &&
+      this.subject === caller.subject &&
+      this.credentialId === caller.credentialId &&
+      this.consumer === consumerOf(caller)
+    )
+  }
+}
+
+function consumerOf({ consumer }: Caller): string {
+  return consumer === null ? '' : consumer.name
+}
+
+/** The same object as for the last exchange of the connection, where it holds for this one too. */
+function commonOf(recorded: Recorded): KeptCommon {
+  const { trace } = recorded
+  if (trace.common instanceof KeptCommon && trace.common.holdsFor(recorded)) return trace.common
+  const common = new KeptCommon(recorded)
+  trace.common = common
+  return common
+}
+
 /** What is known of one exchange, to be told. */
 export interface Decision {
   readonly requestId: string
@@ -124,23 +188,12 @@ export const COLUMNS = LIMIT_REMAINING + 2 * LIMITS_IN_PLACE
 export class KeptDecision {
   /** Only where it has no room in the bytes. */
   #longId = ''
-  #listener = ''
-  #clientAddress = ''
-  #peerAddress = ''
-  #head: KeptHead | null = null
-  #route: RouteFacts | null = null
-  #plan: PlanFacts | null = null
-  #steps: readonly StepFacts[] = NONE
-  #notes: readonly TracedNote[] = NONE
+  #common: KeptCommon | null = null
   #answers: readonly TracedAnswer[] = NONE
   #target = ''
   #tryError: ErrorCode | null = null
   /** All of them, where there are several. */
   #attempts: readonly Attempt[] | null = null
-  #callerMethod = ''
-  #subject = ''
-  #consumer = ''
-  #credentialId = ''
   /** Where it has more limits than there is room for. */
   #limit: LimitDecision | null = null
   #fallback: FallbackKind | null = null
@@ -151,44 +204,23 @@ export class KeptDecision {
   bytes = 0
 
   get head(): KeptHead | null {
-    return this.#head
+    return this.#common === null ? null : this.#common.head
   }
 
   /** Lets go of what it refers to. */
   clear(): void {
-    this.#head = null
-    this.#route = null
-    this.#plan = null
-    this.#steps = NONE
-    this.#notes = NONE
+    this.#common = null
     this.#answers = NONE
     this.#attempts = null
     this.#limit = null
   }
 
   /** @param numbers at `row` are this one's; so are the bytes of `ids` at `idAt` */
-  take(
-    { exchange, trace, plan, route, head }: Recorded,
-    { status, error, durationMs }: Outcome,
-    numbers: Float64Array,
-    row: number,
-    ids: Buffer,
-    idAt: number,
-  ): void {
-    const { caller, client, requestId } = exchange
-    this.#listener = exchange.listener.name
-    this.#clientAddress = client.address
-    this.#peerAddress = client.peerAddress
-    this.#head = head
-    this.#route = route
-    this.#plan = plan
-    this.#steps = trace.takeSteps()
-    this.#notes = trace.takeNotes()
+  take(recorded: Recorded, { status, error, durationMs }: Outcome, numbers: Float64Array, row: number, ids: Buffer, idAt: number): void {
+    const { exchange, trace } = recorded
+    const { requestId } = exchange
+    this.#common = commonOf(recorded)
     this.#answers = trace.answers ?? NONE
-    this.#callerMethod = caller.method
-    this.#subject = caller.subject
-    this.#consumer = caller.consumer === null ? '' : caller.consumer.name
-    this.#credentialId = caller.credentialId
     this.#fallback = exchange.fallback
     this.#error = error
     this.#status = status
@@ -241,22 +273,24 @@ export class KeptDecision {
       status: at(TRY_STATUS),
       error: this.#tryError,
     })
+    const { listener, clientAddress, peerAddress, head, route, plan, steps, notes, callerMethod, subject, consumer, credentialId } = this
+      .#common as KeptCommon
     return {
       requestId: this.#longId === '' ? ids.latin1Slice(idAt, idAt + at(ID_LENGTH)) : this.#longId,
-      listener: this.#listener,
-      clientAddress: this.#clientAddress,
-      peerAddress: this.#peerAddress,
-      head: this.#head as KeptHead,
-      route: this.#route as RouteFacts,
-      plan: this.#plan as PlanFacts,
-      steps: this.#steps,
-      notes: this.#notes,
+      listener,
+      clientAddress,
+      peerAddress,
+      head,
+      route,
+      plan,
+      steps,
+      notes,
       answers: this.#answers,
       attempts: this.#attempts ?? (this.#target === '' ? NONE : [only()]),
-      callerMethod: this.#callerMethod,
-      subject: this.#subject,
-      consumer: this.#consumer,
-      credentialId: this.#credentialId,
+      callerMethod,
+      subject,
+      consumer,
+      credentialId,
       limit: this.#limit ?? limitAt(numbers, row),
       fallback: this.#fallback,
       error: this.#error,
