@@ -84,7 +84,10 @@ Examples:
       'Asks a running gateway for the decision record of a request: its route and what came near, each policy with its verdict, each try of a ' +
         'service. The token is that of --token-file, of TURNPIKE_ADMIN_TOKEN, or what a gateway on this machine has left for its user.',
     )
-    .argument('<request-id>', 'the id of the request: X-Request-ID of its response, `requestId` in the access log')
+    .argument(
+      '<request-id>',
+      'the id of the request: X-Request-ID of its response (X-Kong-Request-Id with a Kong file), `requestId` in the access log',
+    )
     .option('--admin <url>', 'the admin listener', ADMIN_URL_DEFAULT)
     .option('--token-file <file>', 'a file that holds the admin token')
     .option(

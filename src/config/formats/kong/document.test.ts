@@ -435,6 +435,10 @@ test('2.5 with trusted proxies it is told that X-Real-IP does not say who the cl
   assert.match((await noteOf({ KONG_TRUSTED_IPS: '10.0.0.0/8' })) ?? '', /`X-Real-IP` by default/)
   assert.match((await noteOf({ KONG_TRUSTED_IPS: '::1', KONG_REAL_IP_HEADER: 'CF-Connecting-IP' })) ?? '', /`X-Forwarded-For`/)
   assert.equal(await noteOf({ KONG_TRUSTED_IPS: '::1', KONG_REAL_IP_HEADER: 'x-forwarded-for' }), undefined)
+  const told = async (env: Readonly<Record<string, string>>) =>
+    (await problemsOf('_format_version: "3.0"', { env })).filter((problem) => problem.includes('of the settings of a node')).length
+  assert.equal(await told({ KONG_NGINX_PROXY_CLIENT_MAX_BODY_SIZE: '1m', KONG_HEADERS: 'off' }), 1)
+  assert.equal(await told({ KONG_MY_SECRET: 'a', KONG_PROXY_LISTEN: '0.0.0.0:1' }), 0)
   assert.equal(await noteOf({}), undefined)
 })
 

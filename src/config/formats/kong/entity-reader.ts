@@ -192,10 +192,14 @@ export class EntityReader {
   #checkKeys({ kind, node }: Found): void {
     const valid = VALID_KEYS.get(kind) ?? []
     for (const [key, { keyAt }] of node.entries) {
-      if (!valid.includes(key) && !OTHER_KINDS.has(key)) this.#error(keyAt, unknownKeyMessage(key, valid))
+      if (valid.includes(key) || OTHER_KINDS.has(key)) continue
+      this.#error(keyAt, kind === 'plugins' && key === 'consumer_group' ? CONSUMER_GROUP : unknownKeyMessage(key, valid))
     }
   }
 }
+
+const CONSUMER_GROUP =
+  'a plugin for a group of consumers is one of Kong Enterprise: give it to each of its consumers, or write a native policy with `authorize` by group'
 
 const VALID_KEYS: ReadonlyMap<EntityKind, readonly string[]> = new Map(
   KINDS.map((kind) => {

@@ -44,7 +44,16 @@ export const LISTENER_RULES = {
     reason:
       'who the client is says `X-Forwarded-For`, read from its end over the proxies that are trusted; Kong takes `KONG_REAL_IP_HEADER`, `X-Real-IP` by default: limits and address lists see other addresses unless the proxy sends both',
   },
+  'KONG_#settings': {
+    fidelity: 'unsupported',
+    reason:
+      'of the settings of a node only `KONG_PROXY_LISTEN`, `KONG_TRUSTED_IPS` and `KONG_REAL_IP_HEADER` are read: what others say (`KONG_ADMIN_LISTEN`, `KONG_HEADERS`, `KONG_NGINX_…`) goes into a native file beside this one',
+  },
 } as const satisfies FidelityRules
+
+/** Settings of a node that change what clients or operators meet. Other variables that begin so may be what a vault reference names. */
+const NODE_SETTING =
+  /^KONG_(ADMIN_LISTEN|STATUS_LISTEN|STREAM_LISTEN|HEADERS|SSL_(CERT|CERT_KEY|PROTOCOLS|CIPHERS|CIPHER_SUITE)|CLIENT_SSL|ROUTER_FLAVOR|ERROR_(DEFAULT_TYPE|TEMPLATE_[A-Z]+)|NGINX_[A-Z0-9_]+|UPSTREAM_KEEPALIVE_[A-Z_]+|REAL_IP_RECURSIVE|ALLOW_DEBUG_HEADER|TRACING_[A-Z_]+|PLUGINS)$/
 
 /** The listeners that KONG_PROXY_LISTEN and KONG_TRUSTED_IPS ask for, or Kong's own; null where it has been said why there are none. */
 export function listenersOf(env: Env, { certificates, at }: KongDocument, notes: Notes, problems: Problem[]): Written | null {
@@ -61,6 +70,8 @@ export function listenersOf(env: Env, { certificates, at }: KongDocument, notes:
   const trustedProxies = (env['KONG_TRUSTED_IPS'] ?? '').split(',').flatMap((item) => item.trim() || [])
   if (trustedProxies.length > 0 && env['KONG_REAL_IP_HEADER']?.toLowerCase() !== 'x-forwarded-for')
     notes.note('listeners', LISTENER_RULES, 'KONG_TRUSTED_IPS#header', at)
+  if (Object.entries(env).some(([name, value]) => value !== undefined && NODE_SETTING.test(name)))
+    notes.note('listeners', LISTENER_RULES, 'KONG_#settings', at)
   return open.map(({ host, port, tls, http2 }) => ({
     host,
     port,

@@ -62,6 +62,11 @@ export const requestTransformer: KongPlugin<Config> = {
       fidelity: 'unsupported',
       reason: 'a request cannot be made HEAD, TRACE or CONNECT: their answers are framed in another way',
     },
+    'config.http_method#form': {
+      fidelity: 'approximated',
+      reason:
+        'of a form that becomes a GET the fields go into the query as the edits of `body` leave them, and no body is sent; Kong moves them as they came, and sends the body too',
+    },
     'config.http_method#head': { fidelity: 'approximated', reason: 'HEAD requests stay what they are, since their answers have no body' },
     'config#body': {
       fidelity: 'approximated',
@@ -78,6 +83,7 @@ export const requestTransformer: KongPlugin<Config> = {
     const framing = method !== undefined && FRAMING.has(method)
     if (framing) around.error('a request cannot be made HEAD, TRACE or CONNECT: expected another method', ['http_method'])
     else if (method !== undefined) around.note('config.http_method#head', ['http_method'])
+    if (method === 'GET') around.note('config.http_method#form', ['http_method'])
     const template = templates(around)
     const { uri } = written.replace
     if (uri?.includes('$(')) around.note('config.replace.uri', ['replace', 'uri'])
