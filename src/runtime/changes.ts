@@ -1,6 +1,7 @@
 import type { Caller } from '../core/caller.ts'
 import type { Exchange } from '../core/exchange.ts'
-import { type SecretPlaces, shownText, shownValue } from './decisions/redact.ts'
+import { withoutTokens } from '../core/token-text.ts'
+import { type SecretPlaces, shownValue } from './decisions/redact.ts'
 
 /** What can be seen of an exchange between two steps. */
 export interface ExchangeState {
@@ -40,7 +41,7 @@ export function describeChanges(before: ExchangeState, after: ExchangeState, sec
     ...fieldChanges('request', before.request, after.request, secrets),
     ...fieldChanges('response', before.response, after.response, secrets),
   ]
-  if (before.path !== after.path) changes.push(`path ${shownText(before.path)} becomes ${shownText(after.path)}`)
+  if (before.path !== after.path) changes.push(`path ${withoutTokens(before.path)} becomes ${withoutTokens(after.path)}`)
   if (before.query !== after.query) changes.push('the query changes')
   if (before.authority !== after.authority) changes.push(`Host becomes ${after.authority}`)
   if (before.caller !== after.caller) changes.push(`the caller is ${after.caller}`)

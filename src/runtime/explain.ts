@@ -21,12 +21,13 @@ import { type Attempt, type Downstream, Exchange, type RequestHead } from '../co
 import { rpcKindOf } from '../core/grpc.ts'
 import type { Headers } from '../core/headers.ts'
 import { type Reply, refuse } from '../core/reply.ts'
+import { HIDDEN, withoutTokens } from '../core/token-text.ts'
 import { DetailedTrace, type StepRecord } from '../core/trace.ts'
 import { clientBehindProxies } from '../http/h1/client-address.ts'
 import { HeadReader } from '../http/h1/head-reader.ts'
 import { requestHeadSizeMax, writeRequestHead } from '../http/h1/request-head.ts'
 import { describeChanges, stateOf } from './changes.ts'
-import { HIDDEN, isSecretName, type SecretPlaces, shownMiss, shownTarget, shownText, shownValue } from './decisions/redact.ts'
+import { isSecretName, type SecretPlaces, shownMiss, shownTarget, shownValue } from './decisions/redact.ts'
 import { isListed, trustedList } from './listener.ts'
 import { listenerReply } from './listener-rules.ts'
 import { runSteps } from './phases.ts'
@@ -155,7 +156,7 @@ export async function explainRequest(snapshot: Snapshot, head: Buffer, options: 
       method: request.method,
       authority: request.authority,
       target: shownTarget(request.target, secrets),
-      path: shownText(request.path),
+      path: withoutTokens(request.path),
       listener: exchange.listener.name,
       scheme: exchange.listener.scheme,
     },
@@ -243,7 +244,7 @@ function run(steps: readonly Step[], exchange: Exchange): Promise<Reply | null> 
 
 function explainRoute({ params }: Exchange, { ir, name, pattern }: RoutePlan): Explanation['route'] {
   if (ir === null) return null
-  const captures = [...params].map(([key, value]): [string, string] => [key, isSecretName(key) ? HIDDEN : shownText(value)])
+  const captures = [...params].map(([key, value]): [string, string] => [key, isSecretName(key) ? HIDDEN : withoutTokens(value)])
   return { name, at: ir.at, pattern, captures: Object.fromEntries(captures) }
 }
 
@@ -252,7 +253,7 @@ async function explainAnswer(exchange: Exchange, plan: RoutePlan, reply: Reply, 
   const body = renderReply(exchange, reply, plan.compatibility).toString()
   await run(plan.steps.response, exchange)
   const { status, headers } = exchange.response
-  return { status, by, code: reply.code, headers: linesOf(headers, plan.facts.secrets), body: shownText(body) }
+  return { status, by, code: reply.code, headers: linesOf(headers, plan.facts.secrets), body: withoutTokens(body) }
 }
 
 /** The first try: its steps, and the head as it would be written. */

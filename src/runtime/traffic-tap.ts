@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/policy.ts'
 import { fitsTap, type TappedExchange, type TapRule } from '../core/tap.ts'
-import { shownText } from './decisions/redact.ts'
+import { withoutTokens } from '../core/token-text.ts'
 
 /** Most exchanges told at once, and how often: no watcher has a worker say more. */
 const BATCH_MAX = 500
@@ -62,7 +62,7 @@ export class TrafficTap {
       method: request.method,
       host: request.authority,
       // As records tell it: a token may stand in a path too.
-      path: shownText(request.path),
+      path: withoutTokens(request.path),
       route: plan.facts?.name ?? '',
       service: plan.serviceName,
       consumer: caller.consumer?.name ?? '',

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net'
 import type { Exchange } from '../core/exchange.ts'
 import { type AccessLogSettings, type LogField, type LogFieldName, SECRET_PARAMETERS } from '../core/log-settings.ts'
 import type { Outcome } from '../core/policy.ts'
+import { withoutTokens } from '../core/token-text.ts'
 import { escapeText } from './log-text.ts'
 
 /** What the fields of a line are made from. */
@@ -90,7 +91,7 @@ const READERS: Readonly<Record<LogFieldName, (line: Line) => Value>> = {
   client: ({ exchange }) => exchange.client.address,
   method: ({ exchange }) => exchange.request.method,
   host: ({ exchange }) => exchange.request.host,
-  path: ({ exchange }) => exchange.request.path,
+  path: ({ exchange }) => withoutTokens(exchange.request.path),
   query: () => null,
   protocol: ({ exchange: { request } }) => (request.majorVersion === 2 ? 'HTTP/2' : `HTTP/1.${request.minorVersion}`),
   scheme: ({ exchange }) => exchange.request.scheme,

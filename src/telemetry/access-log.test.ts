@@ -34,6 +34,14 @@ async function logged(t: TestContext, write: (log: AccessLog) => void): Promise<
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
+test('a token in a path is no part of a line', async (t) => {
+  const [line] = await logged(t, (log) => {
+    const exchange = loggedExchange('/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl/now')
+    log.write(exchange, { status: 200, error: null, durationMs: 1 })
+  })
+  assert.equal(line?.['path'], '/reset/***/now')
+})
+
 test('a line tells what came, what went and what happened between', async (t) => {
   const [line] = await logged(t, (log) => {
     const exchange = loggedExchange('/users/7')

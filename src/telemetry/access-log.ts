@@ -3,6 +3,7 @@ import { countedStatusOf } from '../core/grpc.ts'
 import type { AccessLogSettings, LogSampling } from '../core/log-settings.ts'
 import type { Logger } from '../core/observe.ts'
 import type { Outcome } from '../core/policy.ts'
+import { withoutTokens } from '../core/token-text.ts'
 import { compileFields, type LineFormat, responseHeadersOf } from './access-log-fields.ts'
 import { LogOutputs, type OutputKind } from './log-outputs.ts'
 import { escapeText } from './log-text.ts'
@@ -245,7 +246,7 @@ function memoOf(exchange: Exchange, limits: FieldLimits): LogMemo {
     request:
       `","client":"${field(exchange.client.address, limits.name)}` +
       `","method":"${field(request.method, limits.name)}","host":"${field(request.host, limits.text)}` +
-      `","path":"${field(request.path, limits.path)}","protocol":"${request.majorVersion === 2 ? 'HTTP/2' : `HTTP/1.${request.minorVersion}`}","status":`,
+      `","path":"${field(withoutTokens(request.path), limits.path)}","protocol":"${request.majorVersion === 2 ? 'HTTP/2' : `HTTP/1.${request.minorVersion}`}","status":`,
     routed:
       `,"route":${route === null ? 'null' : `"${field(route.name, limits.name)}"`}` +
       `,"service":${route === null || route.serviceName === '' ? 'null' : `"${field(route.serviceName, limits.name)}"`},"target":`,

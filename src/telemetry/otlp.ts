@@ -1,7 +1,9 @@
 /** Spans as OTLP writes them in JSON (https://opentelemetry.io/docs/specs/otlp/), by the semantic conventions for HTTP. */
+
 import { hostname } from 'node:os'
 import type { Attempt, Exchange } from '../core/exchange.ts'
 import type { Outcome } from '../core/policy.ts'
+import { withoutTokens } from '../core/token-text.ts'
 import { verifiedSubject } from './access-log-fields.ts'
 import type { BatchFormat } from './batch-sender.ts'
 import { type ExchangeTrace, WAIT_NUMBER, type Wait } from './exchange-trace.ts'
@@ -103,7 +105,7 @@ function serverSpan(exchange: Exchange, outcome: Outcome, trace: ExchangeTrace, 
         ['http.request.method', method],
         ['http.request.method_original', isKnown ? '' : request.method],
         ['url.scheme', request.scheme],
-        ['url.path', request.path],
+        ['url.path', withoutTokens(request.path)],
         ['http.route', pattern],
         ['http.response.status_code', outcome.status === 0 ? null : outcome.status],
         ['error.type', outcome.error ?? (failed ? String(outcome.status) : '')],

@@ -1,6 +1,6 @@
 /** What of a request a record or an explanation may show: never a credential, wherever it stands. */
+import { HIDDEN, withoutTokens } from '../../core/token-text.ts'
 
-export const HIDDEN = '***'
 /**
  * Names of fields and of query parameters whose values are hidden. Rather too much than too little: what a record does not show can be looked
  * up at the client, and what it shows can be read by everybody who may read records. The id of a credential, as `identity-headers` tells it, is none,
@@ -14,8 +14,6 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name)
 }
 
-/** A JSON Web Token, under whatever name. */
-const JWT = /eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*/g
 /** Fields whose values are URLs. */
 const URL_FIELD = /^(?:referer|origin|location|content-location)$/
 
@@ -44,13 +42,13 @@ export function fieldsOf(lines: string): [string, string][] {
 export function shownValue(name: string, value: string, secrets: SecretPlaces): string {
   if (isSecretName(name) || secrets.has(`header:${name}`)) return HIDDEN
   const shown = URL_FIELD.test(name) ? shownTarget(value, secrets) : value
-  return shownText(shown)
+  return withoutTokens(shown)
 }
 
 /** A request target or a URL, values of sensitive query parameters hidden. */
 export function shownTarget(target: string, secrets: SecretPlaces): string {
   const mark = target.indexOf('?')
-  if (mark === -1) return shownText(target)
+  if (mark === -1) return withoutTokens(target)
   const query = target
     .slice(mark + 1)
     .split('&')
@@ -59,19 +57,14 @@ export function shownTarget(target: string, secrets: SecretPlaces): string {
       const name = equals === -1 ? pair : pair.slice(0, equals)
       return equals !== -1 && isSecret(name, secrets) ? `${name}=${HIDDEN}` : pair
     })
-  return shownText(`${target.slice(0, mark)}?${query.join('&')}`)
-}
-
-/** A text that has no name, a path say. */
-export function shownText(text: string): string {
-  return text.replaceAll(JWT, HIDDEN)
+  return withoutTokens(`${target.slice(0, mark)}?${query.join('&')}`)
 }
 
 /** A route may look at a field or a parameter that is a secret: neither what it expects nor what came is told. */
 export function shownMiss<Miss extends { readonly message: string }>(miss: Miss, secrets: SecretPlaces): Miss {
   const [, where, name = ''] = /^(header|query) ([^:]+): /.exec(miss.message) ?? []
   const isHidden = where !== undefined && (isSecretName(name) || secrets.has(`${where}:${name}`))
-  return { ...miss, message: isHidden ? `${where} ${name}: not as expected; its value is hidden` : shownText(miss.message) }
+  return { ...miss, message: isHidden ? `${where} ${name}: not as expected; its value is hidden` : withoutTokens(miss.message) }
 }
 
 function isSecret(written: string, secrets: SecretPlaces): boolean {
