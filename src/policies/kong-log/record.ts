@@ -3,6 +3,7 @@ import type { Attempt, Exchange } from '../../core/exchange.ts'
 import type { Latencies } from '../../core/latencies.ts'
 import { isSecretHeader, SECRET_PARAMETERS } from '../../core/log-settings.ts'
 import type { Outcome } from '../../core/policy.ts'
+import { withoutTokens } from '../../core/token-text.ts'
 import type { JsonObject } from './setters.ts'
 
 /** An exchange that has ended. */
@@ -31,7 +32,7 @@ export function recordOf(recorded: Recorded): JsonObject {
   return {
     request: requestOf(exchange, requestBytes, places),
     ...(attempts.length > 0 && {
-      upstream_uri: shownTarget(forward.path, forward.query, places),
+      upstream_uri: withoutTokens(shownTarget(forward.path, forward.query, places)),
       upstream_status: attempts.map(({ status }) => (status === 0 ? 502 : status)).join(', '),
     }),
     response: { status: outcome.status === 0 ? 499 : outcome.status, headers: grouped(head, places), size: exchange.responseBytes },
@@ -59,7 +60,7 @@ export function recordOf(recorded: Recorded): JsonObject {
 /** @param places see `RouteInfo.credentialPlaces` */
 function requestOf({ request, requestId, listener, client }: Exchange, bodyBytes: number, places: ReadonlySet<string>): JsonObject {
   const { method, path, query, host, headers } = request
-  const uri = shownTarget(path, query, places)
+  const uri = withoutTokens(shownTarget(path, query, places))
   return {
     ...(requestId !== '' && { id: requestId }),
     method,
