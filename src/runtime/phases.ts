@@ -39,22 +39,7 @@ export function runSteps(
     }
     // What nearly every step says: go on.
     if (verdict === undefined && !observed) continue
-    if (verdict instanceof Promise) {
-      const startedAt = exchange.traceContext === null ? 0 : exchange.clock.now()
-      verdict.then(
-        (late) => settle(late),
-        (error: unknown) => settle(faultReply(step, error, report)),
-      )
-      const settle = (late: Verdict): void => {
-        exchange.traceContext?.waited(step.policy, startedAt, exchange.clock.now())
-        const reply = conclude(step, exchange, late, before, marks)
-        // The client may have gone meanwhile: nobody needs the steps that follow.
-        if (exchange.ended) next(null)
-        else if (reply !== undefined) next(reply)
-        else runSteps(steps, i + 1, exchange, report, next)
-      }
-      return
-    }
+    if (verdict instanceof Promise) return goOnLater(verdict, { steps, at: i, exchange, report, next, before, marks })
     verdict = conclude(step, exchange, verdict, before, marks)
     if (verdict !== undefined) {
       next(verdict)
@@ -62,6 +47,32 @@ export function runSteps(
     }
   }
   next(null)
+}
+
+/** A step that waits, and what there is to do then. */
+interface Waiting {
+  readonly steps: readonly Step[]
+  readonly at: number
+  readonly exchange: Exchange
+  readonly report: ReportFault
+  readonly next: (reply: Reply | null) => void
+  readonly before: ExchangeState | null
+  readonly marks: Marks | null
+}
+
+/** Apart from {@link runSteps}: closures over the variables of its loop would have each step allocate what only a promise needs. */
+function goOnLater(verdict: Promise<Verdict>, { steps, at, exchange, report, next, before, marks }: Waiting): void {
+  const step = steps[at] as Step
+  const startedAt = exchange.traceContext === null ? 0 : exchange.clock.now()
+  const settle = (late: Verdict): void => {
+    exchange.traceContext?.waited(step.policy, startedAt, exchange.clock.now())
+    const reply = conclude(step, exchange, late, before, marks)
+    // The client may have gone meanwhile: nobody needs the steps that follow.
+    if (exchange.ended) next(null)
+    else if (reply !== undefined) next(reply)
+    else runSteps(steps, at + 1, exchange, report, next)
+  }
+  verdict.then(settle, (error: unknown) => settle(faultReply(step, error, report)))
 }
 
 /** Runs what closes an exchange; one that throws keeps no other from it. @param only the policy whose step runs; null for all */
