@@ -147,11 +147,12 @@ test('all of it can be reached by keyboard: skip link, views, search', options, 
 
 test('colours follow the system until somebody chooses others', options, async (t) => {
   const { page } = await startDashboard(t, { colorScheme: 'dark' })
-  const theme = () => page.evaluate('document.documentElement.dataset.theme')
-  assert.equal(await theme(), 'dark')
+  // The page hears of the system's colours a moment later.
+  const themeIs = (theme: string) => page.locator(`html[data-theme="${theme}"]`).waitFor()
+  await themeIs('dark')
   await page.emulateMedia({ colorScheme: 'light' })
-  assert.equal(await theme(), 'light')
+  await themeIs('light')
   await page.getByRole('button', { name: 'Switch to dark colours' }).click()
   await page.reload()
-  assert.equal(await theme(), 'dark')
+  await themeIs('dark')
 })
