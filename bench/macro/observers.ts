@@ -12,23 +12,21 @@
  * CPU time is told of the worker, which serves requests, and of all processes of the gateway. All of them share one core here.
  */
 import '../../scripts/node-guard.ts'
-import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { onParentGone } from '../../scripts/parent.ts'
 import { table } from '../../scripts/terminal.ts'
 import { writeTlsFiles } from './front.ts'
 import { wrk } from './load.ts'
-import { cpuOf, familyOf, freePort, LOAD_CORE, PROXY_CORE, startPinned, stopAll } from './process.ts'
+import { cpuOf, familyOf, freePort, PROXY_CORE, startPinned } from './process.ts'
 import { type Contender, ROOT, type Setup } from './proxies.ts'
 import { BARE, type Figures, type Subject } from './scenario.ts'
+import { onStage } from './stage.ts'
 import { median, startSubject } from './subject.ts'
 import { startServices } from './upstream.ts'
 
@@ -227,25 +225,4 @@ async function render(gateways: readonly Watched[]): Promise<string> {
   return `${table([head, ...lines], [1, 2, 3, 4, 5, 6])}\n`
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'turnpike-observers-'))
-// nginx serves files as another user when we are root.
-chmodSync(folder, 0o755)
-const cleanUp = async (): Promise<void> => {
-  await stopAll()
-  rmSync(folder, { recursive: true, force: true })
-}
-const abandon = (): void => void cleanUp().then(() => process.exit(130))
-process.on('SIGINT', abandon)
-process.on('SIGTERM', abandon)
-onParentGone(abandon)
-// We share the load's core.
-execFileSync('taskset', ['-a', '-c', '-p', String(LOAD_CORE), String(process.pid)], { stdio: 'ignore' })
-try {
-  await measure(folder)
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
-} finally {
-  await cleanUp()
-}
-process.exit()
+await onStage('observers', measure)

@@ -9,17 +9,13 @@
  * `--scenario` is one of `npm run bench` (keep-alive), `--rounds` are those of each start (20), `--seconds` the length of a burst (1), `--starts` 3.
  */
 import '../../scripts/node-guard.ts'
-import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { onParentGone } from '../../scripts/parent.ts'
 import { writeTlsFiles } from './front.ts'
-import { LOAD_CORE, stopAll } from './process.ts'
 import { ROOT, type Setup, turnpikeIn } from './proxies.ts'
 import type { Figures, Scenario, Subject } from './scenario.ts'
 import { scenarios } from './scenarios.ts'
+import { onStage } from './stage.ts'
 import { median, quartiles, startSubject } from './subject.ts'
 import { startServices } from './upstream.ts'
 
@@ -87,28 +83,9 @@ async function compare(scenario: Scenario, folder: string, base: Omit<Setup, 'fo
   process.stdout.write(render(`${scenario.name}, all`, all))
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'turnpike-paired-'))
-// nginx serves files as another user when we are root.
-chmodSync(folder, 0o755)
-const cleanUp = async (): Promise<void> => {
-  await stopAll()
-  rmSync(folder, { recursive: true, force: true })
-}
-const abandon = (): void => void cleanUp().then(() => process.exit(130))
-process.on('SIGINT', abandon)
-process.on('SIGTERM', abandon)
-onParentGone(abandon)
-// We share the load's core.
-execFileSync('taskset', ['-a', '-c', '-p', String(LOAD_CORE), String(process.pid)], { stdio: 'ignore' })
-try {
+await onStage('paired', async (folder) => {
   const scenario = scenarios(folder).find(({ name, fresh, needs }) => name === options.scenario && !fresh && needs.chain !== 'redis')
   if (scenario === undefined) throw new Error(`there is no scenario ${options.scenario} of a load without Redis`)
   const base = { ...scenario.needs, services: await startServices(folder), tlsFiles: writeTlsFiles(folder), redisPort: null }
   await compare(scenario, folder, base)
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-  process.exitCode = 1
-} finally {
-  await cleanUp()
-}
-process.exit()
+})
