@@ -117,8 +117,9 @@ test('2.6 hash_on header keeps a value with its target', async (t) => {
   const [a, b, c] = [await named(t, 'a'), await named(t, 'b'), await named(t, 'c')]
   const kong = await startKong(t, fileOf({ ports: [a.port, b.port, c.port], fields: { hash_on: 'header', hash_on_header: 'X-User' } }))
   const seen = new Set<string>()
-  for (let user = 0; user < 12; user++) {
-    const all = new Set(await bodies(() => kong.ask('/', { headers: { 'X-User': `user-${user}` } }), 3))
+  // Ports are those that were free, and the ring is made of addresses: of a dozen users all three get some in 97 runs of 100 only.
+  for (let user = 0; user < 80; user++) {
+    const all = new Set(await bodies(() => kong.ask('/', { headers: { 'X-User': `user-${user}` } }), 2))
     assert.equal(all.size, 1)
     for (const body of all) seen.add(body)
   }
