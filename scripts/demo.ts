@@ -3,12 +3,15 @@
  * changes. Ctrl-C or SIGTERM stops everything.
  */
 import './node-guard.ts'
+import { join } from 'node:path'
 import { IDENTITY_PORT, issueToken } from '../examples/quickstart/identity.ts'
 import { SERVICES, startServices } from '../examples/quickstart/services.ts'
+import { runtimeFolder } from '../src/cli/runtime-folder.ts'
 import { fail, supervise, takenPort } from './supervise.ts'
 import { paint, table } from './terminal.ts'
 
 const CONFIG = 'examples/quickstart/turnpike.yaml'
+const ADMIN = 'http://127.0.0.1:9901'
 
 async function startServicesOrExit(): Promise<() => void> {
   try {
@@ -45,7 +48,7 @@ function banner(url: string): string {
   ]
   return [
     '',
-    `${paint('bold', 'Turnpike')} listens on ${paint(['bold', 'green'], url)}, its admin side on http://127.0.0.1:9901`,
+    `${paint('bold', 'Turnpike')} listens on ${paint(['bold', 'green'], url)}, its admin side on ${ADMIN}`,
     '',
     table(routes),
     '',
@@ -59,6 +62,12 @@ function banner(url: string): string {
     `  export TOKEN=${issueToken('ada')}`,
     '',
     list(guarded),
+    '',
+    'What happened, and why',
+    list([
+      [`cat ${join(runtimeFolder(process.env), 'admin-9901.token')}`, `the token for the dashboard, ${ADMIN}/`],
+      ['bin/turnpike why REQUEST-ID', 'with the X-Request-ID of any answer above'],
+    ]),
     '',
     paint('dim', `Configuration: ${CONFIG} (edit it while this runs). Ctrl-C stops everything.`),
     '',
