@@ -154,7 +154,8 @@ export function planSteps(
       return { policy: name, phase, shadow: mode === 'shadow', facts }
     }
     if (steps.onGuard !== undefined) {
-      const list = order.guardsFirst ? guardSteps : before
+      // What authenticates says here how credentials go together: it must have said so before the first is looked at, in any order.
+      const list = order.guardsFirst || position <= order.identityEnd ? guardSteps : before
       list.push({ ...about('guard'), run: steps.onGuard })
     }
     if (steps.onRequest !== undefined) before.push({ ...about('request'), run: steps.onRequest })

@@ -13,7 +13,7 @@ export interface PolicyOrder {
   readonly identityBegin: number
   /** Position of the last that finds out who calls; -Infinity for none. What stands behind it may be a consumer's own. */
   readonly identityEnd: number
-  /** Whether guard steps run before authentication wherever their policy stands. */
+  /** Whether guard steps run before authentication wherever their policy stands; those of policies that authenticate always do. */
   readonly guardsFirst: boolean
 }
 
