@@ -1,3 +1,4 @@
+import type { Signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import type { Loaded } from './use-ask.ts'
 
@@ -100,4 +101,19 @@ export function Badge({ kind, children }: { readonly kind: Kind; readonly childr
 
 export function statusKind(status: number): Kind {
   return status >= 500 || status === 0 ? 'bad' : status >= 400 ? 'warn' : 'good'
+}
+
+/** Holds what follows the traffic, and lets it go on. */
+export function PauseButton({ isPaused }: { readonly isPaused: Signal<boolean> }) {
+  return (
+    <button
+      type="button"
+      aria-pressed={isPaused.value}
+      onClick={() => {
+        isPaused.value = !isPaused.value
+      }}
+    >
+      {isPaused.value ? 'Go on' : 'Pause'}
+    </button>
+  )
 }

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { decisionList } from '../../decision-shapes.ts'
 import { clockTime, plural } from '../../format.ts'
 import { FILTERS } from '../../links.ts'
-import { State } from '../../parts.tsx'
+import { PauseButton, State } from '../../parts.tsx'
 import { useAsk } from '../../use-ask.ts'
 import { queryOf, readFilter } from './filter.ts'
 import { FilterForm } from './filter-form.tsx'
@@ -55,15 +55,7 @@ export function RequestList({ query }: { readonly query: string }) {
                 ))}
               </select>
             </label>
-            <button
-              type="button"
-              aria-pressed={isPaused.value}
-              onClick={() => {
-                isPaused.value = !isPaused.value
-              }}
-            >
-              {isPaused.value ? 'Go on' : 'Pause'}
-            </button>
+            <PauseButton isPaused={isPaused} />
           </span>
         </div>
         <State of={list} />

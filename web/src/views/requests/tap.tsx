@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { ApiError } from '../../api.ts'
 import { plural } from '../../format.ts'
+import { PauseButton } from '../../parts.tsx'
 import { queryOf, readFilter, TAP_FILTERS } from './filter.ts'
 import { FilterForm } from './filter-form.tsx'
 import { RequestRows } from './rows.tsx'
@@ -85,15 +86,7 @@ export function LiveTap({ query }: { readonly query: string }) {
             <span class="muted">
               {plural(seen.value, 'exchange')}, {lost.value} lost
             </span>
-            <button
-              type="button"
-              aria-pressed={isPaused.value}
-              onClick={() => {
-                isPaused.value = !isPaused.value
-              }}
-            >
-              {isPaused.value ? 'Go on' : 'Pause'}
-            </button>
+            <PauseButton isPaused={isPaused} />
           </span>
         </div>
         {lost.value > 0 && (
